@@ -76,9 +76,10 @@ class WaState(WaStruct, frozen=True, kw_only=True):
     @property
     def needs_login(self) -> bool:
         """Whether only a new login helps."""
-        return self.kind in (WaStateKind.BAD_CREDENTIALS, WaStateKind.LOGGED_OUT) and self.error != REPLACED_ERROR
+        return self.kind in (WaStateKind.BAD_CREDENTIALS, WaStateKind.LOGGED_OUT) and self.error != BAN_ERROR
 
 
+BAN_ERROR = "wa-temporary-ban"
 REPLACED_ERROR = "wa-stream-replaced"
 
 

@@ -70,7 +70,9 @@ def decode_source(source: Any) -> wa.WaSource:
         is_from_me=source.IsFromMe,
         is_group=source.IsGroup,
         is_lid_addressed=source.HasField("AddressingMode")
-        and source.DESCRIPTOR.fields_by_name["AddressingMode"].enum_type.values_by_number[source.AddressingMode].name
+        and source.DESCRIPTOR.fields_by_name["AddressingMode"]
+        .enum_type.values_by_number[source.AddressingMode]
+        .name
         == "LID",
     )
 

@@ -110,7 +110,6 @@ class Gate:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
-
 async def in_thread(function: Callable[[], None], *, name: str, timeout_seconds: float) -> bool:
     """Run something that may hang on a thread of its own; False when it has not returned in time."""
     loop = asyncio.get_running_loop()

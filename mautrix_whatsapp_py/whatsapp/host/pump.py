@@ -108,7 +108,9 @@ class Pump:
         if isinstance(event, WaUnknown):
             self.undecoded += 1
             log.info("event of kind %s is not understood", event.kind, extra={"login": self.login})
-        elif isinstance(event, WaMessage | WaReceipt) and event.source.is_from_me and not event.source.sender.device:
+        elif (
+            isinstance(event, WaMessage | WaReceipt) and event.source.is_from_me and not event.source.sender.device
+        ):
             self.on_phone_seen(event.timestamp)
         try:
             self.outlet.put(Event(login=self.login, seq=seq, event=event))

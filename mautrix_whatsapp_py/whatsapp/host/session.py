@@ -113,6 +113,10 @@ class Session:
         return self._journal
 
     @property
+    def outlet(self) -> Outlet:
+        return self._around.outlet
+
+    @property
     def uuid(self) -> str:
         """The library's name of the incarnation that is up."""
         return self.incarnation.spec.uuid if self.incarnation is not None else ""
@@ -186,7 +190,8 @@ class Session:
 
     async def _run(self) -> None:
         backoff = Backoff(
-            first_seconds=self._around.timings.retry_first_seconds, cap_seconds=self._around.timings.retry_cap_seconds
+            first_seconds=self._around.timings.retry_first_seconds,
+            cap_seconds=self._around.timings.retry_cap_seconds,
         )
         while not self._wishes.should_stop:
             await self._live_once(backoff)
