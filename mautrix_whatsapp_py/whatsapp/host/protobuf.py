@@ -70,7 +70,8 @@ def _import_e2e() -> Any:
 def _import_decode_error() -> type[Exception]:
     from google.protobuf.message import DecodeError
 
-    return DecodeError
+    error: type[Exception] = DecodeError
+    return error
 
 
 def _import_device_props() -> Any:
