@@ -178,5 +178,12 @@ def to_wa_jid(jid: Jid) -> WaJid:
     return WaJid(user=jid.user, server=jid.server)
 
 
+def text_message(text: str) -> bytes:
+    """A serialized message with nothing but text: field 1 of waE2E.Message."""
+    body = text.encode()
+    assert len(body) < 128
+    return bytes((0x0A, len(body))) + body
+
+
 def count_threads(pid: int) -> int:
     return len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208 a listing is all we want
