@@ -62,9 +62,7 @@ STRANGE: Mapping[str, Maker] = {
     "group change unknown": lambda cast: cast.group_change(node("wat", {"a": cast.bob.lid}, b"xx")),
     "group deleted": lambda cast: cast.group_change(node("delete", {"reason": "x"})),
     "group ephemeral": lambda cast: cast.group_change(node("ephemeral", {"expiration": 86400})),
-    "group description gone": lambda cast: cast.group_change(
-        node("description", {"id": "1"}, [node("delete")])
-    ),
+    "group description gone": lambda cast: cast.group_change(node("description", {"id": "1"}, [node("delete")])),
     "group link": lambda cast: cast.group_change(
         node(
             "link",
@@ -72,7 +70,9 @@ STRANGE: Mapping[str, Maker] = {
             [node("group", {"jid": cast.group, "subject": "s", "s_t": NOW})],
         )
     ),
-    "picture without id": lambda cast: cast.notification("picture", node("set", {"jid": cast.bob.lid, "hash": "x"})),
+    "picture without id": lambda cast: cast.notification(
+        "picture", node("set", {"jid": cast.bob.lid, "hash": "x"})
+    ),
     "picture deleted": lambda cast: cast.notification("picture", node("delete", {"jid": cast.bob.lid})),
     "identity change": lambda cast: cast.notification("encrypt", node("identity")),
     "media retry": lambda cast: cast.notification(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from mautrix_whatsapp_py.model.wa_link import WaStateKind
 from tests.simulator import groups
 from tests.simulator.api import Simulator, ViolationKind, simulator
 from tests.simulator.history import HistoryChunk
-from tests.whatsapp.harness import FAST, Bench, bench
+from tests.whatsapp.harness import FAST, Bench, bench, report
 from tests.whatsapp.strange import POISON, STRANGE, Cast
 
 pytestmark = pytest.mark.neonize
@@ -21,6 +22,10 @@ pytestmark = pytest.mark.neonize
 LOGIN = LoginId("15550001111")
 AFTER = 20
 BURST = 10_000
+
+
+def has_text(it: Bench, text: str) -> bool:
+    return text in it.sink.texts()
 
 
 async def send_strange(it: Bench, wa: Simulator, cast: Cast, name: str) -> None:
@@ -47,7 +52,7 @@ async def test_poison_costs_a_restart_and_next_to_nothing(tmp_path: Path, name: 
         await it.sink.until(lambda: str(AFTER - 1) in it.sink.texts())
         stats = await client.fetch_stats()
         received = [int(text) for text in it.sink.texts() if text != "before"]
-    print(f"{name}: {AFTER - len(received)} of {AFTER} messages right behind it lost")
+    report(f"{name}: {AFTER - len(received)} of {AFTER} messages right behind it lost")
     assert stats.pump_deaths == 1
     assert received == sorted(set(received))
     assert AFTER - len(received) < 10
@@ -62,7 +67,7 @@ async def test_strange_events_change_nothing(tmp_path: Path) -> None:
         for name in STRANGE:
             await send_strange(it, wa, cast, name)
             await bob.phone.text(alice.pn, name)
-            await it.sink.until(lambda name=name: name in it.sink.texts())
+            await it.sink.until(partial(has_text, it, name))
         stats = await client.fetch_stats()
         assert stats.pump_deaths == 0
         assert stats.journal_depth <= 1
@@ -86,6 +91,10 @@ async def test_burst_of_ten_thousand(tmp_path: Path) -> None:
         assert ours == sorted(ours)
 
 
+def mode_of(path: Path) -> int:
+    return path.stat().st_mode & 0o777 if path.exists() else 0
+
+
 async def test_history_comes_as_a_file(tmp_path: Path) -> None:
     from mautrix_whatsapp_py.model.wa import WaHistorySync
 
@@ -97,19 +106,19 @@ async def test_history_comes_as_a_file(tmp_path: Path) -> None:
         await it.sink.until(lambda: it.sink.of_kind(WaHistorySync))
         (event,) = it.sink.of_kind(WaHistorySync)
         path = Path(event.file.path)
-        assert path.stat().st_mode & 0o777 == 0o600
+        assert mode_of(path) == 0o600
         seq = next(seq for _, seq, found in it.sink.events if found is event)
         client = it.network.get_client(LOGIN)
         assert client is not None
         client.ack(seq)
         client.flush()
         async with asyncio.timeout(10):
-            while path.exists():
+            while mode_of(path):  # noqa: ASYNC110 another process deletes it
                 await asyncio.sleep(0.02)
 
 
 async def test_callback_stuck_for_another_reason_than_the_disk(tmp_path: Path) -> None:
-    """A journal locked from outside holds the callback: the session is restarted and goes on when the lock is gone."""
+    """A journal locked from outside holds the callback: the session restarts and goes on once it is free."""
     import sqlite3
 
     timings = msgspec.structs.replace(FAST, stuck_seconds=0.5, drain_seconds=0.5)

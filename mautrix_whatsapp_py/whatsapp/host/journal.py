@@ -228,7 +228,7 @@ def write_private(path: Path, body: bytes) -> None:
     """Write a file only we can read; nothing is left of it when the disk is full."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(body)
     except OSError:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""From a session's journal to the bridge: in order, repeated after every reconnect, forgotten when acknowledged."""
+"""From a session's journal to the bridge: in order, again after every reconnect, until acknowledged."""
 
 from __future__ import annotations
 

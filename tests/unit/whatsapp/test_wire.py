@@ -14,17 +14,19 @@ from hypothesis import strategies as st
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model import wa
-from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaLinkFact, WaLinkKind, WaSessionStats, WaSent
+from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaLinkFact, WaLinkKind, WaSent, WaSessionStats
 from mautrix_whatsapp_py.whatsapp import wire
 
 texts = st.text(max_size=60)
 users = st.text(string.digits, min_size=1, max_size=15)
 logins = users.map(LoginId)
 seqs = st.integers(0, 2**60).map(JournalSeq)
-times = st.datetimes(
-    min_value=datetime(2000, 1, 1), max_value=datetime(2100, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001 bounds are naive
+times = st.floats(0, 4e9, allow_nan=False).map(
+    lambda seconds: datetime.fromtimestamp(int(seconds * 1e6) / 1e6, tz=UTC)
 )
-jids = st.builds(WaJid, user=users, server=st.sampled_from(["lid", "s.whatsapp.net", "g.us"]), device=st.integers(0, 99))
+jids = st.builds(
+    WaJid, user=users, server=st.sampled_from(["lid", "s.whatsapp.net", "g.us"]), device=st.integers(0, 99)
+)
 sources = st.builds(
     wa.WaSource,
     chat=jids,
@@ -52,7 +54,9 @@ events = st.one_of(
         message_ids=st.lists(texts.map(WaMessageId)).map(tuple),
         timestamp=times,
     ),
-    st.builds(wa.WaGroupChanged, chat=jids, timestamp=times, name=st.none() | texts, joined=st.lists(jids).map(tuple)),
+    st.builds(
+        wa.WaGroupChanged, chat=jids, timestamp=times, name=st.none() | texts, joined=st.lists(jids).map(tuple)
+    ),
     st.builds(wa.WaUnknown, kind=texts, size=st.integers(0, 2**40)),
 )
 from_host = st.one_of(
@@ -60,14 +64,20 @@ from_host = st.one_of(
     st.builds(
         wire.LinkChanged,
         login=logins,
-        fact=st.builds(WaLinkFact, kind=st.sampled_from(WaLinkKind), at=times, code=texts, until=st.none() | times),
+        fact=st.builds(
+            WaLinkFact, kind=st.sampled_from(WaLinkKind), at=times, code=texts, until=st.none() | times
+        ),
     ),
     st.builds(wire.Refusal, id=st.integers(0, 2**31), code=texts, is_certain=st.booleans()),
     st.builds(
         wire.Reply,
         id=st.integers(0, 2**31),
         result=st.builds(
-            WaSent, send_id=texts.map(SendId), message_id=texts.map(WaMessageId), timestamp=times, chat=st.none() | jids
+            WaSent,
+            send_id=texts.map(SendId),
+            message_id=texts.map(WaMessageId),
+            timestamp=times,
+            chat=st.none() | jids,
         ),
     ),
     st.builds(
@@ -142,7 +152,9 @@ def test_frames_of_the_bridge_survive_any_cutting(frames: list[Any], size: int) 
 
 
 def test_every_call_and_frame_has_a_tag_of_its_own() -> None:
-    decoders = [msgspec.msgpack.Decoder(union) for union in (wire.FromHost, wire.FromBridge, wire.Call, wa.WaEvent)]
+    decoders = [
+        msgspec.msgpack.Decoder(union) for union in (wire.FromHost, wire.FromBridge, wire.Call, wa.WaEvent)
+    ]
     assert len(decoders) == 4
 
 

@@ -85,8 +85,12 @@ async def test_calls_wait_while_the_maps_are_written() -> None:
     gate.shutdown()
 
 
+def wait_for(event: threading.Event) -> None:
+    event.wait(10)
+
+
 async def test_what_hangs_is_left_behind() -> None:
     release = threading.Event()
-    assert not await in_thread(lambda: None if release.wait(10) else None, name="hangs", timeout_seconds=0.01)
+    assert not await in_thread(lambda: wait_for(release), name="hangs", timeout_seconds=0.01)
     release.set()
     assert await in_thread(lambda: None, name="returns", timeout_seconds=10)

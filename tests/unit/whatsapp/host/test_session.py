@@ -209,7 +209,7 @@ async def test_a_stuck_callback_is_found(tmp_path: Path, monkeypatch: pytest.Mon
 async def test_a_silent_session_whose_server_does_not_answer_is_restarted(tmp_path: Path) -> None:
     release = threading.Event()
     async with stand(tmp_path) as it:
-        it.library.answer = lambda _: b"" if release.wait(10) else b""
+        it.library.answer = lambda _: b"late" * release.wait(10)
         await it.until_fact(WaLinkKind.DEAF)
         release.set()
         await it.until_fact(WaLinkKind.CONNECTED, 2)
