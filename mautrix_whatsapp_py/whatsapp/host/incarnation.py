@@ -49,6 +49,7 @@ class Incarnation:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     is_live: bool = False
+    live_since: float = 0.0
     error: str = ""
     last_callback: float = 0.0
     callback_since: float = 0.0
@@ -84,6 +85,10 @@ class Incarnation:
         self.gate.close()
         async with self.turnstile.turn():
             await in_thread(self._stop, name=f"stop-{self.spec.slot}", timeout_seconds=STOP_SECONDS)
+
+    def live_seconds(self) -> float:
+        """How long this incarnation has been up."""
+        return time.monotonic() - self.live_since if self.is_live else 0.0
 
     def callback_stuck_seconds(self) -> float:
         """How long the callback under way has been running."""
@@ -164,6 +169,7 @@ class Incarnation:
     def _on_sign(self) -> None:
         if not self._is_stopping and not self.is_live:
             self.is_live = True
+            self.live_since = time.monotonic()
             self.gate.open()
             self.settled.set()
 

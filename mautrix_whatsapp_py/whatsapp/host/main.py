@@ -67,6 +67,7 @@ def parse_options(arguments: Sequence[str]) -> HostOptions:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until told to stop, or until no bridge has been there for too long."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
+    os.umask(0o077)
     outlet = BridgeOutlet()
     set_up_logs(outlet)
     _raise_descriptor_limit()
