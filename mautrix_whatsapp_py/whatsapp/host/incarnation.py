@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, in_thread
+from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, in_thread, post
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, LOGGED_OUT_CODE
 
@@ -120,18 +120,12 @@ class Incarnation:
                 # Its socket still acknowledges messages nobody will see: close it before anything else.
                 self.library.disconnect(self.spec.uuid)
         finally:
-            self._post(self._on_end)
+            post(self.loop, self._on_end)
 
     def _on_end(self) -> None:
         self.gate.close()
         self.ended.set()
         self.settled.set()
-
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        try:
-            self.loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            return  # The process is ending; the journal has what matters.
 
     # Callbacks, on the library's threads
 
@@ -140,13 +134,13 @@ class Incarnation:
         self.callback_since = time.monotonic()
         try:
             if code == DEVICE_CODE:
-                self._post(self._on_sign)
+                post(self.loop, self._on_sign)
             elif code == LOGGED_OUT_CODE:
                 # The library has dropped the device by now; a call that looks at it takes the process down.
                 self._is_stopping = True
                 self.gate.close()
             if code in self.hooks.link_codes:
-                self._post(self.hooks.on_link, code, body)
+                post(self.loop, self.hooks.on_link, code, body)
             else:
                 self.hooks.journal(code, body)
         finally:
@@ -155,16 +149,16 @@ class Incarnation:
 
     def on_qr(self, text: str) -> None:
         """A code to show: the library now knows the session."""
-        self._post(self._on_sign)
-        self._post(self.hooks.on_qr, text)
+        post(self.loop, self._on_sign)
+        post(self.loop, self.hooks.on_qr, text)
 
     def on_status(self, word: str) -> None:
         """A login ended, well or not."""
-        self._post(self.hooks.on_status, word)
+        post(self.loop, self.hooks.on_status, word)
 
     def on_log(self, line: bytes) -> None:
         """A line of the library's log."""
-        self._post(self.hooks.on_log, line)
+        post(self.loop, self.hooks.on_log, line)
 
     def _on_sign(self) -> None:
         if not self._is_stopping and not self.is_live:

@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder
 from mautrix_whatsapp_py.whatsapp.host.decode import decode_row
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
 from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, TERMINAL, decode_end, decode_fact
-from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile
+from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, post
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
 from mautrix_whatsapp_py.whatsapp.host.intake import Intake
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal
@@ -305,16 +305,10 @@ class Session:
         self.counters.last_event_at = _now()
 
     def _stored(self) -> None:
-        self._post(self._pump.wake)
+        post(self._loop, self._pump.wake)
 
     def _disk_changed(self, is_full: bool) -> None:
-        self._post(self._tell_disk, is_full)
-
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            return  # The process is ending.
+        post(self._loop, self._tell_disk, is_full)
 
     def _on_log(self, line: bytes) -> None:
         if log_library_line(line, self.login, self._around.protobuf):
