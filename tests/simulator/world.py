@@ -19,6 +19,7 @@ from tests.simulator.violations import ProtocolViolationError, ViolationKind
 
 if TYPE_CHECKING:
     from tests.simulator.groups import Group
+    from tests.simulator.newsletters import Newsletter
 
 
 def now_seconds() -> int:
@@ -34,6 +35,7 @@ class World:
         self.faults = Faults()
         self.accounts = Registry()
         self.groups: dict[str, Group] = {}
+        self.newsletters: dict[str, Newsletter] = {}
         self.broadcast_lists: dict[str, list[Account]] = {}
         self.media = MediaHost(self.trace)
         self.connections: set[Connection] = set()

@@ -147,6 +147,16 @@ def on_blocklist(world: World, connection: Connection, iq: Node) -> None:
     connection.reply(iq, node("list", {"dhash": digest, "matched": "false"}, listed))
 
 
+def on_status_privacy(_world: World, connection: Connection, iq: Node) -> None:
+    """Who sees status posts."""
+    connection.reply(iq, node("privacy", {}, [node("list", {"type": "contacts", "default": "true"})]))
+
+
+def on_contact_link(_world: World, connection: Connection, iq: Node) -> None:
+    """The link others add this account by."""
+    connection.reply(iq, node("qr", {"code": f"SIM{connection.linked.account.lid.user}"}))
+
+
 def on_about(world: World, connection: Connection, iq: Node) -> None:
     """Set the own about text."""
     set_about(world, connection.linked.account, iq.require_child("status").string)
