@@ -6,9 +6,11 @@ Only tests of the simulator itself use this; all others run the library in sessi
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import functools
 import logging
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -34,7 +36,9 @@ _KEY_ONLY = {"senderKeyDistributionMessage", "messageContextInfo"}
 @functools.cache
 def process_authority() -> Authority:
     """The one authority of this process: Go loads its TLS roots once."""
-    authority = make_authority(Path(tempfile.mkdtemp(prefix="whatsapp-simulator-")))
+    folder = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    authority = make_authority(folder)
     loaded_library().trust_authority(authority.ca_file)
     return authority
 

@@ -119,10 +119,11 @@ class World:
         """The device has taken a stanza; it is not delivered again."""
         if self.faults.is_ignoring_acks:
             return
-        before = len(device.queue)
-        device.queue = [n for n in device.queue if not (n.tag == stanza_class and n.get("id") == stanza_id)]
-        if len(device.queue) != before:
-            self.trace.acknowledge(str(device.pn), stanza_class, stanza_id)
+        for index, stanza in enumerate(device.queue):
+            if stanza.tag == stanza_class and stanza.attrs.get("id") == stanza_id:
+                del device.queue[index]
+                self.trace.acknowledge(str(device.pn), stanza_class, stanza_id)
+                return
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -7,6 +7,7 @@ import random
 
 from tests.simulator import groups
 from tests.simulator.accounts import Account, Picture
+from tests.simulator.business import business_node
 from tests.simulator.connection import Connection
 from tests.simulator.jids import GROUP, PN, Jid
 from tests.simulator.nodes import AttrValue, Node, node
@@ -62,6 +63,8 @@ def _usync_answer(account: Account, query: str) -> Node | None:
             return node("status", {"t": now_seconds()}, account.about)
         case "picture" if account.picture and not account.is_picture_hidden:
             return node("picture", {"id": account.picture.picture_id})
+        case "business" if account.business_name:
+            return node("business", {}, [business_node(account.business_name)])
         case "contact":
             return node("contact", {"type": "in"})
         case _:
