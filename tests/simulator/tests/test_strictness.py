@@ -93,7 +93,7 @@ async def test_wrong_mac_and_consumed_prekey_are_noticed(tmp_path: Path) -> None
         sealed = part.require_child("enc").data
         x.bob.phone.is_asking_for_retries = False
         with x.wa.trace.expected(ViolationKind.BAD_MAC):
-            tampered = sealed[:-14] + bytes(1) + sealed[-13:]
+            tampered = sealed[:-14] + bytes((sealed[-14] ^ 1,)) + sealed[-13:]
             broken = message(x.bob.pn, encrypted(part.jid("jid"), "pkmsg", tampered), id="M2")
             x.bob.phone.signal.forget_sessions(keep_prekeys=True)
             handle_stanza(x.wa.world, x.device.connection, broken)
