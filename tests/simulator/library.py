@@ -91,7 +91,7 @@ class _DaemonExecutor(ThreadPoolExecutor):
 
 
 class _Client(NewAClient):  # type: ignore[misc]
-    """The library's client with callbacks that no closed loop can hurt; its own would leave coroutines behind."""
+    """The library's client with callbacks a closed loop cannot hurt; its own leave coroutines behind."""
 
     def __init__(self, database: str, name: str, owner: LibraryClient) -> None:
         super().__init__(database, uuid=name)
