@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulator.api import host_command, simulator
+from tests.simulator.tests.clients import read_line
 
 pytestmark = pytest.mark.neonize
 
@@ -58,11 +59,3 @@ async def test_failure_413_takes_the_process_down(tmp_path: Path) -> None:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-
-
-async def read_line(stream: asyncio.StreamReader, prefix: bytes) -> bytes:
-    """The rest of the next line with this prefix."""
-    while line := await stream.readline():
-        if line.startswith(prefix):
-            return line.removeprefix(prefix).strip()
-    raise AssertionError("the process ended early")
