@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from neonize.aioze.events import (
@@ -13,6 +14,7 @@ from neonize.aioze.events import (
     CallTerminateEv,
     CallTransportEv,
     ChatPresenceEv,
+    IdentityChangeEv,
     MessageEv,
     PresenceEv,
     ReceiptEv,
@@ -213,6 +215,55 @@ async def test_status_post_reaches_the_client(tmp_path: Path) -> None:
         assert event.Info.MessageSource.Sender.User == x.bob.lid.user
 
 
+async def test_client_posts_a_status(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        await x.alice.phone.set_contact(x.bob.pn, "Bob")
+        await x.alice.phone.welcome(x.device)
+        await eventually(lambda: contact_name(x.client.api, x.bob.pn.user))
+        await x.client.api.send_message(build_jid("status", "broadcast"), "my day")
+        received = await x.bob.phone.receive_next()
+        assert (received.chat, received.text) == (STATUS, "my day")
+
+
+async def test_two_linked_clients_write_to_each_other(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        other = x.wa.client("bob")
+        await other.pair(x.bob)
+        for number in range(3):
+            await x.client.api.send_message(build_jid(x.bob.pn.user), f"to Bob {number}")
+            assert (await other.message()).Message.extendedTextMessage.text == f"to Bob {number}"
+            await other.api.send_message(build_jid(x.alice.pn.user), f"to Alice {number}")
+            assert (await x.client.message()).Message.extendedTextMessage.text == f"to Alice {number}"
+        group = groups.create_group(x.wa.world, x.bob, "Group", [x.alice])
+        await other.api.send_message(build_jid(group.jid.user, "g.us"), "to all")
+        assert (await x.client.message()).Message.extendedTextMessage.text == "to all"
+        await x.client.api.send_message(build_jid(group.jid.user, "g.us"), "back to all")
+        assert (await other.message()).Message.extendedTextMessage.text == "back to all"
+
+
+async def test_companion_linked_later_gets_messages_too(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        await x.client.api.send_message(build_jid(x.bob.pn.user), "phone only")
+        await x.bob.phone.receive_next()
+        other = x.wa.client("bob")
+        await other.pair(x.bob)
+        await x.wa.trace.wait_for(lambda: not x.wa.unacknowledged(x.device))
+        await x.client.api.send_message(build_jid(x.bob.pn.user), "both")
+        assert (await other.message()).Message.extendedTextMessage.text == "both"
+
+
+async def test_new_phone_changes_the_identity(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        await x.bob.phone.text(x.alice.pn, "old phone")
+        await x.client.message()
+        x.bob.phone.reinstall()
+        assert (await x.client.wait(IdentityChangeEv)).JID.User == x.bob.lid.user
+        await x.client.api.send_message(build_jid(x.bob.pn.user), "to the new phone")
+        assert (await x.bob.phone.receive_next()).text == "to the new phone"
+        await x.bob.phone.text(x.alice.pn, "new phone")
+        assert (await x.client.message()).Message.conversation == "new phone"
+
+
 async def test_broadcast_list_reaches_the_client(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
         x.wa.world.broadcast_lists["1700000000"] = [x.alice]
@@ -284,6 +335,11 @@ async def test_every_stanza_is_in_the_log(tmp_path: Path) -> None:
         assert x.wa.trace.stanzas(Direction.OUT, "success")
 
 
-async def push_name(api: object) -> str:
+async def contact_name(api: Any, number: str) -> str:
+    """A name in the contact book of the library."""
+    return str((await api.contact.get_contact(build_jid(number))).FullName)
+
+
+async def push_name(api: Any) -> str:
     """The push name the library has stored."""
-    return str((await api.get_me()).PushName)  # type: ignore[attr-defined]
+    return str((await api.get_me()).PushName)
