@@ -13,7 +13,7 @@ import json
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.plot import Series, write_plot
@@ -175,9 +175,10 @@ async def run(links: int, reconnects: int, folder: Path) -> Result:
 
 
 def write(result: Result) -> None:
-    """Numbers and a picture."""
+    """Figures for the README, and a picture of all samples."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "links.json").write_text(json.dumps(asdict(result), indent=1) + "\n")
+    document = json.dumps(figures(result), indent=2, ensure_ascii=False)
+    (RESULTS / "links.json").write_text(document + "\n")
     write_plot(
         RESULTS / "links.svg",
         title=f"{result.links} links in {result.hosts} hosts over reconnects",
@@ -191,6 +192,40 @@ def write(result: Result) -> None:
     )
 
 
+def figures(result: Result) -> list[dict[str, str]]:
+    """What was measured and what it has to be."""
+    first, settled, last = result.dropped[0], result.dropped[len(result.dropped) // 8], result.dropped[-1]
+    most = max(sample.resident_mb for sample in result.restarted)
+    return [
+        {
+            "what": f"{result.links} links in {result.hosts} session hosts connected",
+            "value": f"{result.seconds_to_connect_all} s",
+            "target": "< 30 s",
+        },
+        {
+            "what": "resident memory of a session host with one link",
+            "value": f"{result.host_mb_with_one_link} MB",
+            "target": "",
+        },
+        {
+            "what": "resident memory of an additional link",
+            "value": f"{result.mb_per_additional_link} MB",
+            "target": "< 6 MB",
+        },
+        {
+            "what": f"all hosts over {last.reconnects} lost sockets (start, after {settled.reconnects}, end)",
+            "value": f"{first.resident_mb}, {settled.resident_mb}, {last.resident_mb} MB; "
+            f"{first.descriptors} to {last.descriptors} descriptors",
+            "target": "no growth",
+        },
+        {
+            "what": f"all hosts over {result.restarted[-1].reconnects} restarts of sessions",
+            "value": f"at most {most} MB, {result.hosts_recycled} worn hosts replaced",
+            "target": "bounded",
+        },
+    ]
+
+
 def main() -> None:
     """Measure and tell."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -201,10 +236,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         result = asyncio.run(run(options.links, options.reconnects, options.folder or Path(temporary)))
     write(result)
-    shown = {key: value for key, value in asdict(result).items() if not isinstance(value, list)}
-    print(json.dumps(shown, indent=1))
-    for name, samples in (("sockets lost", result.dropped), ("sessions restarted", result.restarted)):
-        print(name, "first", samples[0], "last", samples[-1])
+    for figure in figures(result):
+        print(f"{figure['what']}: {figure['value']}" + (f" (target: {figure['target']})" * bool(figure["target"])))
 
 
 if __name__ == "__main__":
