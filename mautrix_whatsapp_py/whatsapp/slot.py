@@ -252,6 +252,8 @@ class Slot:
             if connection is None or not await process.ended(_STOP_SECONDS):
                 await process.end(patience_seconds=10)
             self._remove_folder()
+        if process is not None and keeps_host:
+            process.let_go()
         if connection is not None:
             await connection.close()
         for task in tuple(self._tasks):
