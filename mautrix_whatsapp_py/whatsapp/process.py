@@ -43,6 +43,15 @@ class HostProcess:
         if self.child is not None:
             return self.child.poll() is not None
         try:
+            # One we had let go may still be ours to reap.
+            if os.waitpid(self.pid, os.WNOHANG)[0] == self.pid:
+                return True
+        except ChildProcessError:
+            return self._is_gone()
+        return False
+
+    def _is_gone(self) -> bool:
+        try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True

@@ -347,6 +347,11 @@ class Session:
             self._is_phone_unseen = is_unseen
             self._tell_aside(WaLinkKind.PHONE_UNSEEN if is_unseen else WaLinkKind.PHONE_SEEN)
 
+    def outlived_error(self) -> None:
+        """The server answers although it sent a stream error."""
+        if self.fact.kind is WaLinkKind.STREAM_ERROR:
+            self._tell(WaLinkKind.CONNECTED)
+
     def _remember(self, name: str, value: str) -> None:
         future = self._executor.submit(self._journal.set_fact, name, value)
         future.add_done_callback(_log_forgotten)

@@ -51,6 +51,9 @@ class Watch:
             self._restart("the library does not get back by itself", WaLinkKind.DISCONNECTED)
         elif self._is_silent(incarnation) and not await self._answers(incarnation):
             self._restart("the server does not answer", WaLinkKind.DEAF)
+        elif self._session.fact.kind is WaLinkKind.STREAM_ERROR and await self._answers(incarnation):
+            # The server complained and went on: the library says nothing more about it.
+            self._session.outlived_error()
 
     def _is_silent(self, incarnation: Incarnation) -> bool:
         if self._session.fact.kind is not WaLinkKind.CONNECTED or incarnation.callback_since:
@@ -68,7 +71,7 @@ class Watch:
         except SessionNotLive:
             return True
         self._probed_at = time.monotonic()
-        return not error or self._session.fact.kind is not WaLinkKind.CONNECTED
+        return not error or self._session.fact.kind is WaLinkKind.DISCONNECTED
 
     def _restart(self, why: str, cause: WaLinkKind) -> None:
         log.warning("session is restarted: %s", why, extra={"login": self._session.login})
