@@ -251,6 +251,19 @@ async def test_orphaned_host_ends_cleanly(tmp_path: Path) -> None:
         await it.sink.until(lambda: "journalled" in it.sink.texts())
 
 
+async def test_a_host_nobody_can_find_ends(tmp_path: Path) -> None:
+    async with (
+        simulator(tmp_path / "wa") as wa,
+        bench(wa, tmp_path / "data", keeps_links_on_stop=True) as it,
+    ):
+        alice = wa.add_account("15550001111", "Alice")
+        _, device = await it.pair(alice)
+        (host,) = it.network.host_folders()
+        await it.network.stop()
+        host.rename(tmp_path / "elsewhere")
+        await wa.trace.wait_for(lambda: device.connection is None, 30)
+
+
 async def test_clean_stop_under_load_loses_nothing(tmp_path: Path) -> None:
     async with simulator(tmp_path / "wa") as wa, bench(wa, tmp_path / "data") as it:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")

@@ -118,6 +118,9 @@ async def _until_over(host: Host, options: HostOptions) -> None:
         if host.orphan_since and time.monotonic() - host.orphan_since > patience:
             log.warning("no bridge for %.0f s: links are taken down", patience)
             return
+        if host.orphan_since and not options.socket.exists():
+            log.warning("the folder of this host is gone, no bridge can find it: links are taken down")
+            return
         try:
             async with asyncio.timeout(min(1.0, patience)):
                 await host.end.wait()

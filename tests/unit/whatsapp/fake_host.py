@@ -34,7 +34,7 @@ class FakeHost:
         channel = wire.host_channel(reader, writer)
         version = wire.VERSION + (1 if self.mode == "version" else 0)
         await channel.send(wire.Hello(version=version, name=self.name, pid=os.getpid(), logins=tuple(self.logins)))
-        while (frame := await channel.receive(timeout_seconds=60)) is not None:
+        while (frame := await channel.receive(timeout_seconds=60)) is not None and not self.end.is_set():
             match frame:
                 case wire.Request():
                     await self.answer(channel, frame)
