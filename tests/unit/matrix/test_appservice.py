@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.ids import MxTxnId
@@ -153,16 +154,13 @@ async def test_a_broken_compressed_body_is_the_senders_fault(http: aiohttp.Clien
 
 
 @pytest.mark.parametrize("txn_id", ["%00", "a" * 256, "%ED%A0%80" * 100])
-async def test_transaction_ids_no_database_can_hold(http: aiohttp.ClientSession, txn_id: str) -> None:
-    async with http.put(http._base_url.join(_encoded(f"/transactions/{txn_id}")), json={"events": []}) as response:  # type: ignore[union-attr]
+async def test_transaction_ids_no_database_can_hold(
+    appservice: AppService, http: aiohttp.ClientSession, txn_id: str
+) -> None:
+    url = URL(f"http://127.0.0.1:{appservice.port}/transactions/{txn_id}", encoded=True)
+    async with http.put(url, json={"events": []}) as response:
         assert response.status == 400
         assert (await response.json())["errcode"] == "M_INVALID_PARAM"
-
-
-def _encoded(path: str) -> Any:
-    from yarl import URL
-
-    return URL(path, encoded=True)
 
 
 @pytest.mark.parametrize("path", ["", "/_matrix/app/v1"])
@@ -296,17 +294,17 @@ async def test_stopping_finishes_the_requests_under_way(
     monkeypatch.setattr(endpoint.inbox, "add_transaction", wait_first)
     request = asyncio.create_task(put(http, PATH, {"events": events(1)}))
     await entered.wait()
+    port = appservice.port
     stopping = asyncio.create_task(appservice.stop())
-    while await _answers(appservice_port := http._base_url.port):  # type: ignore[union-attr]
+    while await _answers(port):
         await asyncio.sleep(0)
-    assert appservice_port
     go_on.set()
     assert await request == (200, {})
     await stopping
     assert endpoint.sink.event_ids == ["$event1"]
 
 
-async def _answers(port: int | None) -> bool:
+async def _answers(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
