@@ -35,9 +35,9 @@ async def handle(event: MxText, deps: BridgeDeps) -> None:
 def command_text(body: str, *, prefix: str, is_management: bool) -> str | None:
     """The command in a message, None when it holds none; the bare prefix asks for help."""
     text = body.strip()
-    first, _, rest = text.partition(" ") if " " in text else (text, "", "")
+    first, *rest = text.split(maxsplit=1)[:2] or [""]
     if first.lower() == prefix.lower():
-        return rest.strip() or "help"
+        return rest[0] if rest else "help"
     return (text or None) if is_management else None
 
 
