@@ -11,8 +11,6 @@ import importlib.util
 import os
 import secrets
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -21,13 +19,12 @@ import aiohttp
 import msgspec
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
+from mautrix_whatsapp_py.ops.child import Child
 from mautrix_whatsapp_py.ops.local_homeserver_config import write_synapse_config
 
 HOST = "127.0.0.1"
 SERVER_NAME = "localhost"
-CHILD = "mautrix_whatsapp_py.ops.local_homeserver_child"
 START_SECONDS = 60.0
-STOP_SECONDS = 20.0
 LOCK_SECONDS = 5.0
 POLL_SECONDS = 0.05
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -64,10 +61,10 @@ class LocalHomeserver:
     """Synapse as a child: started with `async with`, stopped with it, gone when we are killed."""
 
     def __init__(self, folder: Path, *, port: int, registration: Path) -> None:
-        self._folder = folder
+        self._folder = folder.resolve()
         self._port = port
-        self._registration = registration
-        self._process: subprocess.Popen[bytes] | None = None
+        self._registration = registration.resolve()
+        self._child: Child | None = None
         self._lock: int | None = None
         self._credentials: LocalCredentials | None = None
 
@@ -89,8 +86,8 @@ class LocalHomeserver:
     @property
     def pid(self) -> int:
         """The process id of Synapse."""
-        assert self._process is not None, "the homeserver was not started"
-        return self._process.pid
+        assert self._child is not None, "the homeserver was not started"
+        return self._child.pid
 
     async def __aenter__(self) -> LocalHomeserver:
         try:
@@ -129,24 +126,19 @@ class LocalHomeserver:
 
     async def wait_for_end(self) -> None:
         """Return when Synapse has ended by itself."""
-        if self._process is not None:
-            await asyncio.to_thread(self._process.wait)
+        if self._child is not None:
+            await self._child.wait()
 
     async def stop(self) -> None:
         """End Synapse, cleanly if it lets us, and leave nothing behind."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.terminate()
-            try:
-                await asyncio.to_thread(process.wait, STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        child, self._child = self._child, None
+        try:
+            if child is not None:
+                await child.stop()
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+                self._lock = None
 
     async def _start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +150,13 @@ class LocalHomeserver:
                 mend="stop the program that uses it, or change homeserver.address in the configuration",
                 code=ExitCode.LISTENER,
             )
-        self._process = self._launch(self._write_files(self._credentials))
+        config = self._write_files(self._credentials)
+        self._child = Child(
+            "synapse.app.homeserver",
+            ["-c", str(config)],
+            output=self._folder / "synapse.out",
+            inherited=(self._lock,),
+        )
         await self._wait_until_ready()
 
     async def _take_lock(self) -> int:
@@ -190,26 +188,11 @@ class LocalHomeserver:
             form_secret=credentials.form_secret,
         )
 
-    def _launch(self, config: Path) -> subprocess.Popen[bytes]:
-        assert self._lock is not None
-        with (self._folder / "synapse.out").open("wb") as output:
-            return subprocess.Popen(  # noqa: S603  our own interpreter and module
-                [sys.executable, "-m", CHILD, "-c", str(config)],
-                cwd=self._folder,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                # Its own session: Ctrl-C in the terminal is for the bridge, which goes first.
-                start_new_session=True,
-                pass_fds=(self._lock,),
-            )
-
     async def _wait_until_ready(self) -> None:
         end = time.monotonic() + START_SECONDS
         async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
             while not await self._answers(http):
-                if self._process is None or self._process.poll() is not None:
+                if self._child is None or not self._child.is_running:
                     raise self._failure("ended while it started")
                 if time.monotonic() > end:
                     raise self._failure(f"did not answer within {START_SECONDS:.0f} s")
