@@ -8,11 +8,19 @@ from pathlib import Path
 
 import pytest
 
+from mautrix_whatsapp_py.cli.exit_codes import MEANINGS
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.config.example import example_text
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from tests.unit.cli.commands import CommandLine, fake_app, open_folder, plain_user
 from tests.unit.config.samples import SMALLEST
+
+
+def test_every_exit_code_is_explained_in_the_help(command: CommandLine) -> None:
+    assert list(MEANINGS) == list(ExitCode)
+    text = command("--help").out
+    assert not [code for code, meaning in MEANINGS.items() if f"{code.value:>3}  {meaning}\n" not in text]
+
 
 CONFIGS: dict[str, tuple[str | None, ExitCode, str]] = {
     "missing": (None, ExitCode.CONFIG_UNREADABLE, "config.yaml: does not exist; write one with"),
