@@ -16,9 +16,16 @@ from mautrix_whatsapp_py import app
 from mautrix_whatsapp_py.cli import main
 from mautrix_whatsapp_py.config import Config, RunOptions
 
+ROOT = Path(__file__).resolve().parents[3]
 PLAIN_USER = 65534
 
 Start = Callable[[Config, RunOptions], int]
+
+
+def python_path() -> str:
+    """Where another interpreter finds the package, and whatever else this one finds by name."""
+    given = os.environ.get("PYTHONPATH")
+    return os.pathsep.join([str(ROOT), given] if given else [str(ROOT)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

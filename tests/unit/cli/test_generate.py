@@ -48,7 +48,7 @@ def test_example_is_written_private(command: CommandLine, tmp_path: Path) -> Non
 def test_example_overwrites_nothing(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("mine")
     outcome = command("-e")
-    assert outcome.code == ExitCode.USAGE == 1
+    assert outcome.code == 1
     assert outcome.errors == ["error: config.yaml exists already: move it away or name another file with --config"]
     assert (tmp_path / "config.yaml").read_text() == "mine"
 
@@ -100,7 +100,7 @@ def test_configuration_that_lacks_the_keys_gets_them(command: CommandLine, tmp_p
 def test_domain_must_be_set(command: CommandLine, tmp_path: Path, domain: str) -> None:
     (tmp_path / "config.yaml").write_text(with_domain(domain))
     outcome = command("-g")
-    assert outcome.code == ExitCode.DOMAIN_UNSET == 20
+    assert outcome.code == 20
     assert len(outcome.errors) == 1
     assert names(tmp_path) == ["config.yaml"]
 
@@ -108,7 +108,7 @@ def test_domain_must_be_set(command: CommandLine, tmp_path: Path, domain: str) -
 def test_no_update_is_refused(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(SMALLEST)
     outcome = command("-g", "-n")
-    assert outcome.code == ExitCode.NO_UPDATE_WITH_GENERATE == 5
+    assert outcome.code == 5
     assert len(outcome.errors) == 1
     assert names(tmp_path) == ["config.yaml"]
 
@@ -116,7 +116,7 @@ def test_no_update_is_refused(command: CommandLine, tmp_path: Path) -> None:
 def test_registration_that_cannot_be_written_changes_nothing(command: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(SMALLEST)
     outcome = command("-g", "-r", "nowhere/registration.yaml")
-    assert outcome.code == ExitCode.REGISTRATION_UNWRITABLE == 21
+    assert outcome.code == 21
     assert (tmp_path / "config.yaml").read_text() == SMALLEST
     assert names(tmp_path) == ["config.yaml"]
 
@@ -133,7 +133,7 @@ def test_configuration_that_cannot_be_written_changes_nothing(command: CommandLi
     (tmp_path / "config.yaml").write_text(SMALLEST)
     (tmp_path / "config.yaml.bak").mkdir()
     outcome = command("-g")
-    assert outcome.code == ExitCode.CONFIG_UNWRITABLE == 22
+    assert outcome.code == 22
     assert (tmp_path / "config.yaml").read_text() == SMALLEST
     assert names(tmp_path) == ["config.yaml", "config.yaml.bak"]
 

@@ -12,10 +12,8 @@ import pytest
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.config import RunOptions
-from tests.unit.cli.commands import CommandLine, fake_app
+from tests.unit.cli.commands import ROOT, CommandLine, fake_app, python_path
 from tests.unit.config.samples import SMALLEST
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize("words", [(), ("run",), ("-c", "config.yaml"), ("run", "-c", "config.yaml")])
@@ -146,7 +144,7 @@ def test_module_is_the_program() -> None:
     run = subprocess.run(
         [sys.executable, "-m", "mautrix_whatsapp_py", "--version"],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
         timeout=60,

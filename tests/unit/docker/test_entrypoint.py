@@ -18,9 +18,8 @@ from mautrix_whatsapp_py.config.edit import replace_values
 from mautrix_whatsapp_py.config.environment import PREFIX
 from mautrix_whatsapp_py.config.example import example_text
 from mautrix_whatsapp_py.errors import ExitCode
-from tests.unit.cli.commands import PLAIN_USER, open_folder
+from tests.unit.cli.commands import PLAIN_USER, ROOT, open_folder, python_path
 
-ROOT = Path(__file__).resolve().parents[3]
 SCRIPT = ROOT / "docker" / "entrypoint.sh"
 # Stands for the program: writes what it is asked to, and tells who it was and how it was called.
 PROGRAM = """\
@@ -170,7 +169,7 @@ def test_files_belong_to_the_user_that_was_asked_for(container: Container) -> No
 
 
 def test_real_program_writes_both_files_and_starts(tmp_path: Path) -> None:
-    command = f"env PYTHONPATH={shlex.quote(str(ROOT))} {sys.executable} -m mautrix_whatsapp_py"
+    command = f"env PYTHONPATH={shlex.quote(python_path())} {sys.executable} -m mautrix_whatsapp_py"
     container = Container(tmp_path)
     shutil.copy(SCRIPT, tmp_path / "entrypoint.sh")
     container.data.mkdir()
