@@ -10,16 +10,17 @@ CLOSE_ENOUGH = 0.6
 
 
 def suggest_key(path: KeyPath) -> str | None:
-    """The nearest key: a namesake elsewhere, a sibling, or the nearest of all."""
+    """The nearest key: the only namesake, else a sibling of nearly that name, else any of nearly that name."""
     keys = [key.path for key in all_keys()]
     namesakes = [known for known in keys if known[-1] == path[-1]]
     if len(namesakes) == 1:
         return dotted(namesakes[0])
     siblings = {known[-1]: known for known in keys if known[:-1] == path[:-1]}
-    if match := get_close_matches(path[-1], siblings, n=1, cutoff=CLOSE_ENOUGH):
-        return dotted(siblings[match[0]])
-    match = get_close_matches(dotted(path), [dotted(known) for known in keys], n=1, cutoff=CLOSE_ENOUGH)
-    return match[0] if match else None
+    everywhere = {known[-1]: known for known in keys}
+    for candidates in (siblings, everywhere):
+        if match := get_close_matches(path[-1], candidates, n=1, cutoff=CLOSE_ENOUGH):
+            return dotted(candidates[match[0]])
+    return None
 
 
 def unknown_key_text(path: KeyPath) -> str:
