@@ -50,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
 def _write_first_files(data: Path) -> None:
     _require_synapse()
     try:
-        (data / "homeserver").mkdir(mode=0o700, parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "homeserver").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StartupError(
             f"{data} cannot be written ({error.strerror})",

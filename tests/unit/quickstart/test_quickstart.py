@@ -55,6 +55,7 @@ def test_the_first_start_writes_private_files_that_belong_together(
     assert config.homeserver.address == f"http://127.0.0.1:{usual_ports[0]}"
     assert config.appservice.port == usual_ports[1]
     assert str(data) in config.database.uri
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
     for name in ("config.yaml", "registration.yaml"):
         assert stat.S_IMODE((data / name).stat().st_mode) == 0o600
     assert config.appservice.as_token in (data / "registration.yaml").read_text()
