@@ -111,7 +111,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
     stack.push_async_callback(server.stop)
     await server.start(config.appservice.hostname, config.appservice.port)
-    await require_ping(hasty, questions)
+    await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
     return (*services, health.watch, partial(_prune_daily, inbox))

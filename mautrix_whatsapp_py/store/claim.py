@@ -38,8 +38,8 @@ class Claim:
             except StoreError as error:
                 raise StartupError(
                     f"{self._address} cannot be opened",
-                    mend="check that the server runs and that user, password, host and database in database.uri are"
-                    " right",
+                    mend="check that the server runs and that user, password, host and database in database.uri"
+                    " are right",
                     code=ExitCode.DATABASE_UNAVAILABLE,
                 ) from error
             if attempt < tries:
