@@ -92,9 +92,7 @@ async def measure_history(wa: Simulator) -> float:
     chats = [conversation(Jid(f"2000{n}", "lid"), 100) for n in range(100)]
     started = time.perf_counter()
     for order in range(5):
-        await alice.phone.send_history(
-            device, HistoryChunk(sync_type="FULL", order=order, conversations=chats)
-        )
+        await alice.phone.send_history(device, HistoryChunk(sync_type="FULL", order=order, conversations=chats))
         await client.wait(HistorySyncEv, timeout_seconds=60)
     return time.perf_counter() - started
 
