@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -64,8 +76,25 @@ users = Table(
     metadata,
     Column("mxid", Text, primary_key=True),
     Column("management_room", Text, unique=True),
+    Column("preferred_login", Text),
 )
 """Matrix users who have talked to the bridge."""
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("mxid", Text, ForeignKey("users.mxid"), nullable=False, index=True),
+    Column("jid", Text, nullable=False),
+    Column("lid", Text),
+    Column("push_name", Text, nullable=False),
+    Column("business_name", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("linked_at_ms", BigInteger, nullable=False),
+    Column("used_at_ms", BigInteger, nullable=False),
+    Column("is_wanted", Boolean, nullable=False),
+)
+"""Linked WhatsApp accounts; the credentials themselves lie in a file of each session."""
 
 kv = Table(
     "kv",

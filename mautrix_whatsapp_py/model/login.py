@@ -1,0 +1,32 @@
+"""A linked WhatsApp account, as the bridge remembers it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from mautrix_whatsapp_py.ids import LoginId, MxUserId, WaJid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """One account of one Matrix user; it stays when WhatsApp ended the link, so that the user can link again."""
+
+    id: LoginId
+    user: MxUserId
+    jid: WaJid
+    """Address of our device; a new link of the same account gets another one."""
+    lid: WaJid | None = None
+    push_name: str = ""
+    business_name: str = ""
+    platform: str = ""
+    linked_at: datetime
+    used_at: datetime
+    """When it last carried something; the most recently used links are resumed first."""
+    is_wanted: bool = True
+    """Whether to connect it at start; `disconnect` turns it off until `reconnect`."""
+
+    @property
+    def number(self) -> str:
+        """Its phone number as people write it."""
+        return f"+{self.id}"
