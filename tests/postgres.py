@@ -97,7 +97,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _run_folder() -> Path:
-    """The same for all workers of a run; directly in the temporary folder, which the server's own user may enter."""
+    """The same for all workers of a run, and where the server's own user may enter."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     digest = hashlib.sha256(run.encode()).hexdigest()[:12]
     return Path(tempfile.gettempdir()) / f"mautrix-whatsapp-py-postgres-{digest}"

@@ -49,7 +49,7 @@ def _create_inbox() -> None:
     growing = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
         "inbox",
-        sa.Column("seq", growing, sa.Identity(always=True), nullable=False),
+        sa.Column("seq", growing, nullable=False, autoincrement=True),
         sa.Column("event_id", sa.Text, nullable=False),
         sa.Column("room_id", sa.Text, nullable=False),
         sa.Column("sender", sa.Text, nullable=False),

@@ -22,8 +22,6 @@ def upgrade() -> None:
         sa.Column("business_name", sa.Text, nullable=False),
         sa.Column("platform", sa.Text, nullable=False),
         sa.Column("linked_at_ms", sa.BigInteger, nullable=False),
-        sa.Column("used_at_ms", sa.BigInteger, nullable=False),
-        sa.Column("is_wanted", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_logins"),
         sa.ForeignKeyConstraint(["mxid"], ["users.mxid"], name="fk_logins_mxid_users"),
     )

@@ -169,6 +169,9 @@ class RetryingHttp(HTTPAPI):
     def _log_request(self, *_args: Any, **_kwargs: Any) -> None:
         """Nothing: the library would log what is said."""
 
+    def _log_request_done(self, *_args: Any, **_kwargs: Any) -> None:
+        """Nothing: the library would log in which room."""
+
 
 async def _read(response: ClientResponse) -> _Answer:
     body = await response.read()

@@ -21,10 +21,6 @@ class Login:
     business_name: str = ""
     platform: str = ""
     linked_at: datetime
-    used_at: datetime
-    """When it last carried something; the most recently used links are resumed first."""
-    is_wanted: bool = True
-    """Whether to connect it at start; `disconnect` turns it off until `reconnect`."""
 
     @property
     def number(self) -> str:

@@ -23,7 +23,6 @@ DRIVER_ERRORS = (
 # Connection, read-only standby, login, missing database, rollback (deadlock, serialisation), resources,
 # lock timeout, operator, system: the statement was fine, the database was not.
 _PASSING_SQLSTATES = ("08", "25006", "28", "3D000", "40", "53", "55P03", "57", "58")
-_WRONG_STATEMENTS = ("no such table", "no such column", "has no column", "syntax error")
 
 
 @contextmanager
@@ -50,7 +49,8 @@ def _is_passing_alone(error: BaseException) -> bool:
             # Those that are ValueErrors speak of an argument, the others of the connection.
             return not isinstance(error, ValueError)
         case sqlite3.OperationalError():
-            return not any(words in str(error) for words in _WRONG_STATEMENTS)
+            # The generic code stands for a wrong statement; full disk, lock, I/O and the like have their own.
+            return getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR
         case sqlite3.DatabaseError():
             return type(error) is sqlite3.DatabaseError
     return isinstance(error, OSError | TimeoutError | PoolTimeout)

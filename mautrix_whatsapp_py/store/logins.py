@@ -30,17 +30,9 @@ class LoginRows:
         return None if row is None else _decode(row)
 
     async def get_all(self, tx: Tx) -> list[Login]:
-        """Every login, the most recently used first."""
-        rows = await tx.execute(select(logins).order_by(logins.c.used_at_ms.desc(), logins.c.id))
+        """Every login, in the order they were linked."""
+        rows = await tx.execute(select(logins).order_by(logins.c.linked_at_ms, logins.c.id))
         return [_decode(row) for row in rows]
-
-    async def set_wanted(self, tx: Tx, login_id: LoginId, *, is_wanted: bool) -> None:
-        """Remember whether to connect it at start."""
-        await tx.execute(update(logins).where(logins.c.id == login_id).values(is_wanted=is_wanted))
-
-    async def set_used(self, tx: Tx, login_id: LoginId, *, at: datetime) -> None:
-        """Remember when it last carried something."""
-        await tx.execute(update(logins).where(logins.c.id == login_id).values(used_at_ms=_ms(at)))
 
     async def remove(self, tx: Tx, login_id: LoginId) -> None:
         """Forget a login, also as anybody's preferred one."""
@@ -57,8 +49,8 @@ class LoginRows:
         await tx.execute(update(users).where(users.c.mxid == user).values(preferred_login=login_id))
 
 
-class StoredLogins:
-    """The port LoginBook on the database: each call is one transaction."""
+class LoginBook:
+    """What the bridge remembers of links; each call is one transaction."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -71,19 +63,9 @@ class StoredLogins:
             await self._rows.put(tx, login)
 
     async def get_all(self) -> list[Login]:
-        """Every login, the most recently used first."""
+        """Every login, in the order they were linked."""
         async with self._store.reading() as tx:
             return await self._rows.get_all(tx)
-
-    async def set_wanted(self, login_id: LoginId, *, is_wanted: bool) -> None:
-        """Remember whether to connect it at start."""
-        async with self._store.transaction() as tx:
-            await self._rows.set_wanted(tx, login_id, is_wanted=is_wanted)
-
-    async def set_used(self, login_id: LoginId, *, at: datetime) -> None:
-        """Remember when it last carried something."""
-        async with self._store.transaction() as tx:
-            await self._rows.set_used(tx, login_id, at=at)
 
     async def remove(self, login_id: LoginId) -> None:
         """Forget a login."""
@@ -119,8 +101,6 @@ def _encode(login: Login) -> Mapping[str, object]:
         "business_name": login.business_name,
         "platform": login.platform,
         "linked_at_ms": _ms(login.linked_at),
-        "used_at_ms": _ms(login.used_at),
-        "is_wanted": login.is_wanted,
     }
 
 
@@ -134,6 +114,4 @@ def _decode(row: Row[Any]) -> Login:
         business_name=row.business_name,
         platform=row.platform,
         linked_at=_moment(row.linked_at_ms),
-        used_at=_moment(row.used_at_ms),
-        is_wanted=bool(row.is_wanted),
     )

@@ -2,19 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    ForeignKey,
-    Identity,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-)
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -46,13 +34,7 @@ transactions = Table(
 inbox = Table(
     "inbox",
     metadata,
-    Column(
-        "seq",
-        BigInteger().with_variant(Integer, "sqlite"),
-        Identity(always=True),
-        primary_key=True,
-        autoincrement=True,
-    ),
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("event_id", Text, nullable=False, unique=True),
     Column("room_id", Text, nullable=False),
     Column("sender", Text, nullable=False),
@@ -91,8 +73,6 @@ logins = Table(
     Column("business_name", Text, nullable=False),
     Column("platform", Text, nullable=False),
     Column("linked_at_ms", BigInteger, nullable=False),
-    Column("used_at_ms", BigInteger, nullable=False),
-    Column("is_wanted", Boolean, nullable=False),
 )
 """Linked WhatsApp accounts; the credentials themselves lie in a file of each session."""
 

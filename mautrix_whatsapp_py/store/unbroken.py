@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 async def unbroken(call: Coroutine[Any, Any, Result]) -> Result:
     """Run a call to its end; a cancellation meanwhile is raised after it.
 
-    A driver interrupted half-way leaves its connection in a state nobody knows (the thread of SQLite simply goes on),
-    and cleaning that up can be interrupted as well. The calls have deadlines of their own.
+    A driver interrupted half-way leaves its connection in a state nobody knows (the thread of SQLite goes on), and
+    cleaning that up can be interrupted as well. The calls have deadlines of their own.
     """
     task = asyncio.ensure_future(call)
     interruption: asyncio.CancelledError | None = None

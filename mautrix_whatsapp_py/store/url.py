@@ -43,18 +43,20 @@ def decode_database_url(text: str) -> DatabaseAddress:
     """Parse `sqlite:///path`, `sqlite:path`, `file:path?…` or `postgresql://…`; ValueError when it is none."""
     scheme, separator, rest = text.partition(":")
     match scheme.lower():
-        case "sqlite" | "file" if separator:
-            return SqliteAddress(path=_decode_path(rest))
+        # sqlite:///a is relative and sqlite:////a absolute, as SQLAlchemy has it; file:///a is absolute, as in any URI.
+        case "sqlite" if separator:
+            return SqliteAddress(path=_decode_path(rest, root="///"))
+        case "file" if separator:
+            return SqliteAddress(path=_decode_path(rest, root="//"))
         case "postgres" | "postgresql" if rest.startswith("//"):
             return _decode_postgres(rest)
     raise ValueError("write sqlite:///path/to/bridge.db or postgresql://user:password@host/database")
 
 
-def _decode_path(rest: str) -> Path:
+def _decode_path(rest: str, *, root: str) -> Path:
     path = rest.partition("?")[0]
-    # sqlite:///a is relative and sqlite:////a absolute, as SQLAlchemy has it.
     if path.startswith("///"):
-        path = path[3:]
+        path = path.removeprefix(root)
     elif path.startswith("//"):
         raise ValueError(
             "a SQLite address names no host: write three slashes before the path, four for an absolute one"

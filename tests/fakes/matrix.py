@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -46,6 +47,7 @@ class FakeMatrixApi:
         self.redacted: list[MxEventId] = []
         self.refusals: list[tuple[MxRoomId, str]] = []
         self.calls: list[str] = []
+        self._called = asyncio.Event()
         self._events: dict[tuple[MxUserId, MxRoomId, MxTxnId], MxEventId] = {}
         self._faults: dict[str, deque[_Fault]] = {}
 
@@ -64,13 +66,17 @@ class FakeMatrixApi:
 
     def crash(self, call: str, *, is_answer_lost: bool) -> None:
         """Make the next call end as if the process had been killed, before it takes effect or after it."""
-        self._faults.setdefault(call, deque()).append(
-            _Fault(error=KilledError(), is_answer_lost=is_answer_lost)
-        )
+        self._faults.setdefault(call, deque()).append(_Fault(error=KilledError(), is_answer_lost=is_answer_lost))
 
     def bodies(self, room_id: MxRoomId) -> list[str]:
         """What stands in a room, in order."""
         return [one.notice.body for one in self.sent if one.room_id == room_id]
+
+    async def wait_for_calls(self, call: str, count: int) -> None:
+        """Wait until a method was called so many times."""
+        while self.calls.count(call) < count:
+            self._called.clear()
+            await self._called.wait()
 
     async def join_room(self, room_id: MxRoomId, *, user: MxUserId) -> None:
         fault = self._begin("join_room")
@@ -99,9 +105,7 @@ class FakeMatrixApi:
         key = (sender, room_id, txn_id)
         if key not in self._events:
             event_id = self._events[key] = MxEventId(f"$sent{len(self._events)}")
-            self.sent.append(
-                Sent(room_id=room_id, event_id=event_id, sender=sender, txn_id=txn_id, notice=notice)
-            )
+            self.sent.append(Sent(room_id=room_id, event_id=event_id, sender=sender, txn_id=txn_id, notice=notice))
         _end(fault)
         return self._events[key]
 
@@ -130,6 +134,7 @@ class FakeMatrixApi:
 
     def _begin(self, call: str) -> _Fault | None:
         self.calls.append(call)
+        self._called.set()
         faults = self._faults.get(call)
         fault = faults.popleft() if faults else None
         if fault is not None and not fault.is_answer_lost:

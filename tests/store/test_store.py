@@ -86,8 +86,8 @@ async def test_a_wrong_statement_is_no_unavailability(store: Store) -> None:
 
 async def _slow_insert(tx: Tx, key: str) -> None:
     """Work long enough that a cancellation meets it under way."""
-    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) SELECT count(*) FROM n"
-    await tx.execute(text(numbers))
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)"
+    await tx.execute(text(f"{numbers} SELECT count(*) FROM n"))
     await rows.put(tx, key, "value")
 
 

@@ -68,6 +68,11 @@ REFUSING = Command(name="refuse", section=CommandSection.CHATS, summary="Refuse.
 MISUSED = Command(name="count", section=CommandSection.CHATS, summary="Count.", example="3", run=_misuse)
 WAITING = Command(name="waiting", section=CommandSection.CHATS, summary="Wait.", run=_away)
 SECRET = Command(
-    name="sudo", section=CommandSection.ADMIN, summary="Rule.", level=PermissionLevel.ADMIN, run=_echo, max_args=None
+    name="sudo",
+    section=CommandSection.ADMIN,
+    summary="Rule.",
+    level=PermissionLevel.ADMIN,
+    run=_echo,
+    max_args=None,
 )
 COMMANDS = (ECHO, FAULTY, REFUSING, MISUSED, WAITING, SECRET)

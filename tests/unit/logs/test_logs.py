@@ -8,7 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from mautrix_whatsapp_py.logs import HIDDEN, JsonFormatter, LogOptions, ScrubbingFormatter, TextFormatter, setup_logging
+from mautrix_whatsapp_py.logs import (
+    HIDDEN,
+    JsonFormatter,
+    LogOptions,
+    ScrubbingFormatter,
+    TextFormatter,
+    setup_logging,
+)
 
 TOKEN = "syt_abcdefgh"
 
