@@ -8,8 +8,12 @@ BridgeError                 known failures; each carries what its reader needs
 ├── MatrixError             the homeserver said no
 │   ├── MatrixUnreachable   it said nothing, or that it is unwell: worth another try
 │   └── MatrixRefused       it said no for good
-└── StoreError              the database said no
-    └── StoreUnavailable    it is away: nothing may be acknowledged
+├── StoreError              the database said no
+│   └── StoreUnavailable    it is away: nothing may be acknowledged
+└── WhatsAppError           WhatsApp, or the way to it, said no
+    ├── WhatsAppUnavailable no link now: nothing was done, worth another try
+    ├── WhatsAppRefused     nothing was done, and another try will not help
+    └── WhatsAppUncertain   it may or may not have been done
 """
 
 from __future__ import annotations
@@ -101,3 +105,23 @@ class StoreError(BridgeError):
 
 class StoreUnavailable(StoreError):
     """The database could not be reached."""
+
+
+class WhatsAppError(BridgeError):
+    """WhatsApp did not do what was asked."""
+
+    def __init__(self, text: str | None = None, *, code: str = "") -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class WhatsAppUnavailable(WhatsAppError):
+    """You're not connected to WhatsApp."""
+
+
+class WhatsAppRefused(WhatsAppError):
+    """WhatsApp refused the request."""
+
+
+class WhatsAppUncertain(WhatsAppError):
+    """WhatsApp did not answer in time."""

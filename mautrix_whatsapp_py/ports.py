@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.ids import (
+    InboxSeq,
+    JournalSeq,
+    LoginId,
+    MxEventId,
+    MxRoomId,
+    MxTxnId,
+    MxUserId,
+    SendId,
+    WaJid,
+    WaMessageId,
+)
 from mautrix_whatsapp_py.model.mx import MxEphemeral, MxEvent, MxNotice, MxServerInfo, MxStored
+from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa_link import (
+    WaHostStats,
+    WaPairingStep,
+    WaPhoneCode,
+    WaSendOutcome,
+    WaSendUncertain,
+    WaSent,
+    WaSessionStats,
+    WaState,
+)
 
 
 class Clock(Protocol):
@@ -87,3 +109,114 @@ class MxEventSink(Protocol):
 
     def on_mx_ephemeral(self, event: MxEphemeral) -> None:
         """Typing or a receipt."""
+
+
+class WaEventSink(Protocol):
+    """Who is told of WhatsApp events; every method only enqueues and never raises."""
+
+    def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
+        """An event, in order per login and once per process.
+
+        It comes again in the next process until `ack`ed; numbers grow for ever, so a number that was recorded is
+        known for good.
+        """
+
+    def on_wa_state(self, login: LoginId, state: WaState) -> None:
+        """The link's state changed."""
+
+
+class WhatsAppClient(Protocol):
+    """One login.
+
+    Requests raise WhatsAppUnavailable (nothing done, try again), WhatsAppRefused (nothing done, for good) or
+    WhatsAppUncertain (no telling).
+    """
+
+    @property
+    def login(self) -> LoginId:
+        """Whose client this is."""
+
+    @property
+    def state(self) -> WaState:
+        """Where the link stands."""
+
+    def ack(self, seq: JournalSeq) -> None:
+        """The event is durable on our side; never fails, any order."""
+
+    async def send_message(
+        self, chat: WaJid, content: bytes, *, send_id: SendId, secret: bytes = b""
+    ) -> WaSent | WaSendUncertain:
+        """Send a serialized message that will carry `secret` (32 bytes).
+
+        The same send id is sent once: calling again, in any later process, gives the first outcome.
+        """
+
+    async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
+        """What became of a send."""
+
+    async def forget_sends(self, send_ids: Sequence[SendId]) -> None:
+        """These outcomes are recorded on our side."""
+
+    async def mark_read(
+        self,
+        chat: WaJid,
+        sender: WaJid,
+        message_ids: Sequence[WaMessageId],
+        *,
+        at: datetime,
+        is_played: bool = False,
+    ) -> None:
+        """Tell a sender that messages were read or played."""
+
+    async def send_typing(self, chat: WaJid, *, is_typing: bool, is_audio: bool = False) -> None:
+        """Show that we type, record, or stopped."""
+
+    async def send_presence(self, *, is_available: bool) -> None:
+        """Show us online or not."""
+
+    async def subscribe_presence(self, person: WaJid) -> None:
+        """Ask to be told of a contact's presence."""
+
+    async def fetch_stats(self) -> WaSessionStats:
+        """Figures of the session, for status."""
+
+
+class WaPairing(Protocol):
+    """An attempt to link an account."""
+
+    def steps(self) -> AsyncIterator[WaPairingStep]:
+        """Codes to show as they come; the last step is WaPaired or WaPairingFailed."""
+
+    async def request_phone_code(self, phone: str) -> WaPhoneCode:
+        """Another code while the attempt runs; WhatsAppError when refused."""
+
+    async def cancel(self) -> None:
+        """Give up; nothing is left behind."""
+
+
+class WhatsAppNetwork(Protocol):
+    """All links."""
+
+    def get_logins(self) -> Sequence[LoginId]:
+        """Logins with a session, linked or not."""
+
+    def get_client(self, login: LoginId) -> WhatsAppClient | None:
+        """The client of a login."""
+
+    def get_hosts(self) -> Sequence[WaHostStats]:
+        """Figures of the session hosts, a few seconds old."""
+
+    async def start_pairing(self, phone: str = "") -> WaPairing:
+        """Begin to link an account: by QR code, or by a code for this number."""
+
+    async def connect(self, login: LoginId) -> None:
+        """Bring a link up, also one that was disconnected, or anew."""
+
+    async def disconnect(self, login: LoginId) -> None:
+        """Take a link down until `connect`, restarts of the bridge included; the account stays linked."""
+
+    async def logout(self, login: LoginId) -> bool:
+        """Unlink from the phone and delete the session; False when the phone could not be told."""
+
+    async def delete_session(self, login: LoginId) -> None:
+        """Delete the session without telling the phone."""

@@ -1,0 +1,222 @@
+"""Requests of the bridge, carried out on a live session."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from mautrix_whatsapp_py.ids import WaJid, WaMessageId
+from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
+from mautrix_whatsapp_py.whatsapp import wire
+from mautrix_whatsapp_py.whatsapp.host.encode import encode_message
+from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
+from mautrix_whatsapp_py.whatsapp.host.library import Library
+from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
+from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
+from mautrix_whatsapp_py.whatsapp.host.session import Session
+
+log = logging.getLogger(__name__)
+
+_NEVER_LEFT = (
+    "websocket not connected",
+    "not logged in",
+    "the store doesn't contain a device jid",
+    "failed to get device list",
+    "failed to get group",
+    "failed to send usync query",
+    "no lid found",
+    "failed to encrypt",
+    "failed to marshal",
+    "unknown server",
+    "can't send",
+    "cannot send",
+)
+"""Beginnings of errors the library gives before anything went to the server."""
+_REFUSED = ("server returned error",)
+_PASSING = (
+    "websocket not connected",
+    "failed to get device list",
+    "failed to send usync query",
+    "timed out",
+    "websocket disconnected",
+)
+
+
+class CallFailed(Exception):
+    """A request failed; what the bridge is told."""
+
+    def __init__(self, code: str, *, is_certain: bool = True, is_final: bool = False) -> None:
+        super().__init__(code)
+        self.code = code
+        self.is_certain = is_certain
+        self.is_final = is_final
+
+
+def classify(error: str) -> CallFailed:
+    """What an error text of the library means for the one who asked."""
+    text = error.lower()
+    if any(part in text for part in _REFUSED):
+        return CallFailed("refused", is_final=True)
+    is_certain = any(part in text for part in _NEVER_LEFT)
+    is_passing = any(part in text for part in _PASSING)
+    return CallFailed(
+        "not-connected" if is_passing else "failed", is_certain=is_certain, is_final=is_certain and not is_passing
+    )
+
+
+class Calls:
+    """One session's requests. Sends go one at a time, as the library would do it anyway."""
+
+    def __init__(self, session: Session, library: Library, protobuf: Protobuf) -> None:
+        self._session = session
+        self._library = library
+        self._protobuf = protobuf
+        self._sending = asyncio.Lock()
+
+    async def run(self, call: wire.Call) -> wire.Result:
+        """Carry a request out; CallFailed says why not."""
+        match call:
+            case wire.SendMessage():
+                return await self.send(call)
+            case wire.FetchSend():
+                async with self._sending:
+                    return await self._fetch_outcome(call.send_id, call.secret)
+            case wire.ForgetSends():
+                await self._session.in_journal_thread(lambda: self._session.journal.delete_sends(call.send_ids))
+            case wire.MarkRead():
+                await self._mark_read(call)
+            case wire.SendTyping():
+                jid = self._protobuf.encode_jid(call.chat)
+                await self._call("SendChatPresence", jid, len(jid), 0 if call.is_typing else 1, int(call.is_audio))
+            case wire.SendPresence():
+                await self._call("SendPresence", b"available" if call.is_available else b"unavailable")
+            case wire.SubscribePresence():
+                jid = self._protobuf.encode_jid(call.person)
+                await self._call("SubscribePresence", jid, len(jid))
+            case wire.Logout():
+                await self._call("Logout")
+            case wire.FetchStats():
+                return self._session.stats()
+            case _:
+                raise CallFailed("unknown-call", is_final=True)
+        return wire.Done()
+
+    async def _mark_read(self, call: wire.MarkRead) -> None:
+        chat, sender = self._protobuf.encode_jid(call.chat), self._protobuf.encode_jid(call.sender)
+        kind = b"played" if call.is_played else b"read"
+        ids = " ".join(call.message_ids).encode()
+        at = ctypes.c_int(call.at_seconds).value
+        await self._call_raw("MarkRead", ids, at, chat, len(chat), sender, len(sender), kind)
+
+    async def _call(self, name: str, *arguments: Any) -> None:
+        await self._call_raw(name, *arguments)
+
+    async def _call_raw(self, name: str, *arguments: Any) -> None:
+        error = await self._through_gate(lambda: self._library.call(name, self._session.uuid, *arguments))
+        if error:
+            raise classify(error.decode(errors="replace"))
+
+    async def _through_gate(self, function: Callable[[], bytes]) -> bytes:
+        try:
+            return await self._session.gate.call(function)
+        except SessionNotLive as error:
+            raise CallFailed("not-connected") from error
+
+    # Sending
+
+    async def send(self, call: wire.SendMessage) -> WaSendOutcome:
+        """Send once: a send id that was tried before is answered, not repeated."""
+        async with self._sending:
+            known = await self._session.in_journal_thread(lambda: self._session.journal.get_send(call.send_id))
+            if known is not None:
+                outcome = await self._fetch_outcome(call.send_id, call.secret)
+                if not isinstance(outcome, WaSendUnknown):
+                    return outcome
+            if not self._session.gate.is_open:
+                raise CallFailed("not-connected")
+            try:
+                content = encode_message(call.content, call.secret, self._protobuf)
+            except ValueError as error:
+                raise CallFailed("not-a-message", is_final=True) from error
+            await self._session.in_journal_thread(
+                lambda: self._session.journal.add_send(call.send_id, call.secret)
+            )
+            # Shielded: the send goes on when its caller's deadline passes, and its outcome must be noted.
+            return await asyncio.shield(asyncio.ensure_future(self._send_now(call, content)))
+
+    async def _send_now(self, call: wire.SendMessage, content: bytes) -> WaSent:
+        chat = self._protobuf.encode_jid(call.chat)
+        try:
+            body = await self._through_gate(
+                lambda: self._library.call(
+                    "SendMessage", self._session.uuid, chat, len(chat), content, len(content)
+                )
+            )
+        except CallFailed:
+            await self._forget(call.send_id)
+            raise
+        answer = self._protobuf.messages.SendMessageReturnFunction.FromString(body)
+        if answer.Error:
+            failure = classify(answer.Error)
+            log.warning("send failed: %s", failure.code, extra={"login": self._session.login})
+            if failure.is_certain or failure.is_final:
+                await self._forget(call.send_id)
+            raise failure
+        outcome = self._decode_sent(call.send_id, answer.SendResponse)
+        encoded = msgspec.msgpack.encode(outcome)
+        await self._session.in_journal_thread(
+            lambda: self._session.journal.set_sent(call.send_id, outcome.message_id, encoded)
+        )
+        self._session.counters.last_send_at = outcome.timestamp
+        return outcome
+
+    async def _forget(self, send_id: str) -> None:
+        await self._session.in_journal_thread(lambda: self._session.journal.delete_sends([send_id]))
+
+    def _decode_sent(self, send_id: str, response: Any) -> WaSent:
+        return WaSent(
+            send_id=wire.SendId(send_id),
+            message_id=WaMessageId(response.ID),
+            timestamp=datetime.fromtimestamp(max(response.Timestamp, 0), tz=UTC),
+            sender=_jid_of(response, "Sender"),
+            chat=_jid_of(response, "Chat"),
+            server_id=response.ServerID,
+        )
+
+    async def _fetch_outcome(self, send_id: str, secret: bytes) -> WaSendOutcome:
+        found = await self._session.in_journal_thread(lambda: self._find(send_id, secret))
+        assert isinstance(found, WaSent | WaSendUncertain | WaSendUnknown)
+        return found
+
+    def _find(self, send_id: str, secret: bytes) -> WaSendOutcome:
+        row = self._session.journal.get_send(send_id)
+        if row is not None and row.outcome is not None:
+            return msgspec.msgpack.decode(row.outcome, type=WaSent)
+        message_id = get_message_id(self._session.folder.database, (row.secret if row else b"") or secret)
+        identity = wire.SendId(send_id)
+        if message_id is not None:
+            return WaSendUncertain(send_id=identity, message_id=message_id)
+        return WaSendUnknown(send_id=identity)
+
+
+def _jid_of(message: Any, name: str) -> WaJid | None:
+    return get_jid(getattr(message, name)) if message.HasField(name) else None
+
+
+def needed_exports() -> Sequence[str]:
+    """Exports of the library these requests rely on."""
+    return (
+        "SendMessage",
+        "SendChatPresence",
+        "SendPresence",
+        "SubscribePresence",
+        "Logout",
+        "MarkRead",
+        "SetPassive",
+    )

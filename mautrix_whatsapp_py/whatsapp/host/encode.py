@@ -1,0 +1,38 @@
+"""From the model to the library."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
+from mautrix_whatsapp_py.whatsapp.wire import LinkOptions
+
+
+def encode_device_props(options: LinkOptions, protobuf: Protobuf) -> bytes:
+    """How we appear among the phone's linked devices, and how much history we ask for."""
+    platforms = protobuf.device_props.PlatformType
+    props: Any = protobuf.device_props(
+        os=options.os_name,
+        platformType=platforms.Value(options.platform),
+        requireFullSync=options.wants_full_history,
+    )
+    if options.history_days:
+        props.historySyncConfig.fullSyncDaysLimit = options.history_days
+    if options.history_megabytes:
+        props.historySyncConfig.fullSyncSizeMbLimit = options.history_megabytes
+        props.historySyncConfig.storageQuotaMb = options.history_megabytes
+    body: bytes = props.SerializeToString()
+    return body
+
+
+def encode_message(content: bytes, secret: bytes, protobuf: Protobuf) -> bytes:
+    """A message with its secret in it; ValueError when the content is no message."""
+    message: Any = protobuf.e2e.Message()
+    try:
+        message.ParseFromString(content)
+    except protobuf.decode_error as error:
+        raise ValueError("not a message") from error
+    if secret:
+        message.messageContextInfo.messageSecret = secret
+    body: bytes = message.SerializeToString()
+    return body

@@ -1,0 +1,102 @@
+"""What the library's thread does with an event: into the journal, or wait until it fits."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from mautrix_whatsapp_py.whatsapp.host.journal import Journal, JournalFull
+from mautrix_whatsapp_py.whatsapp.host.protobuf import HISTORY_CODE, strip_wrapper
+
+log = logging.getLogger(__name__)
+
+MAX_DEPTH = 100_000
+_RETRY_SECONDS = 1.0
+
+
+class Intake:
+    """Appends to the journal. A full disk or a bridge far behind holds the library back, and with it the server."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        *,
+        on_stored: Callable[[], None],
+        on_disk: Callable[[bool], None],
+        max_depth: int = MAX_DEPTH,
+        retry_seconds: float = _RETRY_SECONDS,
+    ) -> None:
+        self._journal = journal
+        self._on_stored = on_stored
+        self._on_disk = on_disk
+        self._max_depth = max_depth
+        self._retry_seconds = retry_seconds
+        self._changed = threading.Condition()
+        self._depth = journal.depth
+        self._is_disk_full = False
+        self._is_closing = False
+        self.dropped = 0
+
+    @property
+    def depth(self) -> int:
+        """Events in the journal."""
+        return self._depth
+
+    @property
+    def is_disk_full(self) -> bool:
+        return self._is_disk_full
+
+    @property
+    def is_holding(self) -> bool:
+        """Whether the library is being held back."""
+        return self._is_disk_full or self._depth >= self._max_depth
+
+    def append(self, code: int, body: bytes) -> None:
+        """Store an event; returns when it is on disk. Called on the library's thread."""
+        is_history = code == HISTORY_CODE
+        payload = strip_wrapper(body) if is_history else body
+        while self._may_try():
+            try:
+                self._journal.append(code, payload, as_file=is_history)
+            except JournalFull:
+                self._set_full(True)
+                continue
+            self._set_full(False)
+            with self._changed:
+                self._depth += 1
+            self._on_stored()
+            return
+        self.dropped += 1
+        log.error("an event was lost: the session had to stop while the disk was full")
+
+    def _may_try(self) -> bool:
+        """Wait while there is no point in trying; False when the session must end now."""
+        with self._changed:
+            if self._is_disk_full:
+                self._changed.wait(self._retry_seconds)
+            while self._depth >= self._max_depth and not self._is_closing:
+                self._changed.wait(self._retry_seconds)
+            # The last chance of an event is one try after closing began.
+            return not (self._is_closing and self._is_disk_full)
+
+    def _set_full(self, is_full: bool) -> None:
+        if self._is_disk_full != is_full:
+            self._is_disk_full = is_full
+            self._on_disk(is_full)
+
+    def acked(self, count: int) -> None:
+        """So many events were deleted."""
+        with self._changed:
+            self._depth -= count
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Hold nobody back any more: the session ends."""
+        with self._changed:
+            self._is_closing = True
+            self._changed.notify_all()
+
+    def reopen(self) -> None:
+        """The session goes on."""
+        self._is_closing = False

@@ -1,0 +1,131 @@
+"""From a session's journal to the bridge: in order, repeated after every reconnect, forgotten when acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId
+from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaReceipt, WaStruct, WaUnknown
+from mautrix_whatsapp_py.whatsapp.host.journal import Journal, Row
+from mautrix_whatsapp_py.whatsapp.wire import MAX_FRAME_BYTES, Event, WireError
+
+log = logging.getLogger(__name__)
+
+WINDOW = 256
+BATCH = 64
+ACK_SECONDS = 0.05
+Answer = TypeVar("Answer")
+
+
+class Outlet(Protocol):
+    """The way to the bridge, when there is one."""
+
+    @property
+    def epoch(self) -> int:
+        """Grows with every bridge that attaches; 0 means none has."""
+
+    def put(self, frame: WaStruct) -> None:
+        """Queue a frame; dropped when no bridge is attached."""
+
+    async def drain(self) -> None:
+        """Wait until the bridge keeps up."""
+
+
+@dataclass(slots=True)
+class Pump:
+    """Feeds one session's journal to the bridge, at most WINDOW events ahead of its acknowledgements."""
+
+    login: LoginId
+    journal: Journal
+    outlet: Outlet
+    decode: Callable[[Row], WaEvent]
+    on_acked: Callable[[int], None]
+    on_phone_seen: Callable[[datetime], None]
+    executor: ThreadPoolExecutor
+    undecoded: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _epoch: int = 0
+    _cursor: int = 0
+    _in_flight: set[JournalSeq] = field(default_factory=set)
+    _acked: list[JournalSeq] = field(default_factory=list)
+
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._wake.set()
+
+    def ack(self, seqs: Sequence[JournalSeq]) -> None:
+        """The bridge has these; they are forgotten soon."""
+        self._acked.extend(seqs)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._epoch != self.outlet.epoch:
+                await self._start_over()
+            while await self._feed():
+                await self._flush_acks()
+            if self._acked:
+                await self._flush_acks()
+                self._wake.set()
+                # Acknowledgements come one by one; a pause makes one transaction of many.
+                await asyncio.sleep(ACK_SECONDS)
+
+    async def _start_over(self) -> None:
+        await self._flush_acks()
+        self._epoch, self._cursor = self.outlet.epoch, 0
+        self._in_flight.clear()
+
+    async def _feed(self) -> bool:
+        """Send the next batch; False when there is nothing to send or no room for it."""
+        room = WINDOW - len(self._in_flight)
+        if not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
+            return False
+        events = await self._in_thread(lambda: self._read(self._cursor, min(room, BATCH)))
+        for seq, event in events:
+            if self._epoch != self.outlet.epoch:
+                self._wake.set()
+                return False
+            self._cursor = seq
+            self._in_flight.add(seq)
+            self._put(seq, event)
+        if events:
+            await self.outlet.drain()
+        return bool(events)
+
+    def _read(self, after: int, limit: int) -> list[tuple[JournalSeq, WaEvent]]:
+        return [(row.seq, self.decode(row)) for row in self.journal.get_after(after, limit)]
+
+    def _put(self, seq: JournalSeq, event: WaEvent) -> None:
+        if isinstance(event, WaUnknown):
+            self.undecoded += 1
+            log.info("event of kind %s is not understood", event.kind, extra={"login": self.login})
+        elif (
+            isinstance(event, WaMessage | WaReceipt) and event.source.is_from_me and not event.source.sender.device
+        ):
+            self.on_phone_seen(event.timestamp)
+        try:
+            self.outlet.put(Event(login=self.login, seq=seq, event=event))
+        except WireError:
+            log.warning("event larger than %d bytes", MAX_FRAME_BYTES, extra={"login": self.login})
+            kind = type(event).__name__
+            self.outlet.put(Event(login=self.login, seq=seq, event=WaUnknown(kind=kind)))
+
+    async def _flush_acks(self) -> None:
+        acked, self._acked = self._acked, []
+        if not acked:
+            return
+        await self._in_thread(lambda: self.journal.delete(acked))
+        self._in_flight.difference_update(acked)
+        self.on_acked(len(acked))
+
+    async def _in_thread(self, function: Callable[[], Answer]) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self.executor, function)

@@ -1,0 +1,373 @@
+"""One linked account: keeps its link up, its journal filled and its calls safe."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId
+from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind, WaSessionStats
+from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder, lock_file, require_session_jid
+from mautrix_whatsapp_py.whatsapp.host.decode import decode_row
+from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
+from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, TERMINAL, decode_end, decode_fact
+from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile
+from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
+from mautrix_whatsapp_py.whatsapp.host.intake import Intake
+from mautrix_whatsapp_py.whatsapp.host.journal import Journal
+from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
+from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
+from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
+from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
+from mautrix_whatsapp_py.whatsapp.host.timings import Timings
+from mautrix_whatsapp_py.whatsapp.wire import LinkChanged, LinkOptions
+
+log = logging.getLogger(__name__)
+
+_ENDED_FACT = "logged-out"
+_PHONE_FACT = "phone-seen"
+_PHONE_NOTED_SECONDS = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class Surroundings:
+    """What all sessions of a host share."""
+
+    library: Library
+    protobuf: Protobuf
+    turnstile: Turnstile
+    outlet: Outlet
+    timings: Timings
+
+
+@dataclass(slots=True)
+class _Counters:
+    restarts: int = 0
+    pump_deaths: int = 0
+    leaked_threads: int = 0
+    last_event_at: datetime | None = None
+    last_send_at: datetime | None = None
+    phone_seen_at: datetime | None = None
+
+
+@dataclass(slots=True)
+class _Wishes:
+    """What the owner of the session wants; set from anywhere on the event loop, obeyed by the runner."""
+
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    should_stop: bool = False
+    should_restart: bool = False
+    cause: WaLinkKind | None = None
+
+
+class Session:
+    """Made, started, stopped once; in between it goes through as many incarnations as it takes."""
+
+    def __init__(
+        self,
+        login: LoginId,
+        folder: SessionFolder,
+        options: LinkOptions,
+        surroundings: Surroundings,
+    ) -> None:
+        self.login = login
+        self.folder = folder.ensure()
+        self._lock = lock_file(folder.lock)
+        self._options = options
+        self._around = surroundings
+        self._journal = Journal(folder.journal, folder.blobs)
+        self._loop = asyncio.get_running_loop()
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{login}")
+        self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
+        self.gate = Gate(login, surroundings.turnstile)
+        self._pump = Pump(
+            login=login,
+            journal=self._journal,
+            outlet=surroundings.outlet,
+            decode=lambda row: decode_row(row, surroundings.protobuf),
+            on_acked=self.intake.acked,
+            on_phone_seen=self._phone_seen,
+            executor=self._executor,
+        )
+        self.fact = WaLinkFact(kind=WaLinkKind.STARTING, at=_now())
+        self.incarnation: Incarnation | None = None
+        self.counters = _Counters(phone_seen_at=_decode_time(self._journal.get_fact(_PHONE_FACT)))
+        self._wishes = _Wishes()
+        self._generation = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._runner: asyncio.Task[None] | None = None
+        self._disconnected_since = 0.0
+        self._is_closed = False
+
+    # Owner's side, on the event loop
+
+    @property
+    def journal(self) -> Journal:
+        return self._journal
+
+    @property
+    def outlet(self) -> Outlet:
+        return self._around.outlet
+
+    @property
+    def uuid(self) -> str:
+        """The library's name of the incarnation that is up."""
+        return self.incarnation.spec.uuid if self.incarnation is not None else ""
+
+    def start(self) -> None:
+        """Bring the link up and keep it up."""
+        spawn(self._pump.run(), name=f"pump-{self.login}", tasks=self._tasks)
+        self._runner = spawn(self._run(), name=f"session-{self.login}", tasks=self._tasks)
+        self._pump.wake()
+
+    def restart(self, cause: WaLinkKind | None = None) -> None:
+        """Take the link down and up again, also after an end it would not recover from by itself."""
+        self._wishes.should_restart = True
+        self._wishes.cause = cause
+        self._wishes.changed.set()
+
+    async def stop(self) -> None:
+        """Take the link down, losing nothing; the folder is free afterwards."""
+        self._wishes.should_stop = True
+        self._wishes.changed.set()
+        if self._runner is not None:
+            await asyncio.wait({self._runner})
+        await self._close()
+
+    async def _close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.gate.shutdown()
+        self._pump.wake()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._executor.shutdown(wait=True)
+        self._journal.close()
+        os.close(self._lock)
+
+    def attached(self) -> None:
+        """A bridge is there: tell it where we stand and repeat what it has not acknowledged."""
+        self._around.outlet.put(LinkChanged(login=self.login, fact=self.fact))
+        if self.intake.is_disk_full:
+            self._around.outlet.put(
+                LinkChanged(login=self.login, fact=WaLinkFact(kind=WaLinkKind.DISK_FULL, at=_now()))
+            )
+        self._pump.wake()
+
+    def ack(self, seqs: Sequence[JournalSeq]) -> None:
+        """The bridge has stored these events."""
+        self._pump.ack(seqs)
+
+    async def in_journal_thread(self, function: Callable[[], object]) -> object:
+        """Run work on the journal's thread."""
+        return await self._loop.run_in_executor(self._executor, function)
+
+    def stats(self) -> WaSessionStats:
+        """Figures for status."""
+        counters = self.counters
+        return WaSessionStats(
+            login=self.login,
+            journal_depth=self.intake.depth,
+            restarts=counters.restarts,
+            pump_deaths=counters.pump_deaths,
+            undecoded=self._pump.undecoded,
+            last_event_at=counters.last_event_at,
+            last_send_at=counters.last_send_at,
+            phone_seen_at=counters.phone_seen_at,
+            is_paused_by_disk=self.intake.is_disk_full,
+        )
+
+    # The runner
+
+    async def _run(self) -> None:
+        backoff = Backoff(
+            first_seconds=self._around.timings.retry_first_seconds,
+            cap_seconds=self._around.timings.retry_cap_seconds,
+        )
+        while not self._wishes.should_stop:
+            await self._live_once(backoff)
+            if not self._wishes.should_stop:
+                await self._rest(backoff)
+        self._tell(WaLinkKind.STOPPED)
+
+    async def _live_once(self, backoff: Backoff) -> None:
+        self._wishes.should_restart, self._wishes.cause = False, None
+        self._wishes.changed.clear()
+        try:
+            jid = await self._loop.run_in_executor(
+                self._executor, lambda: require_session_jid(self.folder, self.login)
+            )
+        except SessionFileError as error:
+            self._tell_not_logged_in(error.code)
+            return
+        self._generation += 1
+        spec = ConnectSpec(
+            uuid=f"{self.login}#{self._generation}",
+            slot=self.login,
+            database=self.folder.database,
+            device_props=encode_device_props(self._options, self._around.protobuf),
+            jid=self._around.protobuf.encode_jid(jid),
+            proxy=self._options.proxy,
+        )
+        self.intake.reopen()
+        self.incarnation = Incarnation(
+            spec, self._hooks(spec.uuid), self._around.library, self._around.turnstile, self.gate
+        )
+        self._disconnected_since = 0.0
+        self._tell(WaLinkKind.DIALLING)
+        await self.incarnation.start()
+        await self._watch(self.incarnation, backoff)
+        await self._take_down(self.incarnation)
+        self.incarnation = None
+
+    async def _watch(self, incarnation: Incarnation, backoff: Backoff) -> None:
+        """Wait until this incarnation is over, for whatever reason, and say what it was."""
+        ended = asyncio.create_task(incarnation.ended.wait())
+        changed = asyncio.create_task(self._wishes.changed.wait())
+        try:
+            await asyncio.wait({ended, changed}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended.cancel()
+            changed.cancel()
+        if incarnation.is_live and not incarnation.ended.is_set():
+            backoff.reset()
+        if incarnation.ended.is_set() and not self._wishes.should_stop and self.fact.kind not in TERMINAL:
+            fact = decode_end(incarnation.error, incarnation.is_live, _now())
+            if fact.kind is WaLinkKind.PUMP_DIED:
+                self.counters.pump_deaths += 1
+            self._publish(fact)
+        elif self._wishes.cause is not None:
+            self._tell(self._wishes.cause)
+
+    async def _take_down(self, incarnation: Incarnation) -> None:
+        timings = self._around.timings
+        if self._wishes.should_stop:
+            # On a full disk a last try is all an event gets, or the process could never end.
+            timer = self._loop.call_later(timings.drain_seconds, self.intake.close)
+        else:
+            timer = self._loop.call_later(timings.drain_seconds * 4, self.intake.close)
+        try:
+            await incarnation.take_down(quiet_seconds=timings.quiet_seconds, drain_seconds=timings.drain_seconds)
+        finally:
+            timer.cancel()
+        self.counters.leaked_threads += incarnation.has_leaked
+        self.counters.restarts += 1
+
+    async def _rest(self, backoff: Backoff) -> None:
+        """Wait before the next incarnation; for ever when only the owner can change anything."""
+        if self._wishes.should_restart:
+            return
+        await wait_for(self._wishes.changed, self._rest_seconds(backoff))
+
+    def _rest_seconds(self, backoff: Backoff) -> float | None:
+        match self.fact.kind:
+            case WaLinkKind.PUMP_DIED | WaLinkKind.DEAF:
+                # Once at once; but an event that kills the pump may well come again.
+                return 0.0 if not backoff.attempt else backoff.next_seconds()
+            case WaLinkKind.TEMPORARY_BAN:
+                until = self.fact.until or _now() + timedelta(hours=1)
+                return max((until - _now()).total_seconds(), 1.0)
+            case WaLinkKind.CONNECT_FAILURE:
+                return max(backoff.next_seconds(), self._around.timings.refused_seconds)
+            case kind if kind in TERMINAL:
+                return None
+            case _:
+                return backoff.next_seconds()
+
+    # Callbacks
+
+    def _hooks(self, uuid: str) -> Hooks:
+        return Hooks(
+            journal=self._journal_event,
+            on_link=lambda code, body: self._on_link(uuid, code, body),
+            on_qr=lambda _: None,
+            on_status=lambda _: None,
+            on_log=self._on_log,
+            link_codes=LINK_CODES,
+        )
+
+    def _journal_event(self, code: int, body: bytes) -> None:
+        self.intake.append(code, body)
+        self.counters.last_event_at = _now()
+
+    def _stored(self) -> None:
+        self._post(self._pump.wake)
+
+    def _disk_changed(self, is_full: bool) -> None:
+        self._post(self._tell_disk, is_full)
+
+    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            return  # The process is ending.
+
+    def _on_log(self, line: bytes) -> None:
+        if log_library_line(line, self.login, self._around.protobuf):
+            self.restart(WaLinkKind.DEAF)
+
+    def _on_link(self, uuid: str, code: int, body: bytes) -> None:
+        if uuid != self.uuid:
+            return
+        fact = decode_fact(code, body, self._around.protobuf, _now())
+        if fact is None:
+            return
+        self._publish(fact)
+        if fact.kind is WaLinkKind.DISCONNECTED:
+            self._disconnected_since = time.monotonic()
+        elif fact.kind is WaLinkKind.CONNECTED:
+            self._disconnected_since = 0.0
+            self._journal.set_fact(_ENDED_FACT, "")
+        elif fact.kind in TERMINAL:
+            if fact.kind is WaLinkKind.LOGGED_OUT:
+                self._journal.set_fact(_ENDED_FACT, fact.code)
+            self._wishes.changed.set()
+
+    def disconnected_seconds(self) -> float:
+        """How long the library has been trying to reconnect by itself."""
+        return time.monotonic() - self._disconnected_since if self._disconnected_since else 0.0
+
+    def _phone_seen(self, at: datetime) -> None:
+        seen = self.counters.phone_seen_at
+        if seen is None or (at - seen).total_seconds() >= _PHONE_NOTED_SECONDS:
+            self.counters.phone_seen_at = at
+            self._journal.set_fact(_PHONE_FACT, at.isoformat())
+
+    # Facts
+
+    def _tell(self, kind: WaLinkKind, code: str = "") -> None:
+        self._publish(WaLinkFact(kind=kind, at=_now(), code=code))
+
+    def _tell_not_logged_in(self, code: str) -> None:
+        reason = self._journal.get_fact(_ENDED_FACT)
+        if reason:
+            self._tell(WaLinkKind.LOGGED_OUT, reason)
+        else:
+            self._tell(WaLinkKind.NOT_LOGGED_IN, code)
+
+    def _tell_disk(self, is_full: bool) -> None:
+        kind = WaLinkKind.DISK_FULL if is_full else WaLinkKind.DISK_FREE
+        log.log(logging.ERROR if is_full else logging.INFO, "journal: %s", kind, extra={"login": self.login})
+        self._around.outlet.put(LinkChanged(login=self.login, fact=WaLinkFact(kind=kind, at=_now())))
+
+    def _publish(self, fact: WaLinkFact) -> None:
+        self.fact = fact
+        log.info("link %s %s", fact.kind, fact.code, extra={"login": self.login})
+        self._around.outlet.put(LinkChanged(login=self.login, fact=fact))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _decode_time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,1 @@
+"""Requests of clients, one module per namespace family."""

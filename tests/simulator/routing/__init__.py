@@ -1,0 +1,1 @@
+"""What the server does with stanzas that are no requests."""
