@@ -1,4 +1,4 @@
-"""Linked WhatsApp accounts, and which of theirs a user prefers."""
+"""Linked WhatsApp accounts, which of theirs a user prefers, codes on show."""
 
 from __future__ import annotations
 
@@ -22,14 +22,23 @@ def upgrade() -> None:
         sa.Column("business_name", sa.Text, nullable=False),
         sa.Column("platform", sa.Text, nullable=False),
         sa.Column("linked_at_ms", sa.BigInteger, nullable=False),
+        sa.Column("told_error", sa.Text, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_logins"),
         sa.ForeignKeyConstraint(["mxid"], ["users.mxid"], name="fk_logins_mxid_users"),
     )
     op.create_index("ix_logins_mxid", "logins", ["mxid"])
+    op.create_table(
+        "shown_codes",
+        sa.Column("event_id", sa.Text, nullable=False),
+        sa.Column("room_id", sa.Text, nullable=False),
+        sa.Column("mxid", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("event_id", name="pk_shown_codes"),
+    )
     op.add_column("users", sa.Column("preferred_login", sa.Text))
 
 
 def downgrade() -> None:
     with op.batch_alter_table("users") as batch:
         batch.drop_column("preferred_login")
+    op.drop_table("shown_codes")
     op.drop_table("logins")

@@ -16,8 +16,16 @@ QUIET_MODULES = 6
 """The standard asks for 4; dark chat backgrounds begin right behind the picture's edge."""
 
 
+class QrDrawer:
+    """The port QrArtist."""
+
+    def draw_qr(self, text: str) -> Picture:
+        """Black on white whatever the client's theme, with a quiet zone, MIN_PIXELS or more a side."""
+        return draw_qr(text)
+
+
 def draw_qr(text: str) -> Picture:
-    """Black on white whatever the client's theme, with a quiet zone, MIN_PIXELS or more a side."""
+    """See QrArtist."""
     # The lowest correction gives the largest modules; a screen has no dirt to correct.
     code: QRCode[PilImage] = QRCode(error_correction=ERROR_CORRECT_L, border=QUIET_MODULES, image_factory=PilImage)
     code.add_data(text)

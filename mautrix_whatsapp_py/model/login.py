@@ -21,6 +21,8 @@ class Login:
     business_name: str = ""
     platform: str = ""
     linked_at: datetime
+    told_error: str = ""
+    """The trouble its user was told of last and that is not over yet."""
 
     @property
     def number(self) -> str:

@@ -34,6 +34,10 @@ class LoginRows:
         rows = await tx.execute(select(logins).order_by(logins.c.linked_at_ms, logins.c.id))
         return [_decode(row) for row in rows]
 
+    async def set_told(self, tx: Tx, login_id: LoginId, error: str) -> None:
+        """Remember which trouble its user was told of."""
+        await tx.execute(update(logins).where(logins.c.id == login_id).values(told_error=error))
+
     async def remove(self, tx: Tx, login_id: LoginId) -> None:
         """Forget a login, also as anybody's preferred one."""
         await tx.execute(update(users).where(users.c.preferred_login == login_id).values(preferred_login=None))
@@ -66,6 +70,11 @@ class LoginBook:
         """Every login, in the order they were linked."""
         async with self._store.reading() as tx:
             return await self._rows.get_all(tx)
+
+    async def set_told(self, login_id: LoginId, error: str) -> None:
+        """Remember which trouble its user was told of."""
+        async with self._store.transaction() as tx:
+            await self._rows.set_told(tx, login_id, error)
 
     async def remove(self, login_id: LoginId) -> None:
         """Forget a login."""
@@ -101,6 +110,7 @@ def _encode(login: Login) -> Mapping[str, object]:
         "business_name": login.business_name,
         "platform": login.platform,
         "linked_at_ms": _ms(login.linked_at),
+        "told_error": login.told_error,
     }
 
 
@@ -114,4 +124,5 @@ def _decode(row: Row[Any]) -> Login:
         business_name=row.business_name,
         platform=row.platform,
         linked_at=_moment(row.linked_at_ms),
+        told_error=row.told_error,
     )

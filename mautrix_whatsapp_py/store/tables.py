@@ -73,8 +73,18 @@ logins = Table(
     Column("business_name", Text, nullable=False),
     Column("platform", Text, nullable=False),
     Column("linked_at_ms", BigInteger, nullable=False),
+    Column("told_error", Text, nullable=False),
 )
 """Linked WhatsApp accounts; the credentials themselves lie in a file of each session."""
+
+shown_codes = Table(
+    "shown_codes",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("mxid", Text, nullable=False),
+)
+"""QR codes on show in rooms, so that none stays there when the bridge dies meanwhile."""
 
 kv = Table(
     "kv",
