@@ -55,7 +55,8 @@ format: venv-test
 	@$(BIN)/ruff format .
 
 clean:
-	@rm -rf '$(VENV)' .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@! [ -f '$(VENV)/pyvenv.cfg' ] || rm -rf '$(VENV)'
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 venv-local:

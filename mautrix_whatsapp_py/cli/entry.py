@@ -10,8 +10,9 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 
-from mautrix_whatsapp_py.cli import run
+from mautrix_whatsapp_py.cli import quickstart, run
 from mautrix_whatsapp_py.cli.arguments import PROGRAM, Parser, add_run_flags
+from mautrix_whatsapp_py.cli.exit_codes import exit_code_table
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
 
 log = logging.getLogger(__name__)
@@ -37,16 +38,22 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog=PROGRAM, description="A Matrix-WhatsApp bridge.")
+    parser = Parser(
+        prog=PROGRAM,
+        description="A Matrix-WhatsApp bridge.",
+        epilog=exit_code_table(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     add_run_flags(parser)
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     run.add_parser(subparsers)
+    quickstart.add_parser(subparsers)
     parser.set_defaults(command="run")
     return parser
 
 
 def _command(name: str) -> Command:
-    commands: dict[str, Command] = {"run": run.run}
+    commands: dict[str, Command] = {"run": run.run, "quickstart": quickstart.run}
     return commands[name]
 
 

@@ -12,7 +12,7 @@ from mautrix.api import Method, Path, PathBuilder
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri, MxUserId, decode_mx_user
 from mautrix_whatsapp_py.matrix.encode import encode_notice
-from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
+from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
 from mautrix_whatsapp_py.model.mx import MxNotice, MxServerInfo
 
 log = logging.getLogger(__name__)
@@ -39,15 +39,14 @@ class HttpMatrixApi:
         self._devices: dict[MxUserId, bool] = {}
         self._software: str | None = None
 
+    def with_patience(self, patience: Patience) -> HttpMatrixApi:
+        """The same homeserver with other deadlines."""
+        return HttpMatrixApi(self._http.with_patience(patience), bot=self._bot, appservice_id=self._appservice_id)
+
     @property
     def bot(self) -> MxUserId:
         """The bridge's own user."""
         return self._bot
-
-    @property
-    def is_reachable(self) -> bool:
-        """Whether the homeserver answered the last request."""
-        return self._http.reachability.is_reachable
 
     async def ensure_bot(self) -> None:
         """Register the bot's user and give it a device; both may exist already."""

@@ -37,13 +37,6 @@ class Patience:
     cap_delay_seconds: float = 8.0
 
 
-@dataclass(slots=True, kw_only=True)
-class Reachability:
-    """Whether the homeserver answered last time; shared by all users of one connection."""
-
-    is_reachable: bool = True
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     status: int
@@ -81,10 +74,8 @@ class RetryingHttp(HTTPAPI):
         session: ClientSession,
         clock: Clock,
         patience: Patience,
-        reachability: Reachability | None = None,
     ) -> None:
         super().__init__(base_url, token, client_session=session, default_retry_count=0)
-        self.reachability = reachability or Reachability()
         self._clock = clock
         self._patience = patience
 
@@ -96,7 +87,6 @@ class RetryingHttp(HTTPAPI):
             session=self.session,
             clock=self._clock,
             patience=patience,
-            reachability=self.reachability,
         )
 
     async def call(
@@ -142,7 +132,6 @@ class RetryingHttp(HTTPAPI):
                 break
             log.info("%s %s will be tried again in %.1f s", method, _shape(url), delay)
             await self._clock.sleep(delay)
-        self.reachability.is_reachable = answer is not None and answer.status not in _RETRIED_STATUS - {429}
         return _unwrap(answer)
 
     async def _attempt(

@@ -1,76 +1,59 @@
-"""Whether the bridge does its work, for `/_matrix/mau/ready` and `status`."""
+"""Whether the bridge does its work, for `/_matrix/mau/ready`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from mautrix_whatsapp_py.errors import MatrixError, StoreError
 from mautrix_whatsapp_py.ports import Clock
 
-CHECK_SECONDS = 2.0
-REMEMBERED_SECONDS = 5.0
+log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthReport:
-    """What works."""
-
-    is_started: bool
-    is_homeserver_well: bool
-    is_database_well: bool
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether messages get through."""
-        return self.is_started and self.is_homeserver_well and self.is_database_well
+Check = Callable[[], Awaitable[object]]
+CHECK_SECONDS = 5.0
+CHECK_EVERY_SECONDS = 10.0
+START = "start"
 
 
 class Health:
-    """Asks homeserver and database, but not more often than every few seconds."""
+    """Knows which parts work; asks each of them every few seconds once the start is complete."""
 
-    def __init__(
-        self,
-        *,
-        check_homeserver: Callable[[], Awaitable[object]],
-        check_database: Callable[[], Awaitable[object]],
-        clock: Clock,
-    ) -> None:
-        self._check_homeserver = check_homeserver
-        self._check_database = check_database
+    def __init__(self, checks: Mapping[str, Check], *, clock: Clock) -> None:
+        self._checks = dict(checks)
         self._clock = clock
         self._is_started = False
-        self._last: HealthReport | None = None
-        self._asked_at = 0.0
-        self._asking = asyncio.Lock()
+        self._ill: tuple[str, ...] = ()
 
-    def set_started(self, is_started: bool) -> None:
-        """The start is complete, or the end has begun."""
-        self._is_started = is_started
-        self._last = None
+    def start(self) -> None:
+        """The start is complete, so all parts were well a moment ago."""
+        self._is_started = True
 
-    async def get_report(self) -> HealthReport:
-        """What works now, or did a moment ago."""
-        if not self._is_started:
-            return HealthReport(is_started=False, is_homeserver_well=False, is_database_well=False)
-        async with self._asking:
-            if self._last is None or self._clock.monotonic() - self._asked_at > REMEMBERED_SECONDS:
-                homeserver, database = await asyncio.gather(
-                    _works(self._check_homeserver), _works(self._check_database)
-                )
-                self._asked_at = self._clock.monotonic()
-                self._last = HealthReport(
-                    is_started=True, is_homeserver_well=homeserver, is_database_well=database
-                )
-            return self._last
+    def end(self) -> None:
+        """The end has begun."""
+        self._is_started = False
 
-    async def is_ready(self) -> bool:
-        """Whether messages get through."""
-        return (await self.get_report()).is_ready
+    def unready_parts(self) -> Sequence[str]:
+        """What keeps messages from getting through."""
+        return self._ill if self._is_started else (START, *self._ill)
+
+    async def watch(self) -> None:
+        """Ask for ever."""
+        while True:
+            await self._clock.sleep(CHECK_EVERY_SECONDS)
+            await self.check()
+
+    async def check(self) -> None:
+        """Ask every part now."""
+        answers = await asyncio.gather(*(_is_well(check) for check in self._checks.values()))
+        ill = tuple(name for name, is_well in zip(self._checks, answers, strict=True) if not is_well)
+        if ill != self._ill:
+            log.warning("not working: %s", ", ".join(ill) or "nothing any more")
+        self._ill = ill
 
 
-async def _works(check: Callable[[], Awaitable[object]]) -> bool:
+async def _is_well(check: Check) -> bool:
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             await check()

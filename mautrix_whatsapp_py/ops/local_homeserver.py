@@ -7,10 +7,8 @@ import base64
 import fcntl
 import hashlib
 import hmac
-import importlib.util
 import os
 import secrets
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
@@ -21,11 +19,10 @@ import msgspec
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.ops.child import Child
 from mautrix_whatsapp_py.ops.local_homeserver_config import write_synapse_config
+from mautrix_whatsapp_py.ops.local_place import HOST, SERVER_NAME, USER, is_port_free
 
-HOST = "127.0.0.1"
-SERVER_NAME = "localhost"
 START_SECONDS = 60.0
-LOCK_SECONDS = 5.0
+LOCK_SECONDS = 15.0
 POLL_SECONDS = 0.05
 REQUEST_TIMEOUT = aiohttp.ClientTimeout(total=10)
 
@@ -39,22 +36,6 @@ class LocalCredentials(msgspec.Struct, frozen=True, kw_only=True):
     macaroon_secret_key: str
     form_secret: str
     signing_seed: str
-
-
-def is_synapse_installed() -> bool:
-    """Whether the extra `local` is there."""
-    return importlib.util.find_spec("synapse") is not None
-
-
-def is_port_free(port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
 
 
 class LocalHomeserver:
@@ -84,6 +65,16 @@ class LocalHomeserver:
         return self._require_credentials().password
 
     @property
+    def log_path(self) -> Path:
+        """Where Synapse says what is wrong."""
+        return self._folder / "synapse.log"
+
+    @property
+    def locks(self) -> tuple[int, ...]:
+        """Descriptors that keep the folder ours; a child that inherits them keeps it until it has ended."""
+        return () if self._lock is None else (self._lock,)
+
+    @property
     def pid(self) -> int:
         """The process id of Synapse."""
         assert self._child is not None, "the homeserver was not started"
@@ -104,25 +95,13 @@ class LocalHomeserver:
 
     async def ensure_user(self) -> None:
         """Create the user, unless an earlier start did."""
-        credentials = self._require_credentials()
-        endpoint = f"{self.url}/_synapse/admin/v1/register"
-        async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
-            async with http.get(endpoint) as response:
-                nonce = str((await response.json())["nonce"])
-            signed = "\0".join((nonce, credentials.user, credentials.password, "admin")).encode()
-            key = credentials.registration_shared_secret.encode()
-            body = {
-                "nonce": nonce,
-                "username": credentials.user,
-                "password": credentials.password,
-                "admin": True,
-                # Synapse's protocol for this endpoint prescribes SHA-1.
-                "mac": hmac.new(key, signed, hashlib.sha1).hexdigest(),
-            }
-            async with http.post(endpoint, json=body) as response:
-                answer = await response.json()
-                if response.status != 200 and answer.get("errcode") != "M_USER_IN_USE":
-                    raise self._failure("did not create a user")
+        try:
+            async with aiohttp.ClientSession(timeout=REQUEST_TIMEOUT) as http:
+                errcode = await self._register_user(http)
+        except (aiohttp.ClientError, TimeoutError):
+            raise self._failure("did not answer when asked for a user") from None
+        if errcode not in ("", "M_USER_IN_USE"):
+            raise self._failure(f"did not create a user ({errcode})")
 
     async def wait_for_end(self) -> None:
         """Return when Synapse has ended by itself."""
@@ -141,8 +120,15 @@ class LocalHomeserver:
                 self._lock = None
 
     async def _start(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._lock = await self._take_lock()
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = await self._take_lock()
+        except OSError as error:
+            raise StartupError(
+                f"{self._folder} cannot be written ({error.strerror})",
+                mend="let this user write there, or choose another data folder",
+                code=ExitCode.DATA_FOLDER,
+            ) from None
         self._credentials = _load_or_make_credentials(self._folder / "credentials.json")
         if not is_port_free(self._port):
             raise StartupError(
@@ -155,9 +141,26 @@ class LocalHomeserver:
             "synapse.app.homeserver",
             ["-c", str(config)],
             output=self._folder / "synapse.out",
-            inherited=(self._lock,),
+            inherited=self.locks,
         )
         await self._wait_until_ready()
+
+    async def _register_user(self, http: aiohttp.ClientSession) -> str:
+        credentials = self._require_credentials()
+        endpoint = f"{self.url}/_synapse/admin/v1/register"
+        async with http.get(endpoint) as response:
+            nonce = str((await response.json())["nonce"])
+        signed = "\0".join((nonce, credentials.user, credentials.password, "admin")).encode()
+        body = {
+            "nonce": nonce,
+            "username": credentials.user,
+            "password": credentials.password,
+            "admin": True,
+            # Synapse prescribes SHA-1 here.
+            "mac": hmac.new(credentials.registration_shared_secret.encode(), signed, hashlib.sha1).hexdigest(),
+        }
+        async with http.post(endpoint, json=body) as response:
+            return str((await response.json()).get("errcode", ""))
 
     async def _take_lock(self) -> int:
         descriptor = os.open(self._folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
@@ -208,7 +211,7 @@ class LocalHomeserver:
     def _failure(self, what: str, *, mend: str = "") -> StartupError:
         return StartupError(
             f"the local homeserver in {self._folder} {what}",
-            mend=mend or f"see {self._folder / 'synapse.out'} and {self._folder / 'synapse.log'}",
+            mend=mend or f"see {self._folder / 'synapse.out'} and {self.log_path}",
             code=ExitCode.HOMESERVER_UNREACHABLE,
         )
 
@@ -228,7 +231,7 @@ def _load_or_make_credentials(path: Path) -> LocalCredentials:
                 code=ExitCode.DATA_FOLDER,
             ) from None
     made = LocalCredentials(
-        user="me",
+        user=USER,
         password=secrets.token_urlsafe(12),
         registration_shared_secret=secrets.token_urlsafe(32),
         macaroon_secret_key=secrets.token_urlsafe(32),

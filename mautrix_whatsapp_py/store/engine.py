@@ -74,6 +74,8 @@ def _create_sqlite(
         poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,
+        # A row in an error's text would end in the log.
+        hide_parameters=True,
         connect_args={"timeout": busy_timeout_seconds, "isolation_level": None},
     )
 
@@ -110,6 +112,7 @@ def _create_postgres(
         async_creator=_postgres_connector(address.dsn, statement_timeout_seconds),
         pool_size=connections,
         max_overflow=0,
+        hide_parameters=True,
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine

@@ -43,7 +43,7 @@ def decode_database_url(text: str) -> DatabaseAddress:
     """Parse `sqlite:///path`, `sqlite:path`, `file:path?…` or `postgresql://…`; ValueError when it is none."""
     scheme, separator, rest = text.partition(":")
     match scheme.lower():
-        # sqlite:///a is relative and sqlite:////a absolute, as SQLAlchemy has it; file:///a is absolute, as in any URI.
+        # sqlite:///a is relative and sqlite:////a absolute, as SQLAlchemy has it; file:///a is absolute.
         case "sqlite" if separator:
             return SqliteAddress(path=_decode_path(rest, root="///"))
         case "file" if separator:

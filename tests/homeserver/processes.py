@@ -57,6 +57,8 @@ class Process:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                # A group of its own, so that `interrupt_group` is what Ctrl-C in a terminal is.
+                process_group=0,
             )
 
     async def wait_until(self, is_ready: Callable[[], Awaitable[bool]], *, deadline_seconds: float) -> None:
@@ -80,8 +82,14 @@ class Process:
         return await self._end(signal.SIGTERM, deadline_seconds)
 
     async def interrupt(self, *, deadline_seconds: float = STOP_SECONDS) -> int:
-        """SIGINT, as Ctrl-C sends it, then the exit code."""
+        """SIGINT to this process, then the exit code."""
         return await self._end(signal.SIGINT, deadline_seconds)
+
+    async def interrupt_group(self, *, deadline_seconds: float = STOP_SECONDS) -> int:
+        """Ctrl-C in a terminal: SIGINT to the process and its group, then the exit code."""
+        process = self._require()
+        os.killpg(process.pid, signal.SIGINT)
+        return await asyncio.to_thread(process.wait, deadline_seconds)
 
     async def kill(self) -> None:
         """SIGKILL: no goodbye."""

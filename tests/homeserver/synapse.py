@@ -7,11 +7,11 @@ import hmac
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 
+from tests.homeserver.accounts import Account, decode_account, log_in
 from tests.homeserver.client import MatrixClient, request_json
 from tests.homeserver.events import Json
 from tests.homeserver.processes import Process
@@ -20,15 +20,6 @@ from tests.homeserver.synapse_config import SHARED_SECRET, SqliteDatabase, Synap
 
 START_SECONDS = 60.0
 PASSWORD = "correct horse battery staple"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """A user and one device of theirs."""
-
-    user_id: str
-    access_token: str = field(repr=False)
-    device_id: str
 
 
 class Synapse:
@@ -126,17 +117,11 @@ class Synapse:
                 "admin": is_admin,
                 "mac": mac,
             }
-            return _account(await request_json(http, "POST", url, body=body))
+            return decode_account(await request_json(http, "POST", url, body=body))
 
     async def login(self, localpart: str, *, password: str = PASSWORD) -> Account:
         """A new device of an existing user."""
-        body: Json = {
-            "type": "m.login.password",
-            "identifier": {"type": "m.id.user", "user": localpart},
-            "password": password,
-        }
-        async with aiohttp.ClientSession() as http:
-            return _account(await request_json(http, "POST", f"{self.url}/_matrix/client/v3/login", body=body))
+        return await log_in(self.url, localpart, password)
 
     async def create_client(self, localpart: str, *, is_admin: bool = False) -> MatrixClient:
         """A new user with a syncing client, closed with this server."""
@@ -155,11 +140,3 @@ class Synapse:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
-
-
-def _account(answer: Json) -> Account:
-    return Account(
-        user_id=str(answer["user_id"]),
-        access_token=str(answer["access_token"]),
-        device_id=str(answer["device_id"]),
-    )

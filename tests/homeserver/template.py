@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncpg
@@ -16,6 +15,8 @@ import asyncpg
 from tests.homeserver.ports import PortPool
 from tests.homeserver.synapse import Synapse
 from tests.homeserver.synapse_config import PostgresDatabase, SynapseDatabase
+
+POSTGRES_TEMPLATE = "synapse_template"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +37,20 @@ class SynapseTemplate:
 
     async def postgres(self, server: PostgresDatabase, name: str) -> PostgresDatabase:
         """A new database on the given server, a copy of one prepared there."""
-        template = "synapse_template"
-        await asyncio.to_thread(self._prepare_postgres, server, template)
-        return await _create_database(server, name, template=template)
+        await asyncio.to_thread(self._prepare_postgres, server)
+        await _execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{POSTGRES_TEMPLATE}"')
+        return replace(server, name=name)
 
-    def _prepare_postgres(self, server: PostgresDatabase, name: str) -> None:
-        place = hashlib.sha256(f"{server.host}:{server.port}".encode()).hexdigest()[:12]
-        with _only_one(self.folder / f"postgres-{place}.lock"):
-            done = self.folder / f"postgres-{place}.done"
-            if not done.exists():
-                database = asyncio.run(_create_database(server, name, template="template0"))
-                asyncio.run(_prepare(self.folder / f"postgres-{place}", database))
-                done.touch()
+    def _prepare_postgres(self, server: PostgresDatabase) -> None:
+        unfinished = f"{POSTGRES_TEMPLATE}_unfinished"
+        with _only_one(self.folder / "postgres.lock"):
+            if asyncio.run(_exists(server, POSTGRES_TEMPLATE)):
+                return
+            collation = "ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C'"
+            asyncio.run(_execute(server, f'DROP DATABASE IF EXISTS "{unfinished}"'))
+            asyncio.run(_execute(server, f'CREATE DATABASE "{unfinished}" TEMPLATE template0 {collation}'))
+            asyncio.run(_prepare(self.folder / "postgres", replace(server, name=unfinished)))
+            asyncio.run(_execute(server, f'ALTER DATABASE "{unfinished}" RENAME TO "{POSTGRES_TEMPLATE}"'))
 
 
 async def _prepare(folder: Path, database: SynapseDatabase | None) -> None:
@@ -69,19 +72,25 @@ def _keep_only_data(folder: Path) -> None:
             path.unlink()
 
 
-async def _create_database(server: PostgresDatabase, name: str, *, template: str) -> PostgresDatabase:
+@asynccontextmanager
+async def _connection(server: PostgresDatabase) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(
         host=server.host, port=server.port, user=server.user, password=server.password, database=server.name
     )
     try:
-        await connection.execute(
-            f"CREATE DATABASE \"{name}\" TEMPLATE \"{template}\" ENCODING UTF8 LC_COLLATE 'C' LC_CTYPE 'C'"
-        )
+        yield connection
     finally:
         await connection.close()
-    return PostgresDatabase(
-        host=server.host, port=server.port, user=server.user, password=server.password, name=name
-    )
+
+
+async def _execute(server: PostgresDatabase, statement: str) -> None:
+    async with _connection(server) as connection:
+        await connection.execute(statement)
+
+
+async def _exists(server: PostgresDatabase, name: str) -> bool:
+    async with _connection(server) as connection:
+        return bool(await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name))
 
 
 @contextmanager

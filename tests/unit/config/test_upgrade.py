@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mautrix_whatsapp_py.config import upgrade
@@ -77,6 +77,7 @@ def test_missing_key_returns_with_its_comment(path: KeyPath) -> None:
     assert sorted(after.splitlines()) == sorted(EXAMPLE.splitlines())
 
 
+@settings(deadline=None)
 @given(st.sets(st.sampled_from(LEAVES)))
 def test_any_set_of_missing_keys_returns(paths: set[KeyPath]) -> None:
     text = EXAMPLE

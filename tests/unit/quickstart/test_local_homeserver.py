@@ -15,7 +15,8 @@ import pytest
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.ops import local_homeserver
-from mautrix_whatsapp_py.ops.local_homeserver import LocalHomeserver, is_port_free, is_synapse_installed
+from mautrix_whatsapp_py.ops.local_homeserver import LocalHomeserver
+from mautrix_whatsapp_py.ops.local_place import is_port_free, is_synapse_installed
 from tests.homeserver import PortPool, Registration
 from tests.homeserver.processes import Process
 
