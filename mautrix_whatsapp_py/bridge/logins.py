@@ -21,7 +21,9 @@ OnState = Callable[[Login, WaState], None]
 class Logins:
     """What the database knows of linked accounts, kept in memory, together with what the network says of them."""
 
-    def __init__(self, *, book: LoginBook, network: WhatsAppNetwork, clock: Clock, reporter: StateReporter) -> None:
+    def __init__(
+        self, *, book: LoginBook, network: WhatsAppNetwork, clock: Clock, reporter: StateReporter
+    ) -> None:
         self._book = book
         self._network = network
         self._clock = clock

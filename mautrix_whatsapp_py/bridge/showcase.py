@@ -40,9 +40,7 @@ class Showcase:
         """Show a code, or put it in the place of the one on show."""
         slot = self._open.setdefault(asked, _Open(room_id=room_id))
         picture = await asyncio.to_thread(self._artist.draw_qr, data)
-        uri = await self._matrix.upload_media(
-            picture.data, mimetype=picture.mimetype, filename=picture.filename
-        )
+        uri = await self._matrix.upload_media(picture.data, mimetype=picture.mimetype, filename=picture.filename)
         shown = MxPicture(
             uri=uri,
             mimetype=picture.mimetype,

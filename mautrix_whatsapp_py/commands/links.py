@@ -101,7 +101,9 @@ def _disconnect(logins: Logins, network: WhatsAppNetwork) -> Command:
         try:
             await network.disconnect(login.id)
         except WhatsAppError as error:
-            raise CommandError(f"{login.number} cannot be disconnected just now. Try again in a minute.") from error
+            raise CommandError(
+                f"{login.number} cannot be disconnected just now. Try again in a minute."
+            ) from error
         return Said(
             text=f"Disconnected {login.number}; it stays linked. Nothing comes or goes until you send `reconnect`."
         )

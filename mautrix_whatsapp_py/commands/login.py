@@ -19,9 +19,7 @@ _QR = frozenset({"qr"})
 _CODE = frozenset({"code", "phone", "pair"})
 
 
-def login_commands(
-    *, linking: Linking, logins: Logins, network: WhatsAppNetwork
-) -> tuple[Command, ...]:
+def login_commands(*, linking: Linking, logins: Logins, network: WhatsAppNetwork) -> tuple[Command, ...]:
     """`login`, `pair`, `relogin`, `logout`, `delete-session`."""
     return (
         _login(linking),

@@ -42,8 +42,6 @@ class ShownCodes:
         async with self._store.reading() as tx:
             rows = await tx.execute(select(shown_codes))
             return [
-                ShownCode(
-                    event_id=MxEventId(row.event_id), room_id=MxRoomId(row.room_id), user=MxUserId(row.mxid)
-                )
+                ShownCode(event_id=MxEventId(row.event_id), room_id=MxRoomId(row.room_id), user=MxUserId(row.mxid))
                 for row in rows
             ]
