@@ -36,8 +36,8 @@ from mautrix_whatsapp_py.matrix.registration import user_patterns
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.store.current import is_current
 from mautrix_whatsapp_py.store.inbox import Inbox
-from mautrix_whatsapp_py.store.migrate import migrate
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import decode_database_url
 
@@ -111,11 +111,15 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
 @asynccontextmanager
 async def _opened_store(config: Config, options: RunOptions) -> AsyncIterator[Store]:
     address = decode_database_url(config.database.uri)
-    await migrate(
-        address,
-        is_foreign_allowed=options.ignore_foreign_tables,
-        is_unsupported_allowed=options.ignore_unsupported_database,
-    )
+    if not await is_current(address):
+        # Only here: the migrations cost time and memory that a database which is up to date need not pay.
+        from mautrix_whatsapp_py.store.migrate import migrate
+
+        await migrate(
+            address,
+            is_foreign_allowed=options.ignore_foreign_tables,
+            is_unsupported_allowed=options.ignore_unsupported_database,
+        )
     store = Store(address)
     try:
         yield store

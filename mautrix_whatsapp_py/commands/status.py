@@ -14,8 +14,9 @@ from mautrix_whatsapp_py.convert.link_words import state_words
 from mautrix_whatsapp_py.errors import MatrixError, StoreError, WhatsAppError
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppClient, WhatsAppNetwork
-from mautrix_whatsapp_py.store.about import fetch_revision, kind_of
+from mautrix_whatsapp_py.store.current import fetch_revision
 from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.url import SqliteAddress
 
 
 def bridge_part(*, clock: Clock, started_at: float, inbox_depth: Callable[[], int]) -> StatusPart:
@@ -54,9 +55,9 @@ def database_part(*, store: Store) -> StatusPart:
     """Kind, schema and whether it answers."""
 
     async def part(_call: Call) -> Group:
-        kind = Item(term="Kind", text=kind_of(store))
+        kind = Item(term="Kind", text="SQLite" if isinstance(store.address, SqliteAddress) else "Postgres")
         try:
-            schema = Item(term="Schema", text=await fetch_revision(store))
+            schema = Item(term="Schema", text=await fetch_revision(store) or "none")
         except StoreError as error:
             schema = Item(term="Connection", text=error.text, is_well=False)
         return Group(title="Database", items=(kind, schema))

@@ -9,7 +9,7 @@ from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.store.tables import metadata
 
 OWNER = "mautrix-whatsapp-py"
-_HOMESERVERS = {"state_groups_state": "Synapse", "roomserver_rooms": "Dendrite"}
+HOMESERVER_TABLES = {"state_groups_state": "Synapse", "roomserver_rooms": "Dendrite"}
 _OWN_DATABASE = (
     "give the bridge a database of its own in database.uri, "
     "or start with --ignore-foreign-tables if you know that the two do not collide"
@@ -27,7 +27,7 @@ class Found:
 
 def require_own(found: Found, *, where: str) -> None:
     """Raise StartupError when the tables of another program are there."""
-    for table, homeserver in _HOMESERVERS.items():
+    for table, homeserver in HOMESERVER_TABLES.items():
         if table in found.tables:
             raise _unsupported(f"{where} holds the tables of {homeserver}", _OWN_DATABASE)
     if found.owner is not None and found.owner != OWNER:
