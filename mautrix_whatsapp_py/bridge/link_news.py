@@ -62,7 +62,8 @@ _SENTENCES = {
         "Ask the person who runs the bridge to update it; your link is kept."
     ),
     "wa-phone-offline": (
-        "The phone of {number} was not online for 12 days. WhatsApp unlinks devices after 14: open WhatsApp on it."
+        "The phone of {number} was not online for 12 days. "
+        "WhatsApp unlinks devices after 14: open WhatsApp on it."
     ),
     "wa-disk-full": (
         "The bridge's disk is full, so {number} receives nothing for now; WhatsApp keeps your messages. "

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,19 +127,27 @@ async def connect_host(path: Path, name: str, on_frame: Callable[[wire.FromHost]
         async with asyncio.timeout(_HELLO_SECONDS):
             with socket_address(path) as address:
                 reader, writer = await asyncio.open_unix_connection(address)
-            channel = wire.bridge_channel(reader, writer)
-            hello = await channel.receive(timeout_seconds=_HELLO_SECONDS)
-            if not isinstance(hello, wire.Hello):
-                raise HostUnreachable
-            if hello.version != wire.VERSION:
-                await channel.send(wire.Shutdown())
-                await channel.close()
-                raise HostSpeaksOtherVersion
-            await channel.send(wire.Hello(version=wire.VERSION, name=name))
-    except (OSError, TimeoutError, wire.WireError) as error:
+    except (OSError, TimeoutError) as error:
         raise HostUnreachable from error
-    raw = writer.get_extra_info("socket")
-    pid = hello.pid
-    with contextlib.suppress(OSError):
-        pid = peer_pid(raw) if isinstance(raw, socket.socket) or hasattr(raw, "getsockopt") else hello.pid
-    return HostConnection(channel=channel, hello=hello, pid=pid or hello.pid, on_frame=on_frame)
+    channel = wire.bridge_channel(reader, writer)
+    try:
+        async with asyncio.timeout(_HELLO_SECONDS):
+            hello = await _greet(channel, name)
+    except BaseException as error:
+        await channel.close()
+        if isinstance(error, OSError | TimeoutError | wire.WireError):
+            raise HostUnreachable from error
+        raise
+    pid = peer_pid(writer.get_extra_info("socket")) or hello.pid
+    return HostConnection(channel=channel, hello=hello, pid=pid, on_frame=on_frame)
+
+
+async def _greet(channel: wire.Channel[wire.FromHost], name: str) -> wire.Hello:
+    hello = await channel.receive(timeout_seconds=_HELLO_SECONDS)
+    if not isinstance(hello, wire.Hello):
+        raise HostUnreachable
+    if hello.version != wire.VERSION:
+        await channel.send(wire.Shutdown())
+        raise HostSpeaksOtherVersion
+    await channel.send(wire.Hello(version=wire.VERSION, name=name))
+    return hello

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from mautrix_whatsapp_py.ids import WaJid, WaMessageId
+from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_message
@@ -181,7 +181,7 @@ class Calls:
 
     def _decode_sent(self, send_id: str, response: Any) -> WaSent:
         return WaSent(
-            send_id=wire.SendId(send_id),
+            send_id=SendId(send_id),
             message_id=WaMessageId(response.ID),
             timestamp=datetime.fromtimestamp(max(response.Timestamp, 0), tz=UTC),
             sender=_jid_of(response, "Sender"),
@@ -199,7 +199,7 @@ class Calls:
         if row is not None and row.outcome is not None:
             return msgspec.msgpack.decode(row.outcome, type=WaSent)
         message_id = get_message_id(self._session.folder.database, (row.secret if row else b"") or secret)
-        identity = wire.SendId(send_id)
+        identity = SendId(send_id)
         if message_id is not None:
             return WaSendUncertain(send_id=identity, message_id=message_id)
         return WaSendUnknown(send_id=identity)

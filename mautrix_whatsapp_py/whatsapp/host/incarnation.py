@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, in_thread
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
+from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, LOGGED_OUT_CODE
 
 log = logging.getLogger(__name__)
 
@@ -133,8 +134,12 @@ class Incarnation:
         """Journal an event, or pass on what happened to the link."""
         self.callback_since = time.monotonic()
         try:
-            if code == 0:
+            if code == DEVICE_CODE:
                 self._post(self._on_sign)
+            elif code == LOGGED_OUT_CODE:
+                # The library has dropped the device by now; a call that looks at it takes the process down.
+                self._is_stopping = True
+                self.gate.close()
             if code in self.hooks.link_codes:
                 self._post(self.hooks.on_link, code, body)
             else:

@@ -21,7 +21,7 @@ def log_library_line(line: bytes, login: str, protobuf: Protobuf) -> bool:
     level = logging.WARNING if entry.Level.upper().startswith("WARN") else logging.ERROR
     if entry.Level.upper() in ("WARN", "WARNING", "ERROR"):
         log.log(level, "%s: %s", entry.Name, scrub(entry.Message), extra={"login": login})
-    return entry.Message.startswith(_STUCK)
+    return str(entry.Message).startswith(_STUCK)
 
 
 def scrub(text: str) -> str:

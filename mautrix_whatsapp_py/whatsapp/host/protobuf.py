@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import import_binding
 
 DEVICE_CODE = 0
 PAIR_CODE = 2
+LOGGED_OUT_CODE = 6
 HISTORY_CODE = 13
 MESSAGE_CODE = 17
 _NAMES = {
@@ -70,7 +71,8 @@ def _import_e2e() -> Any:
 def _import_decode_error() -> type[Exception]:
     from google.protobuf.message import DecodeError
 
-    return DecodeError
+    error: type[Exception] = DecodeError
+    return error
 
 
 def _import_device_props() -> Any:
