@@ -82,7 +82,8 @@ def links_part(*, logins: Logins, network: WhatsAppNetwork, clock: Clock) -> Sta
 async def _link_line(login: Login, *, logins: Logins, network: WhatsAppNetwork, clock: Clock) -> Item:
     state, now = logins.state_of(login), clock.now()
     facts = [f"{state_words(state)} since {duration_text((now - state.since).total_seconds())}"]
-    facts += await _session_facts(network.get_client(login.id), now)
+    if state.is_usable:
+        facts += await _session_facts(network.get_client(login.id), now)
     host = next(
         (host for host in network.get_hosts() if any(one.login == login.id for one in host.sessions)), None
     )
