@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaStateKind,
 )
 
+OUTDATED_ERROR = "wa-client-outdated"
 TEXTS = {
     "wa-logged-out": "You were logged out from another device. Relogin to continue using the bridge.",
     "wa-not-logged-in": "You're not logged into WhatsApp. Relogin to continue using the bridge.",
@@ -26,7 +27,7 @@ TEXTS = {
     "but will get disconnected if you don't open the app soon.",
     "wa-connection-failed": "Connecting to the WhatsApp web servers failed.",
     "wa-transient-disconnect": "Disconnected from WhatsApp. Trying to reconnect.",
-    "wa-client-outdated": "Connect failure: 405 client outdated. Bridge must be updated.",
+    OUTDATED_ERROR: "Connect failure: 405 client outdated. Bridge must be updated.",
     REPLACED_ERROR: "Stream replaced: the bridge was started in another location.",
     "wa-disk-full": "The bridge's disk is full. New messages wait at WhatsApp until there is room.",
 }
@@ -44,7 +45,11 @@ _TRANSIENT = {
     WaLinkKind.KEEPALIVE_TIMEOUT: "wa-keepalive-timeout",
     WaLinkKind.PUMP_DIED: "wa-transient-disconnect",
     WaLinkKind.DEAF: "wa-transient-disconnect",
+    WaLinkKind.HOST_LOST: "wa-transient-disconnect",
+    WaLinkKind.STOPPED: "wa-not-connected",
 }
+_HOST_FACTS = frozenset({WaLinkKind.STARTING, WaLinkKind.STOPPED, WaLinkKind.HOST_LOST})
+"""Say something about the host, not about the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,13 @@ def step(view: LinkView, fact: WaLinkFact) -> LinkView:
 
 def _link_after(before: WaState, fact: WaLinkFact) -> WaState:
     at = fact.at
+    if _is_settled(before) and fact.kind in _HOST_FACTS:
+        return before
+    if fact.kind in _TRANSIENT:
+        return _state(WaStateKind.TRANSIENT_DISCONNECT, at, _TRANSIENT[fact.kind])
     match fact.kind:
         case WaLinkKind.STARTING:
-            return before if _is_settled(before) else WaState(kind=WaStateKind.STARTING, since=at)
+            return WaState(kind=WaStateKind.STARTING, since=at)
         case WaLinkKind.DIALLING:
             # A new try is no news while the user already knows that the link is down.
             is_known = before.kind is WaStateKind.TRANSIENT_DISCONNECT
@@ -103,31 +112,21 @@ def _link_after(before: WaState, fact: WaLinkFact) -> WaState:
         case WaLinkKind.REPLACED:
             return _state(WaStateKind.UNKNOWN_ERROR, at, REPLACED_ERROR)
         case WaLinkKind.OUTDATED:
-            return _state(WaStateKind.UNKNOWN_ERROR, at, "wa-client-outdated")
+            return _state(WaStateKind.UNKNOWN_ERROR, at, OUTDATED_ERROR)
         case WaLinkKind.TEMPORARY_BAN:
             return _banned(fact)
         case WaLinkKind.CONNECT_FAILURE:
-            code = fact.code or "unknown"
-            text = f"Unknown connection failure: {code}"
-            return WaState(
-                kind=WaStateKind.UNKNOWN_ERROR, since=at, error=f"wa-connect-failure-{code}", message=text
-            )
-        case WaLinkKind.STREAM_ERROR:
+            return _failed(fact)
+        case _:
             text = f"Unknown stream error with code {fact.code or 'unknown'}"
             return WaState(kind=WaStateKind.UNKNOWN_ERROR, since=at, error="wa-stream-error", message=text)
-        case WaLinkKind.STOPPED:
-            return before if _is_settled(before) else _disconnect(at, "wa-not-connected")
-        case WaLinkKind.HOST_LOST:
-            return before if _is_settled(before) else _disconnect(at, "wa-transient-disconnect")
-        case kind:
-            return _disconnect(at, _TRANSIENT.get(kind, "wa-transient-disconnect"))
 
 
 def _is_settled(state: WaState) -> bool:
     """Whether only the user, or time, changes this state: a host that ends does not."""
     return state.kind in (WaStateKind.BAD_CREDENTIALS, WaStateKind.LOGGED_OUT) or state.error in (
         REPLACED_ERROR,
-        "wa-client-outdated",
+        OUTDATED_ERROR,
     )
 
 
@@ -147,5 +146,11 @@ def _state(kind: WaStateKind, since: datetime, error: str) -> WaState:
     return WaState(kind=kind, since=since, error=error, message=TEXTS[error])
 
 
-def _disconnect(since: datetime, error: str) -> WaState:
-    return _state(WaStateKind.TRANSIENT_DISCONNECT, since, error)
+def _failed(fact: WaLinkFact) -> WaState:
+    code = fact.code or "unknown"
+    return WaState(
+        kind=WaStateKind.UNKNOWN_ERROR,
+        since=fact.at,
+        error=f"wa-connect-failure-{code}",
+        message=f"Unknown connection failure: {code}",
+    )
