@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 Answer = Result | tuple[Result, ...]
 NOT_ALLOWED = Said(text="You may not use commands of this bridge. Ask the person who runs it.")
+WHOM_TO_ASK = "Ask the person who runs the bridge."
 FAULT = Said(
     text="That failed because of a fault in the bridge. The person who runs it finds the details in the log."
 )
@@ -63,7 +64,9 @@ class Dispatcher:
         if command is None:
             return self._unknown(name, request)
         if request.level < command.level:
-            return Said(text=f"You may not use `{command.name}`: it needs the level {_label(command.level)}.")
+            return Said(
+                text=f"You may not use `{command.name}`: it needs the level {_label(command.level)}. {WHOM_TO_ASK}"
+            )
         return await self._call(command, request, tuple(words))
 
     async def _call(self, command: Command, request: CommandRequest, words: tuple[str, ...]) -> Answer:

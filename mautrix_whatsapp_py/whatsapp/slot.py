@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import Backoff, spawn
 from mautrix_whatsapp_py.whatsapp import wire
