@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 
 Answer = Result | tuple[Result, ...]
 NOT_ALLOWED = Said(text="You may not use commands of this bridge. Ask the person who runs it.")
-WHOM_TO_ASK = "Ask the person who runs the bridge."
 FAULT = Said(
     text="That failed because of a fault in the bridge. The person who runs it finds the details in the log."
 )
@@ -64,9 +63,8 @@ class Dispatcher:
         if command is None:
             return self._unknown(name, request)
         if request.level < command.level:
-            return Said(
-                text=f"You may not use `{command.name}`: it needs the level {_label(command.level)}. {WHOM_TO_ASK}"
-            )
+            needed = f"it needs the level {_label(command.level)}. Ask the person who runs the bridge."
+            return Said(text=f"You may not use `{command.name}`: {needed}")
         return await self._call(command, request, tuple(words))
 
     async def _call(self, command: Command, request: CommandRequest, words: tuple[str, ...]) -> Answer:

@@ -138,14 +138,14 @@ class Slot:
                 return
             except WhatsAppUnavailable as error:
                 if error.code != "busy":
-                    log.error("session %s did not start: %s", login, error.code)
+                    log.error("session %s did not start: %s", login_tag(login), error.code)
                     return
             except WhatsAppError as error:
-                log.error("session %s did not start: %s", login, error.code)
+                log.error("session %s did not start: %s", login_tag(login), error.code)
                 return
             # Its former host still holds the folder; it is ending.
             await asyncio.sleep(0.1)
-        log.error("session %s did not start: its folder is held by another process", login)
+        log.error("session %s did not start: its folder is held by another process", login_tag(login))
 
     # Life of the process
 
