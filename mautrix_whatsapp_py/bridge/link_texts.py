@@ -32,7 +32,10 @@ HOMESERVER_FAULT = "The code could not be shown because the homeserver did not t
 DATABASE_FAULT = "The code could not be shown because the bridge's database is away. Send `login` to try again."
 
 FAILURES = {
-    WaPairingFailure.TIMEOUT: "Nobody scanned or typed the code in time. Send `login` for a new one.",
+    WaPairingFailure.TIMEOUT: (
+        "Nobody scanned or typed the code in time. If the phone refused it, four devices are linked already: "
+        "remove one on the phone under Linked devices. Then send `login` for a new code."
+    ),
     WaPairingFailure.CANCELLED: "Stopped. Nothing was linked.",
     WaPairingFailure.OUTDATED: (
         "WhatsApp does not accept this version of the bridge any more. "

@@ -59,6 +59,8 @@ class FakeMatrixApi:
         self.pictures: list[SentPicture] = []
         self.uploads: dict[MxUri, bytes] = {}
         self.redacted: list[MxEventId] = []
+        self.is_cut_off = False
+        """Whether the bridge is dead: what it still tries has no effect."""
         self.refusals: list[tuple[MxRoomId, str]] = []
         self.calls: list[str] = []
         self._called = asyncio.Event()
@@ -183,6 +185,8 @@ class FakeMatrixApi:
         return 0.001
 
     def _begin(self, call: str) -> _Fault | None:
+        if self.is_cut_off:
+            raise KilledError
         self.calls.append(call)
         self._called.set()
         faults = self._faults.get(call)
