@@ -12,6 +12,7 @@ CODE_STEPS = """Your code is `{code}`.
 Open WhatsApp on your phone, then Settings (or the menu ⋮), Linked devices, Link a device, \
 Link with phone number instead, and type the code.
 It is valid for about three minutes. Send `cancel` to stop."""
+NO_CODE = "There is no code here any more."
 SUCCESS = "Successfully logged in as {number}"
 TAKEN_OVER = "This account was linked here by somebody else before; that link has ended."
 LOST_TO_OTHER = (

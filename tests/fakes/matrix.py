@@ -61,6 +61,7 @@ class FakeMatrixApi:
         self.redacted: list[MxEventId] = []
         self.is_cut_off = False
         """Whether the bridge is dead: what it still tries has no effect."""
+        self.is_cut_off_after_crash = False
         self.refusals: list[tuple[MxRoomId, str]] = []
         self.calls: list[str] = []
         self._called = asyncio.Event()
@@ -191,6 +192,8 @@ class FakeMatrixApi:
         self._called.set()
         faults = self._faults.get(call)
         fault = faults.popleft() if faults else None
+        if fault is not None and isinstance(fault.error, KilledError):
+            self.is_cut_off = self.is_cut_off_after_crash
         if fault is not None and not fault.is_answer_lost:
             raise fault.error
         return fault

@@ -212,7 +212,7 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.matrix.is_cut_off = False
+        self.matrix.is_cut_off = self.matrix.is_cut_off_after_crash = False
 
     async def restart(self) -> None:
         """Another bridge takes over what is stored."""
