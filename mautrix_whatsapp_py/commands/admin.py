@@ -11,9 +11,14 @@ from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.results import Group, Listing, Said
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection
+from mautrix_whatsapp_py.ids import MxUserId
 
 StatusPart = Callable[[Call], Awaitable[Group]]
 """One group of lines of `status`; it never fails, but says what does not work."""
+
+
+Cancel = Callable[[MxUserId], Awaitable[bool]]
+"""Stops what a user has under way; whether there was something. It says itself that it ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +28,7 @@ class AdminDeps:
     users: Users
     dialogs: Dialogs
     status_parts: Sequence[StatusPart]
+    cancels: Sequence[Cancel] = ()
 
 
 def admin_commands(deps: AdminDeps) -> tuple[Command, ...]:
@@ -55,12 +61,20 @@ def _status(deps: AdminDeps) -> Command:
 
 
 def _cancel(deps: AdminDeps) -> Command:
-    async def run(call: Call) -> Said:
+    async def run(call: Call) -> Said | tuple[Said, ...]:
         dialog = deps.dialogs.end(call.request.sender)
-        return Said(text=f"Stopped `{dialog.name}`." if dialog else "There is nothing to cancel.")
+        if dialog is not None:
+            return Said(text=f"Stopped `{dialog.name}`.")
+        for cancel in deps.cancels:
+            if await cancel(call.request.sender):
+                return ()
+        return Said(text="There is nothing to cancel.")
 
     return Command(
-        name="cancel", section=CommandSection.GENERAL, summary="Stop what I am asking you about.", run=run
+        name="cancel",
+        section=CommandSection.GENERAL,
+        summary="Stop what you have begun: linking an account, or a question of mine.",
+        run=run,
     )
 
 

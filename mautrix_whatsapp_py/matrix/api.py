@@ -7,13 +7,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mautrix.api import Method, Path, PathBuilder
+from mautrix.api import MediaPath, Method, Path, PathBuilder
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri, MxUserId, decode_mx_user
-from mautrix_whatsapp_py.matrix.encode import encode_notice
+from mautrix_whatsapp_py.matrix.encode import encode_notice, encode_picture
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
-from mautrix_whatsapp_py.model.mx import MxNotice, MxServerInfo
+from mautrix_whatsapp_py.model.mx import MxNotice, MxPicture, MxServerInfo
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,33 @@ class HttpMatrixApi:
         """Redact an event."""
         path = Path.v3.rooms[room_id].redact[event_id][txn_id]
         await self._put_once(path, {"reason": reason} if reason else {}, sender)
+
+    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
+        """Put a file into the homeserver's media store."""
+        query = {"user_id": self._bot, "filename": filename}
+        answer = await self._http.call(Method.POST, MediaPath.v3.upload, data, query=query, mimetype=mimetype)
+        uri = answer.get("content_uri")
+        if not isinstance(uri, str):
+            raise MatrixRefused("The homeserver accepted a file without telling where it is.")
+        return MxUri(uri)
+
+    async def send_picture(
+        self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
+    ) -> MxEventId:
+        """Send or edit a picture; the same transaction id gives the same event."""
+        path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
+        return _require_event_id(await self._put_once(path, encode_picture(picture), sender))
+
+    async def fetch_is_encrypted(self, room_id: MxRoomId) -> bool:
+        """Whether a room's messages are to be encrypted."""
+        path = Path.v3.rooms[room_id].state["m.room.encryption"]
+        try:
+            await self._http.call(Method.GET, path, query={"user_id": self._bot})
+        except MatrixRefused as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
 
     async def fetch_members(self, room_id: MxRoomId) -> frozenset[MxUserId]:
         """Who is joined or invited, the bot included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mautrix_whatsapp_py.model.mx import MxNotice
+from mautrix_whatsapp_py.model.mx import MxNotice, MxPicture
 
 Json = dict[str, Any]
 
@@ -26,3 +26,24 @@ def _encode_text(body: str, html: str | None) -> Json:
     if html is not None:
         content |= {"format": "org.matrix.custom.html", "formatted_body": html}
     return content
+
+
+def encode_picture(picture: MxPicture) -> Json:
+    """Content of an `m.room.message` with an image."""
+    shown: Json = {
+        "msgtype": "m.image",
+        "body": picture.caption,
+        "filename": picture.filename,
+        "url": picture.uri,
+        "info": {
+            "mimetype": picture.mimetype,
+            "w": picture.width,
+            "h": picture.height,
+            "size": picture.size_bytes,
+        },
+        "m.mentions": {},
+    }
+    if picture.edits is None:
+        return shown
+    relation = {"rel_type": "m.replace", "event_id": picture.edits}
+    return {**shown, "body": f"* {picture.caption}", "m.new_content": shown, "m.relates_to": relation}

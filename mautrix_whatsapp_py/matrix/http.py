@@ -93,14 +93,21 @@ class RetryingHttp(HTTPAPI):
         self,
         method: Method,
         path: PathBuilder | str,
-        content: Json | None = None,
+        content: Json | bytes | None = None,
         *,
         query: Mapping[str, str] | None = None,
+        mimetype: str | None = None,
     ) -> Json:
-        """Make a request; a JSON object, MatrixUnreachable or MatrixRefused."""
+        """Make a request; a JSON object, MatrixUnreachable or MatrixRefused. `mimetype` is that of bytes."""
         try:
             answer = await self.request(
-                method, path, content, query_params=dict(query or {}), sensitive=True, metrics_method=method.value
+                method,
+                path,
+                content,
+                headers={"Content-Type": mimetype} if mimetype else None,
+                query_params=dict(query or {}),
+                sensitive=True,
+                metrics_method=method.value,
             )
         except MatrixConnectionError as error:
             raise MatrixUnreachable from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text
 
 metadata = MetaData(
     naming_convention={
@@ -58,8 +58,33 @@ users = Table(
     metadata,
     Column("mxid", Text, primary_key=True),
     Column("management_room", Text, unique=True),
+    Column("preferred_login", Text),
 )
 """Matrix users who have talked to the bridge."""
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("mxid", Text, ForeignKey("users.mxid"), nullable=False, index=True),
+    Column("jid", Text, nullable=False),
+    Column("lid", Text),
+    Column("push_name", Text, nullable=False),
+    Column("business_name", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("linked_at_ms", BigInteger, nullable=False),
+    Column("told_error", Text, nullable=False),
+)
+"""Linked WhatsApp accounts; the credentials themselves lie in a file of each session."""
+
+shown_codes = Table(
+    "shown_codes",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("mxid", Text, nullable=False),
+)
+"""QR codes on show in rooms, so that none stays there when the bridge dies meanwhile."""
 
 kv = Table(
     "kv",

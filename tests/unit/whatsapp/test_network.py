@@ -86,7 +86,7 @@ class Stand:
 
     async def until_line(self, line: str, count: int = 1) -> None:
         async with asyncio.timeout(20):
-            while sum(found.startswith(line) for found in self.lines) < count:  # noqa: ASYNC110 a file
+            while sum(found.startswith(line) for found in self.lines) < count:
                 await asyncio.sleep(0.01)
 
     @asynccontextmanager

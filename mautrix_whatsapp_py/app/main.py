@@ -1,4 +1,4 @@
-"""Composition root: configuration -> adapters -> bridge -> servers."""
+"""The life of the program: what is brought up in which order, and taken down in the opposite one."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import uvloop
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -106,15 +107,21 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
-    bridge = _make_bridge(config, store=store, matrix=matrix, inbox=inbox, clock=clock)
+    users = Users(store)
+    links = await stack.enter_async_context(
+        opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
+    )
+    bridge = _make_bridge(config, store=store, matrix=matrix, inbox=inbox, clock=clock, users=users, links=links)
     stack.push_async_callback(bridge.stop)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
     stack.push_async_callback(server.stop)
+    # Before the server: it hands over commands of the last run, which must find their logins.
+    await start_links(links)
     await server.start(config.appservice.hostname, config.appservice.port)
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (*services, health.watch, partial(_prune_daily, inbox))
+    return (*services, health.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
@@ -155,18 +162,26 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
 
 
 def _make_bridge(
-    config: Config, *, store: Store, matrix: HttpMatrixApi, inbox: Inbox, clock: SystemClock
+    config: Config,
+    *,
+    store: Store,
+    matrix: HttpMatrixApi,
+    inbox: Inbox,
+    clock: SystemClock,
+    users: Users,
+    links: Links,
 ) -> Bridge:
-    users, dialogs = Users(store), Dialogs()
+    dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
     parts = (
         bridge_part(clock=clock, started_at=started_at, inbox_depth=lambda: bridge.inbox_depth),
         homeserver_part(clock=clock, matrix=matrix.with_patience(STARTUP_PATIENCE)),
         database_part(store=store),
-        links_part(),
+        links_part(logins=links.logins, network=links.network, clock=clock),
     )
-    commands = admin_commands(AdminDeps(users=users, dialogs=dialogs, status_parts=parts))
+    admin = AdminDeps(users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel,))
+    commands = (*links.commands(clock), *admin_commands(admin))
     _, ghost_pattern = user_patterns(config)
     deps = BridgeDeps(
         matrix=matrix,
