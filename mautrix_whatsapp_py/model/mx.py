@@ -1,0 +1,122 @@
+"""What happens on the Matrix side, as the bridge sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeAlias
+
+from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUserId
+
+
+class MxMembership(StrEnum):
+    """Relation of a user to a room."""
+
+    INVITE = "invite"
+    JOIN = "join"
+    LEAVE = "leave"
+    BAN = "ban"
+    KNOCK = "knock"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxStored:
+    """One event of a transaction as it lies in the inbox: who, where, and its JSON untouched."""
+
+    seq: InboxSeq
+    event_id: MxEventId
+    room_id: MxRoomId
+    sender: MxUserId
+    kind: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxOrigin:
+    """Where an event comes from; every event has one."""
+
+    event_id: MxEventId
+    room_id: MxRoomId
+    sender: MxUserId
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxText:
+    """A text message of a person."""
+
+    origin: MxOrigin
+    body: str
+    html: str | None = None
+    msgtype: str = "m.text"
+    reply_to: MxEventId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxMember:
+    """Somebody's membership changed."""
+
+    origin: MxOrigin
+    user: MxUserId
+    membership: MxMembership
+    is_direct: bool = False
+    was: MxMembership | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxEncrypted:
+    """An encrypted event that nobody has decrypted yet."""
+
+    origin: MxOrigin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxOther:
+    """An event the bridge has no use for."""
+
+    origin: MxOrigin
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxTyping:
+    """Who is typing in a room now."""
+
+    room_id: MxRoomId
+    users: frozenset[MxUserId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxReceipt:
+    """Somebody has read up to an event."""
+
+    room_id: MxRoomId
+    user: MxUserId
+    event_id: MxEventId
+    is_private: bool
+    read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxNotice:
+    """What the bot says: plain text and, where it helps, HTML."""
+
+    body: str
+    html: str | None = None
+    reply_to: MxEventId | None = None
+    edits: MxEventId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxServerInfo:
+    """What the homeserver says of itself."""
+
+    versions: tuple[str, ...]
+    unstable: Mapping[str, bool]
+    software: str | None = None
+
+
+MxEvent: TypeAlias = MxText | MxMember | MxEncrypted | MxOther
+MxEphemeral: TypeAlias = MxTyping | MxReceipt
