@@ -1,6 +1,7 @@
 // Runs one Baileys session for the tests: requests as JSON lines on stdin, answers and events on stdout.
 // Environment: CLIENT_MODULES (folder with node_modules), CLIENT_STATE (folder for the session),
 // CLIENT_PROXY (URL of the simulator's proxy), CLIENT_ROOT (public key of its certificates, hex).
+import { Console } from 'node:console'
 import { createRequire } from 'node:module'
 import net from 'node:net'
 import { join } from 'node:path'
@@ -11,6 +12,8 @@ const { CLIENT_MODULES, CLIENT_STATE, CLIENT_PROXY, CLIENT_ROOT } = process.env
 const resolve = createRequire(join(CLIENT_MODULES, 'package.json')).resolve
 const load = name => import(pathToFileURL(resolve(name)))
 
+// stdout is for answers; the client's encryption library prints its sessions there
+globalThis.console = new Console(process.stderr)
 allowLoopbackOnly()
 const [baileys, { HttpsProxyAgent }, { ProxyAgent, setGlobalDispatcher }, { pino }] = await Promise.all(
     ['baileys', 'https-proxy-agent', 'undici', 'pino'].map(load))
