@@ -67,9 +67,10 @@ async def simulator(workdir: Path) -> AsyncIterator[Simulator]:
     running.trace.require_clean()
 
 
-def host_command(running: Simulator, *command: str, keepalive: str = "") -> list[str]:
+def host_command(running: Simulator, *command: str, keepalive: str = "", qr: str = "") -> list[str]:
     """The value for `whatsapp.host_command`: the launcher in front of a command or of the session host."""
     launcher = str(Path(__file__).with_name("launcher.py"))
     extra = ["--keepalive", keepalive] if keepalive else []
+    extra += ["--qr", qr] if qr else []
     target = command or (sys.executable, "-m", "mautrix_whatsapp_py.whatsapp.host")
     return [sys.executable, "-P", launcher, *running.launcher_arguments(), *extra, "--", *target]

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 _LINGER_SECONDS: Final = 0.05
 
 
+class ConnectionGoneError(Exception):
+    """The client went away before it answered."""
+
+
 class LinkCode:
     """The state of a pairing by code on this connection."""
 
@@ -121,9 +125,9 @@ class Connection:
     def forget_waiting(self) -> None:
         """The connection is gone: nobody will answer any more."""
         for waiting in self._waiting.values():
-            waiting.cancel()
+            _fail(waiting)
         if self.link_code:
-            self.link_code.finished.cancel()
+            _fail(self.link_code.finished)
 
     def stop_writing(self) -> None:
         """Let the writer end behind what is queued."""
@@ -137,3 +141,10 @@ class Connection:
                     await self._socket.send_bytes(frame)
             self._outgoing.task_done()
         self._outgoing.task_done()
+
+
+def _fail(waiting: asyncio.Future[Node]) -> None:
+    if not waiting.done():
+        waiting.set_exception(ConnectionGoneError())
+        # nobody may be waiting for it
+        waiting.exception()

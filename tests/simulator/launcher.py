@@ -1,6 +1,6 @@
 """Leads a process that loads the client library to a simulator in another process.
 
-    python -m tests.simulator.launcher --ca CA.pem --proxy URL --root HEX [--keepalive a,b,c,d] -- COMMAND…
+    python -m tests.simulator.launcher --ca CA.pem --proxy URL --root HEX [OPTIONS] -- COMMAND…
 
 COMMAND is what would have been run: `python -m module …`, `-m module …` or `script.py …`. The launcher
 executes itself again with the certificate authority and the proxy in its environment, because the Go
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     root = str(Path(__file__).resolve().parents[2])
     if root not in sys.path:
         sys.path.insert(0, root)
-    from tests.simulator.patch import KeepAlive, loaded_library
+    from tests.simulator.patch import KeepAlive, QrTimings, loaded_library
 
     library = loaded_library()
     library.trust_root_key(bytes.fromhex(options.root))
@@ -41,6 +41,9 @@ def main(arguments: Sequence[str]) -> None:
             max_silence_seconds=silence,
         )
         library.set_keepalive(timings)
+    if options.qr:
+        first, following = (float(part) for part in options.qr.split(","))
+        library.set_qr_timings(QrTimings(first_seconds=first, next_seconds=following))
     _run(target)
 
 
@@ -50,7 +53,8 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--ca", required=True)
     parser.add_argument("--proxy", required=True)
     parser.add_argument("--root", required=True)
-    parser.add_argument("--keepalive", default="")
+    parser.add_argument("--keepalive", default="", help="seconds: answer, shortest and longest gap, silence")
+    parser.add_argument("--qr", default="", help="seconds: the first of six codes, each following code")
     options = parser.parse_args(arguments[:split])
     target = list(arguments[split + 1 :])
     if target and Path(target[0]).name.startswith("python"):

@@ -39,6 +39,12 @@ def process_authority() -> Authority:
     return authority
 
 
+@functools.cache
+def _kept_clients() -> list[Any]:
+    # the native core may call back into a client long after its end; collecting it would crash the process
+    return []
+
+
 def _quieten() -> None:
     # at its default level the library formats every stanza for its log
     logging.getLogger("neonize.utils.log").setLevel(logging.WARNING)
@@ -105,6 +111,7 @@ class LibraryClient:
         self._simulator = simulator
         self._loop = asyncio.get_running_loop()
         self.api: Any = _Client(str(database), uuid=f"{name}-{id(self)}")
+        _kept_clients().append(self.api)
         # collecting an old client stops whoever owns its name by then
         self.api._stop_finalizer.detach()
         self.api.on_status = lambda text: self._loop.call_soon_threadsafe(self.statuses.put_nowait, text)

@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass
 
 from tests.simulator.accounts import Account, Device
-from tests.simulator.connection import Connection
+from tests.simulator.connection import Connection, ConnectionGoneError
 from tests.simulator.crypto import KEY_TYPE, is_valid_signature
 from tests.simulator.jids import Jid
 from tests.simulator.nodes import Node, node
@@ -40,7 +40,10 @@ async def pair(world: World, account: Account, connection: Connection, keys: Com
     details = adv.ADVDeviceIdentity(
         rawID=random.getrandbits(31), timestamp=now_seconds(), keyIndex=device.number
     ).SerializeToString()
-    answer = await connection.request("md", _pair_success(device, details, keys))
+    try:
+        answer = await connection.request("md", _pair_success(device, details, keys))
+    except ConnectionGoneError as error:
+        raise PairingRefusedError("the companion went away") from error
     if answer.get("type") != "result":
         raise PairingRefusedError(f"the companion refused: {answer}")
     device.signed_identity = _check_answer(account, device, details, answer)

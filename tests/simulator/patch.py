@@ -19,6 +19,7 @@ _LIBRARY: Final = "neonize-linux"
 _ROOT_KEY: Final = bytes.fromhex("142375574d0a587166aae71ebe516437c4a28b73e3695c6ce1f7f9545da8ee6b")
 _CA_BUNDLE: Final = b"/etc/ssl/certs/ca-certificates.crt"
 _READ_WRITE: Final = 3
+_READ_WRITE_EXECUTE: Final = 7
 _NANOSECONDS: Final = 10**9
 
 
@@ -46,6 +47,21 @@ class KeepAlive:
         return struct.pack("<4q", *(int(seconds * _NANOSECONDS) for seconds in timings))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QrTimings:
+    """How long the client shows each QR code; the defaults are those of the library for six codes."""
+
+    first_seconds: float = 60
+    next_seconds: float = 20
+
+    def encode(self) -> bytes:
+        """The two instructions that load these constants (x86-64 only)."""
+        following = struct.pack("<q", int(self.next_seconds * _NANOSECONDS))
+        return (
+            b"\x48\xbe" + following + b"\x49\xb8" + struct.pack("<q", int(self.first_seconds * _NANOSECONDS))
+        )
+
+
 class LoadedLibrary:
     """Addresses inside the client library of this process, found while they still hold their defaults."""
 
@@ -53,6 +69,7 @@ class LoadedLibrary:
         preload_library()
         self._root_key = _find_once(_ROOT_KEY, "root key")
         self._keepalive = _find_once(KeepAlive().encode(), "keepalive timings")
+        self._qr_timings: int | None = None
         self._kept: list[ctypes.Array[ctypes.c_char]] = []
 
     def trust_root_key(self, public: bytes) -> None:
@@ -62,6 +79,12 @@ class LoadedLibrary:
     def set_keepalive(self, timings: KeepAlive) -> None:
         """Change the keepalive timings."""
         ctypes.memmove(self._keepalive, timings.encode(), 32)
+
+    def set_qr_timings(self, timings: QrTimings) -> None:
+        """Change how long QR codes are shown."""
+        if self._qr_timings is None:
+            self._qr_timings = _find_once(QrTimings().encode(), "QR timings", is_writable=False)
+        _write(self._qr_timings, timings.encode(), _READ_WRITE_EXECUTE)
 
     def trust_authority(self, ca_file: Path) -> None:
         """Make Go read its TLS roots from this file; only before the first TLS handshake of the process."""
@@ -85,8 +108,8 @@ def loaded_library() -> LoadedLibrary:
     return LoadedLibrary()
 
 
-def _find_once(needle: bytes, what: str) -> int:
-    hits = list(_find(needle, is_writable_only=True))
+def _find_once(needle: bytes, what: str, *, is_writable: bool = True) -> int:
+    hits = list(_find(needle, is_writable_only=is_writable))
     if len(hits) != 1:
         raise UnknownLibraryError(f"{len(hits)} candidates for the {what}")
     return hits[0]
@@ -111,10 +134,10 @@ def _segments() -> Iterator[tuple[int, int, str]]:
             yield start, end, fields[1]
 
 
-def _write(address: int, data: bytes) -> None:
+def _write(address: int, data: bytes, protection: int = _READ_WRITE) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     page = address & ~0xFFF
     size = (address + len(data) - page + 0xFFF) & ~0xFFF
-    if libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(size), _READ_WRITE):
+    if libc.mprotect(ctypes.c_void_p(page), ctypes.c_size_t(size), protection):
         raise OSError(ctypes.get_errno(), "mprotect")
     ctypes.memmove(address, data, len(data))

@@ -229,9 +229,11 @@ class Simulator:
         for ref in connection.refs:
             world.refs.pop(ref, None)
         device = connection.device
+        self.trace.pulse()
         if device is None or device.connection is not connection:
             return
         device.connection, device.is_active = None, False
+        self.trace.pulse()
         account = device.account
         if account.is_online and not any(d.connection for d in account.devices.values()):
             set_presence(world, account, is_online=False)

@@ -59,18 +59,18 @@ class Trace:
         """Add one stanza."""
         logger.debug("%s %s %s", direction, peer, node)
         self.entries.append(Entry(at_seconds=time.monotonic(), direction=direction, peer=peer, node=node))
-        self._pulse()
+        self.pulse()
 
     def acknowledge(self, peer: str, stanza_class: str, stanza_id: str) -> None:
         """Add one acknowledgement."""
         self.acknowledged.append(Acknowledgement(peer=peer, stanza_class=stanza_class, stanza_id=stanza_id))
-        self._pulse()
+        self.pulse()
 
     def violate(self, error: ProtocolViolationError, *, peer: str, stanza: Node | None = None) -> None:
         """Record a client's mistake; it fails the test unless it is expected or tolerated."""
         shown = error.stanza or (str(stanza) if stanza else "")
         self.violations.append(Violation(kind=error.kind, text=error.text, peer=peer, stanza=shown))
-        self._pulse()
+        self.pulse()
 
     def tolerate(self, *kinds: ViolationKind) -> None:
         """Do not fail on these kinds from now on; they are still recorded."""
@@ -119,5 +119,6 @@ class Trace:
         await self.wait_for(look, timeout_seconds)
         return found[0]
 
-    def _pulse(self) -> None:
+    def pulse(self) -> None:
+        """Something changed that waiting conditions may look at."""
         self._changed.set()

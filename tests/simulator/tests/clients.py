@@ -1,0 +1,66 @@
+"""Short cuts the tests of the simulator share."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.simulator.api import Account, Device, LibraryClient, Simulator, simulator
+from tests.simulator.patch import KeepAlive, QrTimings, loaded_library
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Alice with a linked client, and Bob with a phone."""
+
+    wa: Simulator
+    alice: Account
+    bob: Account
+    client: LibraryClient
+    device: Device
+
+
+@contextlib.asynccontextmanager
+async def alice_and_bob(tmp_path: Path) -> AsyncIterator[Pair]:
+    """Alice is linked, Bob is not."""
+    async with simulator(tmp_path) as wa:
+        alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
+        client = wa.client("alice")
+        device = await client.pair(alice)
+        yield Pair(wa=wa, alice=alice, bob=bob, client=client, device=device)
+
+
+@contextlib.contextmanager
+def keepalive(timings: KeepAlive) -> Iterator[None]:
+    """Inside the block the library uses these timings."""
+    loaded_library().set_keepalive(timings)
+    try:
+        yield
+    finally:
+        loaded_library().set_keepalive(KeepAlive())
+
+
+@contextlib.contextmanager
+def qr_timings(timings: QrTimings) -> Iterator[None]:
+    """Inside the block the library shows QR codes this long."""
+    loaded_library().set_qr_timings(timings)
+    try:
+        yield
+    finally:
+        loaded_library().set_qr_timings(QrTimings())
+
+
+async def eventually(condition: Callable[[], Any], timeout_seconds: float = 10) -> None:
+    """Poll a condition of the client's database or state that gives no event."""
+    async with asyncio.timeout(timeout_seconds):
+        while True:
+            outcome = condition()
+            if asyncio.iscoroutine(outcome):
+                outcome = await outcome
+            if outcome:
+                return
+            await asyncio.sleep(0.01)
