@@ -122,14 +122,31 @@ class BaileysClient:
                     raise DrivenError("the driver ended")
                 await self._changed.wait()
 
-    async def message(self, matches: Callable[[Json], Any] = lambda _message: True) -> Json:
-        """The next received message that matches."""
+    async def message(
+        self, matches: Callable[[Json], Any] = lambda _message: True, *, is_from_me: bool = False
+    ) -> Json:
+        """The oldest message with content that matches and was not asked for before."""
 
-        def has_match(data: Json) -> bool:
-            return any(matches(m) for m in data["messages"] if is_received(m))
+        def is_wanted(message: Json) -> bool:
+            return message["key"].get("fromMe", False) is is_from_me and has_content(message)
 
-        event = await self.event("messages.upsert", has_match)
-        return next(m for m in event["messages"] if is_received(m) and matches(m))
+        return await self.event("message", lambda message: is_wanted(message) and matches(message))
+
+    async def update_of(self, message_id: str, field: str) -> Json:
+        """The next change of this field of a message."""
+
+        def find(updates: Json) -> list[Json]:
+            found = (u["update"] for u in updates if u["key"]["id"] == message_id)
+            return [update for update in found if field in update]
+
+        return find(await self.event("messages.update", find))[0]
+
+    def remember(self, name: str, data: Json) -> None:
+        """Add an event; messages that came in one event are kept one by one."""
+        if name == "messages.upsert":
+            self.history += [("message", message) for message in data["messages"]]
+        else:
+            self.history.append((name, data))
 
     async def _read(self) -> None:
         stream = self._process.stdout
@@ -137,7 +154,7 @@ class BaileysClient:
             value = json.loads(line)
             async with self._changed:
                 if "event" in value:
-                    self.history.append((value["event"], value["data"]))
+                    self.remember(value["event"], value["data"])
                 else:
                     self._answer(value)
                 self._changed.notify_all()
@@ -157,8 +174,8 @@ class BaileysClient:
             answer.set_result(value["result"])
 
 
-def is_received(message: Json) -> bool:
-    """True for messages with content that did not come from the own process."""
+def has_content(message: Json) -> bool:
+    """True for messages that are more than keys and requests between devices."""
     content = message.get("message") or {}
     return bool(content.keys() - {"senderKeyDistributionMessage", "messageContextInfo", "protocolMessage"})
 

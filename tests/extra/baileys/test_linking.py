@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.extra.baileys.driven import DrivenError, baileys, text_of
-from tests.simulator.api import WrongCodeError, simulator
+from tests.extra.baileys.linked import strict_simulator
+from tests.simulator.api import WrongCodeError
 
 
 async def test_qr_links_and_text_goes_both_ways(tmp_path: Path) -> None:
-    async with simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
+    async with strict_simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
         device = await client.pair(alice)
         assert alice.devices == {1: device}
@@ -24,7 +25,7 @@ async def test_qr_links_and_text_goes_both_ways(tmp_path: Path) -> None:
 
 
 async def test_code_links(tmp_path: Path) -> None:
-    async with simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
+    async with strict_simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
         await client.pair_by_code(alice)
         await bob.phone.text(alice.pn, "linked by code")
@@ -32,7 +33,7 @@ async def test_code_links(tmp_path: Path) -> None:
 
 
 async def test_wrong_code_does_not_link(tmp_path: Path) -> None:
-    async with simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
+    async with strict_simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
         alice = wa.add_account("15550001111", "Alice")
         await client.connect()
         await client.event("connection.update", lambda data: data.get("qr"))
@@ -44,7 +45,7 @@ async def test_wrong_code_does_not_link(tmp_path: Path) -> None:
 
 
 async def test_phone_unlinks_the_companion(tmp_path: Path) -> None:
-    async with simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
+    async with strict_simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
         alice = wa.add_account("15550001111", "Alice")
         alice.phone.unlink(await client.pair(alice))
         await client.event("closed", lambda data: data["status"] == 401)
@@ -53,7 +54,7 @@ async def test_phone_unlinks_the_companion(tmp_path: Path) -> None:
 
 
 async def test_companion_unlinks_itself(tmp_path: Path) -> None:
-    async with simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
+    async with strict_simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
         alice = wa.add_account("15550001111", "Alice")
         await client.pair(alice)
         await client.call("logout")
@@ -62,7 +63,7 @@ async def test_companion_unlinks_itself(tmp_path: Path) -> None:
 
 
 async def test_new_process_takes_over_the_stored_session(tmp_path: Path) -> None:
-    async with simulator(tmp_path) as wa:
+    async with strict_simulator(tmp_path) as wa:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
         async with baileys(wa, tmp_path / "alice") as client:
             device = await client.pair(alice)
