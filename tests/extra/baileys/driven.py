@@ -132,6 +132,10 @@ class BaileysClient:
 
         return await self.event("message", lambda message: is_wanted(message) and matches(message))
 
+    def last(self, name: str) -> Json:
+        """The latest event of this name, whether it was asked for or not."""
+        return next(data for found, data in reversed(self.history) if found == name)
+
     async def update_of(self, message_id: str, field: str) -> Json:
         """The next change of this field of a message."""
 

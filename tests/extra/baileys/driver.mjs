@@ -35,7 +35,7 @@ let isStopping = false
 const COMMANDS = {
     connect,
     drop: () => socket.ws.socket.terminate(),
-    call: ({ method, args }) => socket[method](...args),
+    call,
     download,
 }
 
@@ -81,6 +81,13 @@ function onConnection({ connection, lastDisconnect }) {
     write({ event: 'closed', data: { status } })
     const { restartRequired, connectionClosed, connectionLost } = baileys.DisconnectReason
     if (!isStopping && [restartRequired, connectionClosed, connectionLost].includes(status)) connect()
+}
+
+async function call({ method, args }) {
+    const result = await socket[method](...args)
+    // its event may be held back, but a retry receipt is not
+    if (method === 'sendMessage') messages.set(result.key.id, result)
+    return result
 }
 
 async function download({ message_id: messageId }) {
