@@ -134,6 +134,13 @@ def create_group(
     world: World, creator: Account, subject: str, members: Sequence[Account] = (), *, key: str | None = None
 ) -> Group:
     """Create a group and tell everybody in it."""
+    group = make_group(world, creator, subject, members)
+    announce_creation(world, group, creator, key=key)
+    return group
+
+
+def make_group(world: World, creator: Account, subject: str, members: Sequence[Account] = ()) -> Group:
+    """Create a group nobody is told about."""
     group = Group(
         jid=Jid(f"1203630{random.randrange(10**11):011d}", GROUP),
         subject=subject,
@@ -141,7 +148,6 @@ def create_group(
         members={creator.lid.user: Role.OWNER, **{m.lid.user: Role.MEMBER for m in members}},
     )
     world.groups[group.jid.user] = group
-    announce_creation(world, group, creator, key=key)
     return group
 
 

@@ -87,6 +87,13 @@ class Phone:
         """Send plain text."""
         return await self.send(to, kinds.text(body), message_id=message_id)
 
+    async def send_view_once_notice(self, to: Jid, message_id: str) -> None:
+        """Send a view-once message, of which companions only get to know that it exists."""
+        attrs: dict[str, AttrValue] = {"id": message_id, "type": "media", "t": now_seconds()}
+        stanza = node("message", attrs, [node("unavailable", {"type": "view_once"})])
+        recipient = self.world.accounts.require(to)
+        self.world.deliver_to_account(recipient, stanza.with_attrs(**self.account.sender_attrs(0)))
+
     async def receive_next(self, timeout_seconds: float = 10) -> Received:
         """The next message this phone decrypts."""
         async with asyncio.timeout(timeout_seconds):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tests.simulator.accounts import Account, Device
 from tests.simulator.groups import members_of
 from tests.simulator.iq.keys import take_bundle
-from tests.simulator.jids import GROUP, STATUS, Jid
+from tests.simulator.jids import BROADCAST, GROUP, STATUS, Jid
 from tests.simulator.nodes import AttrValue, Node, node
 from tests.simulator.outgoing import Outgoing, Sent, make_message_id
 from tests.simulator.protobufs import e2e
@@ -30,6 +30,9 @@ def send(phone: Phone, to: Jid, outgoing: Outgoing, *, message_id: str | None, a
     if to.server == GROUP or to == STATUS:
         people = _audience(phone, to)
         children = _sender_key_parts(phone, to, outgoing, people)
+    elif to.server == BROADCAST:
+        people = phone.world.broadcast_lists[to.user]
+        children = [node("participants", {}, _pairwise_parts(phone, people, outgoing))]
     else:
         recipient = phone.world.accounts.require(to)
         attrs["to"] = recipient.lid
@@ -127,22 +130,27 @@ def _sender_key_parts(phone: Phone, to: Jid, outgoing: Outgoing, people: Iterabl
 
 def _direct_parts(phone: Phone, recipient: Account, outgoing: Outgoing) -> list[Node]:
     own = phone.account
-    targets = [] if recipient is own else [(recipient, number) for number in recipient.device_numbers]
+    parts = _pairwise_parts(phone, [] if recipient is own else [recipient], outgoing)
     media = {"mediatype": outgoing.media_type}
-    parts = [
-        node(
-            "to",
-            {"jid": target.lid.with_device(number)},
-            [encrypt_for(phone, target, number, outgoing.message, **media)],
-        )
-        for target, number in targets
-    ]
     copy = _device_sent(recipient, outgoing.message)
     parts += [
         node("to", {"jid": own.lid.with_device(number)}, [encrypt_for(phone, own, number, copy, **media)])
         for number in own.devices
     ]
     return parts
+
+
+def _pairwise_parts(phone: Phone, people: Iterable[Account], outgoing: Outgoing) -> list[Node]:
+    media = {"mediatype": outgoing.media_type}
+    return [
+        node(
+            "to",
+            {"jid": person.lid.with_device(number)},
+            [encrypt_for(phone, person, number, outgoing.message, **media)],
+        )
+        for person in people
+        for number in person.device_numbers
+    ]
 
 
 def _with_sender_key(phone: Phone, to: Jid, message: Any) -> Any:

@@ -34,6 +34,7 @@ class World:
         self.faults = Faults()
         self.accounts = Registry()
         self.groups: dict[str, Group] = {}
+        self.broadcast_lists: dict[str, list[Account]] = {}
         self.media = MediaHost(self.trace)
         self.connections: set[Connection] = set()
         self.refs: dict[str, Connection] = {}

@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from tests.simulator.api import Account, Device, Simulator
 from tests.simulator.history import HistoryChunk
@@ -201,24 +201,14 @@ async def baileys(simulator: Simulator, folder: Path) -> AsyncIterator[BaileysCl
     node = shutil.which("node")
     if node is None:
         raise RuntimeError("node is missing")
-    folder.mkdir(parents=True, exist_ok=True)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "NODE_EXTRA_CA_CERTS": str(simulator.authority.ca_file),
-        "CLIENT_STATE": str(folder / "state"),
-        "CLIENT_PROXY": simulator.proxy_url,
-        "CLIENT_ROOT": simulator.root.public.hex(),
-        MODULES_VARIABLE: os.environ[MODULES_VARIABLE],
-        "CLIENT_LOG_LEVEL": os.environ.get("CLIENT_LOG_LEVEL", "warn"),
-    }
-    with (folder / "stderr.log").open("ab") as errors:
+    with _log_file(folder) as errors:
         process = await asyncio.create_subprocess_exec(
             node,
             str(_DRIVER),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
-            env=environment,
+            env=_environment(simulator, folder),
             limit=_LINE_LIMIT_BYTES,
         )
     client = BaileysClient(process)
@@ -226,6 +216,23 @@ async def baileys(simulator: Simulator, folder: Path) -> AsyncIterator[BaileysCl
         yield client
     finally:
         await client.stop()
+
+
+def _log_file(folder: Path) -> BinaryIO:
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / "stderr.log").open("ab")
+
+
+def _environment(simulator: Simulator, folder: Path) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "NODE_EXTRA_CA_CERTS": str(simulator.authority.ca_file),
+        "CLIENT_STATE": str(folder / "state"),
+        "CLIENT_PROXY": simulator.proxy_url,
+        "CLIENT_ROOT": simulator.root.public.hex(),
+        "CLIENT_LOG_LEVEL": os.environ.get("CLIENT_LOG_LEVEL", "warn"),
+        MODULES_VARIABLE: os.environ[MODULES_VARIABLE],
+    }
 
 
 def _encode(value: object) -> Json:

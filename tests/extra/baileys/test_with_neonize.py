@@ -95,7 +95,7 @@ async def test_actions(tmp_path: Path) -> None:
     async with mixed(tmp_path) as x:
         sent_id = await x.alices.text(str(x.bob.pn), "original")
         event = await x.bobs.message()
-        assert event.Info.ID == sent_id
+        assert sent_id == event.Info.ID
         await x.bobs.api.send_message(
             event.Info.MessageSource.Chat,
             await x.bobs.api.build_reaction(
@@ -109,7 +109,7 @@ async def test_actions(tmp_path: Path) -> None:
         edit = await x.bobs.wait(MessageEv, lambda e: e.Message.protocolMessage.type == EDIT)
         assert edit.Message.protocolMessage.editedMessage.extendedTextMessage.text == "better"
         await x.alices.send(str(x.bob.pn), {"delete": key})
-        revoke = await x.bobs.wait(MessageEv, lambda e: e.Message.protocolMessage.key.ID == sent_id)
+        revoke = await x.bobs.wait(MessageEv, lambda e: sent_id == e.Message.protocolMessage.key.ID)
         assert revoke.Message.protocolMessage.type == 0
 
 

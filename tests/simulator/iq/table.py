@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.simulator.connection import Connection
-from tests.simulator.iq import app_state, group, keys, link, media, people, session
+from tests.simulator.iq import app_state, community, group, keys, link, media, people, session
 from tests.simulator.nodes import Node
 from tests.simulator.violations import ProtocolViolationError, ViolationKind
 from tests.simulator.world import World
@@ -55,6 +55,11 @@ _TABLE: Final[Mapping[str, Handler]] = {
     "w:g2/set/unlocked": group.on_flag,
     "w:g2/set/ephemeral": group.on_ephemeral,
     "w:g2/set/not_ephemeral": group.on_ephemeral,
+    "w:g2/get/sub_groups": community.on_sub_groups,
+    "w:g2/get/linked_groups_participants": community.on_linked_participants,
+    "w:g2/set/links": community.on_link,
+    "w:g2/set/unlink": community.on_unlink,
+    "w:g2/get/membership_approval_requests": community.on_membership_requests,
     "w:g2/get/invite": group.on_invite,
     "w:g2/set/invite": group.on_invite,
 }

@@ -15,7 +15,7 @@ _TELL_OWN_DEVICES = ("read", "played", "read-self", "played-self")
 def route_receipt(world: World, sender: Account, device: int, stanza: Node) -> None:
     """Pass on a receipt that one of the sender's devices sent."""
     kind = stanza.get_text("type")
-    if kind in _TO_OWN_PHONE:
+    if kind in _TO_OWN_PHONE and device:
         sender.phone.on_peer_receipt(stanza)
         return
     if kind == "sender":

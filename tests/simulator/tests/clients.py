@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,23 @@ def qr_timings(timings: QrTimings) -> Iterator[None]:
         yield
     finally:
         loaded_library().set_qr_timings(QrTimings())
+
+
+async def read_database(database: Path, query: str) -> list[list[Any]]:
+    """Read the library's database from another process.
+
+    Two copies of SQLite in one process drop each other's file locks.
+    """
+    program = (
+        "import json, sqlite3, sys; database = sqlite3.connect(sys.argv[1]);"
+        "print(json.dumps(database.execute(sys.argv[2]).fetchall()))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, str(database), query, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    rows: list[list[Any]] = json.loads(output)
+    return rows
 
 
 async def eventually(condition: Callable[[], Any], timeout_seconds: float = 10) -> None:

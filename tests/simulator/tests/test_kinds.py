@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,10 +13,10 @@ from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 from neonize.utils.jid import build_jid
 
 from tests.simulator import groups, message_secrets
-from tests.simulator.api import Jid, Outgoing, kinds, node
+from tests.simulator.api import Jid, Outgoing, kinds
 from tests.simulator.crypto import sha256
 from tests.simulator.kinds import MessageRef
-from tests.simulator.tests.clients import Pair, alice_and_bob
+from tests.simulator.tests.clients import Pair, alice_and_bob, read_database
 
 pytestmark = pytest.mark.neonize
 
@@ -98,7 +97,7 @@ async def test_every_kind_in_a_group(tmp_path: Path) -> None:
         for name, build in KINDS.items():
             outgoing = build(x, await bobs_message(x, group.jid))
             sent_id = await x.bob.phone.send(group.jid, outgoing)
-            event = await x.client.wait(MessageEv, lambda e, i=sent_id: i == e.Info.ID and is_full(e.Message))
+            event = await x.client.wait(MessageEv, has_id_and_content(sent_id))
             assert content(event.Message) == content(unwrapped(outgoing.message)), name
 
 
@@ -148,11 +147,8 @@ async def test_secret_of_a_message_lands_in_the_clients_store(tmp_path: Path) ->
     async with alice_and_bob(tmp_path) as x:
         sent_id = await x.bob.phone.send(x.alice.pn, kinds.with_secret(kinds.text("hi"), SECRET))
         await x.client.message()
-        with sqlite3.connect(x.client.database) as database:
-            query = "SELECT key FROM whatsmeow_message_secrets WHERE message_id = ?"
-            rows = database.execute(query, (sent_id,)).fetchall()
-        database.close()
-        assert rows == [(SECRET,)]
+        query = f"SELECT hex(key) FROM whatsmeow_message_secrets WHERE message_id = '{sent_id}'"
+        assert await read_database(x.client.database, query) == [[SECRET.hex().upper()]]
 
 
 @pytest.mark.parametrize("times", [1, 2, 3])
@@ -188,12 +184,11 @@ async def test_client_sends_again_when_the_phone_asks(tmp_path: Path) -> None:
 
 async def test_view_once_is_unavailable_to_companions(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
-        attrs = {"from": x.bob.lid, "sender_pn": x.bob.pn, "id": "VO1", "type": "media", "t": 1_800_000_000}
-        x.wa.deliver(x.device, node("message", attrs, [node("unavailable", {"type": "view_once"})]))
+        await x.bob.phone.send_view_once_notice(x.alice.pn, "VO1")
         assert (await x.client.wait(UndecryptableMessageEv)).IsUnavailable
 
 
-async def test_business_name_travels_with_messages(tmp_path: Path) -> None:
+async def test_push_name_travels_with_messages(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
         await x.bob.phone.text(x.alice.pn, "hello")
         event = await x.client.message()
@@ -203,7 +198,7 @@ async def test_business_name_travels_with_messages(tmp_path: Path) -> None:
 async def bobs_message(x: Pair, chat: Jid) -> MessageRef:
     """Something of Bob's that an action can refer to."""
     sent_id = await x.bob.phone.send(chat, kinds.with_secret(kinds.text("target"), SECRET))
-    await x.client.wait(MessageEv, lambda e: sent_id == e.Info.ID and is_full(e.Message))
+    await x.client.wait(MessageEv, has_id_and_content(sent_id))
     return MessageRef(chat=chat, message_id=sent_id, sender=x.bob.lid, is_own=True, secret=SECRET)
 
 
@@ -212,9 +207,9 @@ def has_id(message_id: str) -> Callable[[Any], bool]:
     return lambda event: bool(message_id == event.Info.ID)
 
 
-def is_full(message: Any) -> bool:
-    """True for more than a sender key."""
-    return bool(set(content(message)))
+def has_id_and_content(message_id: str) -> Callable[[Any], bool]:
+    """Matches the event of one message that is more than a sender key."""
+    return lambda event: message_id == event.Info.ID and bool(content(event.Message))
 
 
 def unwrapped(message: Any) -> Any:
