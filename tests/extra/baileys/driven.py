@@ -62,6 +62,8 @@ class BaileysClient:
         await self.event("connection.update", lambda data: data.get("connection") == "open")
         await account.phone.welcome(device, *history or [HistoryChunk()])
         await self.event("messaging-history.set")
+        # a session that ends before this waits 20 s for another history when it comes back
+        await self.event("synced")
         return device
 
     async def stop(self) -> None:

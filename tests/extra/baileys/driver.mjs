@@ -70,6 +70,7 @@ function connect() {
     })
     const current = socket
     current.ev.on('creds.update', saveCreds)
+    current.ev.on('creds.update', ({ accountSyncCounter }) => accountSyncCounter && write({ event: 'synced', data: null }))
     current.ev.on('messages.upsert', ({ messages: upserted }) => upserted.forEach(m => messages.set(m.key.id, m)))
     for (const name of EVENTS) current.ev.on(name, data => write({ event: name, data }))
     current.ev.on('connection.update', onConnection)
