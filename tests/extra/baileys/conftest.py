@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 
-from tests.extra.baileys.driven import MODULES_VARIABLE
-from tests.simulator.preload import preload_library
+_IS_INSTALLED = "CLIENT_MODULES" in os.environ
 
-collect_ignore_glob = [] if MODULES_VARIABLE in os.environ else ["test_*.py"]
-preload_library()
+collect_ignore_glob = [] if _IS_INSTALLED else ["test_*.py"]
+
+if _IS_INSTALLED:
+    from tests.simulator.preload import preload_library
+
+    preload_library()

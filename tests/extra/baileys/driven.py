@@ -15,7 +15,6 @@ from typing import Any, BinaryIO, Final
 from tests.simulator.api import Account, Device, Simulator
 from tests.simulator.history import HistoryChunk
 
-MODULES_VARIABLE: Final = "CLIENT_MODULES"
 _DRIVER: Final = Path(__file__).with_name("driver.mjs")
 _LINE_LIMIT_BYTES: Final = 1 << 26
 _PATIENCE_SECONDS: Final = 20
@@ -233,7 +232,7 @@ def _environment(simulator: Simulator, folder: Path) -> dict[str, str]:
         "CLIENT_PROXY": simulator.proxy_url,
         "CLIENT_ROOT": simulator.root.public.hex(),
         "CLIENT_LOG_LEVEL": os.environ.get("CLIENT_LOG_LEVEL", "warn"),
-        MODULES_VARIABLE: os.environ[MODULES_VARIABLE],
+        "CLIENT_MODULES": os.environ["CLIENT_MODULES"],
     }
 
 

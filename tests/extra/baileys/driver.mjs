@@ -28,6 +28,8 @@ const EVENTS = [
     'groups.update', 'group-participants.update', 'call',
 ]
 const { state, saveCreds } = await baileys.useMultiFileAuthState(CLIENT_STATE)
+const keys = { get: state.keys.get, set: data => untilWritten(state.keys.set(data)) }
+const writes = new Set()
 const messages = new Map()
 let socket
 let isStopping = false
@@ -61,7 +63,7 @@ async function answer(line) {
 
 function connect() {
     socket = baileys.default({
-        auth: { creds: state.creds, keys: baileys.makeCacheableSignalKeyStore(state.keys, logger) },
+        auth: { creds: state.creds, keys: baileys.makeCacheableSignalKeyStore(keys, logger) },
         agent,
         fetchAgent: agent,
         logger,
@@ -69,11 +71,15 @@ function connect() {
         getMessage: async ({ id }) => messages.get(id)?.message,
     })
     const current = socket
-    current.ev.on('creds.update', saveCreds)
-    current.ev.on('creds.update', ({ accountSyncCounter }) => accountSyncCounter && write({ event: 'synced', data: null }))
+    current.ev.on('creds.update', onCredentials)
     current.ev.on('messages.upsert', ({ messages: upserted }) => upserted.forEach(m => messages.set(m.key.id, m)))
     for (const name of EVENTS) current.ev.on(name, data => write({ event: name, data }))
     current.ev.on('connection.update', onConnection)
+}
+
+async function onCredentials({ accountSyncCounter }) {
+    await untilWritten(saveCreds())
+    if (accountSyncCounter) write({ event: 'synced', data: null })
 }
 
 function onConnection({ connection, lastDisconnect }) {
@@ -98,7 +104,15 @@ async function download({ message_id: messageId }) {
 async function stop() {
     isStopping = true
     await socket?.end(undefined)
+    while (writes.size) await Promise.allSettled(writes)
     process.exit(0)
+}
+
+function untilWritten(promise) {
+    const forget = () => writes.delete(promise)
+    writes.add(promise)
+    promise.then(forget, forget)
+    return promise
 }
 
 function write(value) {
