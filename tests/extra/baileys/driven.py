@@ -49,12 +49,19 @@ class BaileysClient:
         update = await self.event("connection.update", lambda data: data.get("qr"))
         return await self.welcome(account, await account.phone.scan(update["qr"]), *history)
 
-    async def pair_by_code(self, account: Account) -> Device:
-        """Ask for a code, have it typed on the phone, and take over what a phone sends."""
+    async def ask_for_code(self, account: Account, *wanted: str) -> str:
+        """Have the client show a pairing code, of its own choice or the wanted one; the server knows of it."""
         await self.connect()
         await self.event("connection.update", lambda data: data.get("qr"))
-        code = await self.call("requestPairingCode", account.pn.user)
-        return await self.welcome(account, await account.phone.enter_code(code))
+        code = await self.call("requestPairingCode", account.pn.user, *wanted)
+        phone = account.phone
+        # the client does not wait for the server's answer
+        await phone.world.trace.wait_for(lambda: phone.pending_link is not None)
+        return str(code)
+
+    async def pair_by_code(self, account: Account) -> Device:
+        """Have the client's code typed on the phone, and take over what a phone sends to a new companion."""
+        return await self.welcome(account, await account.phone.enter_code(await self.ask_for_code(account)))
 
     async def welcome(self, account: Account, device: Device, *history: HistoryChunk) -> Device:
         """Wait until the companion is ready; it holds events back until it has seen the first history."""

@@ -35,10 +35,7 @@ async def test_code_links(tmp_path: Path) -> None:
 async def test_wrong_code_does_not_link(tmp_path: Path) -> None:
     async with strict_simulator(tmp_path) as wa, baileys(wa, tmp_path / "alice") as client:
         alice = wa.add_account("15550001111", "Alice")
-        await client.connect()
-        await client.event("connection.update", lambda data: data.get("qr"))
-        await client.call("requestPairingCode", alice.pn.user, "ABCDEFGH")
-        await wa.trace.wait_for(lambda: alice.phone.pending_link is not None)
+        assert await client.ask_for_code(alice, "ABCDEFGH") == "ABCDEFGH"
         with pytest.raises(WrongCodeError):
             await alice.phone.enter_code("HGFE-DCBA")
         assert not alice.devices
