@@ -26,14 +26,14 @@ def save(case: str, figures: Sequence[Figure]) -> None:
     """Replace a case's figures."""
     RESULTS.mkdir(exist_ok=True)
     document = [asdict(figure) for figure in figures]
-    (RESULTS / f"{case}.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    (RESULTS / f"{case}.figures.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
 
 
 def section(results: Path) -> str:
     """The README's section, markers included."""
     rows = [
         f"| {item['what']} | {item['value']} | {item['target']} |"
-        for path in sorted(results.glob("*.json"))
+        for path in sorted(results.glob("*.figures.json"))
         for item in json.loads(path.read_text())
     ]
     table = ["| measured | value | target |", "|---|---|---|", *rows, ""] if rows else []

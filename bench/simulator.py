@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.simulator.api import Jid, Simulator, simulator
 from tests.simulator.history import HistoryChunk
-from tests.simulator.tests.test_sync import conversation
+from tests.simulator.tests.clients import conversation
 
 ROUNDS = 5
 TARGET_SECONDS = {"pairing": 0.3, "inbound_500": 4.0, "accounts_20": 20.0}

@@ -119,7 +119,8 @@ class MxInbox(Protocol):
     async def add_transaction(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
         """Store a transaction in one database transaction; what was new, with sequence numbers.
 
-        A known transaction or event id stores nothing. Raises StoreUnavailable when nothing was stored.
+        A known event id stores nothing; a known transaction id may be one used again. Raises StoreUnavailable when
+        nothing was stored.
         """
 
     async def get_pending(self) -> Sequence[MxStored]:

@@ -37,10 +37,11 @@ from mautrix_whatsapp_py.matrix.registration import user_patterns
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.store.claim import Claim
 from mautrix_whatsapp_py.store.current import is_current
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.store import Store
-from mautrix_whatsapp_py.store.url import decode_database_url
+from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, decode_database_url
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,15 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
     clock = SystemClock()
-    store = await stack.enter_async_context(_opened_store(config, options))
+    services: list[Service] = []
+    address = decode_database_url(config.database.uri)
+    if isinstance(address, PostgresAddress):
+        # An SQLite file lies in the folder that is locked already.
+        claim = Claim(address, clock)
+        stack.push_async_callback(claim.release)
+        await claim.acquire()
+        services.append(claim.watch)
+    store = await stack.enter_async_context(_opened_store(address, options))
     matrix = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
@@ -109,15 +118,14 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
     await server.start(config.appservice.hostname, config.appservice.port)
-    await require_ping(hasty, questions)
+    await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (health.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
+    return (*services, health.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
-async def _opened_store(config: Config, options: RunOptions) -> AsyncIterator[Store]:
-    address = decode_database_url(config.database.uri)
+async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncIterator[Store]:
     if not await is_current(address):
         # Only here: the migrations cost time and memory that a database which is up to date need not pay.
         from mautrix_whatsapp_py.store.migrate import migrate

@@ -28,6 +28,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return await handler(request)
     except web.HTTPException as error:
         return matrix_error(error.status, _HTTP_ERRCODES.get(error.status, "M_UNKNOWN"), error.reason)
+    except (web.RequestPayloadError, ConnectionError):
+        return matrix_error(400, "M_NOT_JSON", "The body broke off or could not be unpacked.")
     except StoreError as error:
         # Not the error's own text: a database likes to quote the row it refuses.
         log.error("%s: the database failed (%s)", _name(request), type(error.__cause__ or error).__name__)

@@ -31,7 +31,8 @@ class Intake:
         self._sink = sink
         self._on_to_device = on_to_device
         self._turn = asyncio.Lock()
-        self._last_txn: MxTxnId | None = None
+        self._last_taken: tuple[MxTxnId, int] | None = None
+        """Id and hash of the body: Synapse on SQLite counts from 1 again after each restart."""
         self._handed_over = InboxSeq(0)
         self._is_owing = False
         """Events may be stored but not handed over: a commit's answer was lost, or a request cancelled."""
@@ -52,11 +53,11 @@ class Intake:
         for event_id in transaction.skipped:
             log.warning("skipped the malformed event %a of transaction %a", event_id, txn_id)
         async with self._turn:
-            await self._take(txn_id, transaction)
+            await self._take(txn_id, transaction, (txn_id, hash(raw)))
 
-    async def _take(self, txn_id: MxTxnId, transaction: MxTransaction) -> None:
+    async def _take(self, txn_id: MxTxnId, transaction: MxTransaction, mark: tuple[MxTxnId, int]) -> None:
         # The inbox knows repeated events; this is for the parts that are not stored.
-        is_repeated, self._last_txn = txn_id == self._last_txn, None
+        is_repeated, self._last_taken = mark == self._last_taken, None
         was_owing, self._is_owing = self._is_owing, True
         new = await self._inbox.add_transaction(txn_id, transaction.events) if transaction.events else ()
         if was_owing:
@@ -68,7 +69,7 @@ class Intake:
         self._is_owing = False
         for event in () if is_repeated else transaction.ephemeral:
             self._sink.on_mx_ephemeral(event)
-        self._last_txn = txn_id
+        self._last_taken = mark
 
     def _hand_over(self, events: Sequence[MxStored]) -> None:
         for event in events:

@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.tasks import Backoff
 log = logging.getLogger(__name__)
 
 OLDEST_SUPPORTED = (1, 4)
+PING_TRIES = 4
 _VERSION = re.compile(r"^v(\d+)\.(\d+)")
 
 
@@ -38,22 +39,35 @@ async def require_homeserver(api: HttpMatrixApi, questions: StartupQuestions, cl
     return info
 
 
-async def require_ping(api: HttpMatrixApi, questions: StartupQuestions) -> None:
+async def require_ping(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> None:
     """A homeserver that reaches the bridge; or StartupError."""
-    try:
-        seconds = await api.send_ping()
-    except MatrixError as error:
-        if error.status == 404:
+    backoff = Backoff(first_seconds=0.25, cap_seconds=2.0)
+    for attempt in range(1, PING_TRIES + 1):
+        try:
+            seconds = await api.send_ping()
+        except MatrixUnreachable as error:
+            # Its first try may go out on a connection to the bridge that was killed before us.
+            if attempt == PING_TRIES:
+                raise _unreached(questions, error) from error
+            await clock.sleep(backoff.next_seconds())
+        except MatrixRefused as error:
+            if error.status != 404:
+                raise _unreached(questions, error) from error
             log.warning("the homeserver cannot test the connection to the bridge; going on without")
             return
-        raise StartupError(
-            f"The homeserver at {questions.homeserver_address} cannot reach the bridge"
-            f" at {questions.bridge_address}{_detail(error)}",
-            mend="make appservice.address an address that the homeserver can open, write the same into the url of"
-            " registration.yaml, and restart the homeserver",
-            code=ExitCode.PING_FAILED,
-        ) from error
-    log.info("the homeserver reached the bridge in %.0f ms", seconds * 1000)
+        else:
+            log.info("the homeserver reached the bridge in %.0f ms", seconds * 1000)
+            return
+
+
+def _unreached(questions: StartupQuestions, error: MatrixError) -> StartupError:
+    return StartupError(
+        f"The homeserver at {questions.homeserver_address} cannot reach the bridge"
+        f" at {questions.bridge_address}{_detail(error)}",
+        mend="make appservice.address an address that the homeserver can open, write the same into the url of"
+        " registration.yaml, and restart the homeserver",
+        code=ExitCode.PING_FAILED,
+    )
 
 
 async def _require_versions(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> MxServerInfo:

@@ -23,7 +23,6 @@ STATEMENT_TIMEOUT_SECONDS = 30.0
 
 _SQLITE_PRAGMAS = (
     "journal_mode = WAL",
-    f"synchronous = {SQLITE_SYNCHRONOUS}",
     # Only macOS knows the difference: its fsync alone does not reach the disk.
     "fullfsync = ON",
     "foreign_keys = ON",
@@ -33,11 +32,15 @@ _SQLITE_PRAGMAS = (
 )
 
 
-def create_writer(address: DatabaseAddress, *, connections: int = 1) -> AsyncEngine:
+def create_writer(
+    address: DatabaseAddress, *, connections: int = 1, sqlite_synchronous: str = SQLITE_SYNCHRONOUS
+) -> AsyncEngine:
     """Connections whose transactions may write; SQLite has one and locks at BEGIN."""
     if isinstance(address, PostgresAddress):
         return _create_postgres(address, connections=connections)
-    engine = _create_sqlite(address, pragmas=_SQLITE_PRAGMAS, connections=1)
+    engine = _create_sqlite(
+        address, pragmas=(*_SQLITE_PRAGMAS, f"synchronous = {sqlite_synchronous}"), connections=1
+    )
     # A deferred BEGIN that turns into a write later fails at once with "database is locked".
     _begin_with(engine, "BEGIN IMMEDIATE")
     return engine

@@ -69,8 +69,8 @@ class Inbox:
         """Store a transaction in one database transaction; what was new, with sequence numbers."""
         now = self._clock.now()
         async with self._store.transaction() as tx:
-            if not await self._transactions.add(tx, txn_id, received_at=now):
-                return ()
+            # A known id is no reason to drop events: Synapse on SQLite counts from 1 again after each restart.
+            await self._transactions.add(tx, txn_id, received_at=now)
             return await self._events.add(tx, events, received_at=now)
 
     async def get_pending(self) -> Sequence[MxStored]:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
-from mautrix_whatsapp_py.store.engine import create_reader, create_writer
+from mautrix_whatsapp_py.store.engine import SQLITE_SYNCHRONOUS, create_reader, create_writer
 from mautrix_whatsapp_py.store.errors import translated
 from mautrix_whatsapp_py.store.unbroken import unbroken
 from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
@@ -85,10 +85,10 @@ async def _close(connection: AsyncConnection) -> None:
 class Store:
     """The database. Repositories hold the statements; whoever composes several of them opens the transaction."""
 
-    def __init__(self, address: DatabaseAddress) -> None:
+    def __init__(self, address: DatabaseAddress, *, sqlite_synchronous: str = SQLITE_SYNCHRONOUS) -> None:
         self.address = address
         if isinstance(address, SqliteAddress):
-            self._writers = _Gate(create_writer(address), connections=1)
+            self._writers = _Gate(create_writer(address, sqlite_synchronous=sqlite_synchronous), connections=1)
             self._readers = _Gate(create_reader(address, connections=SQLITE_READERS), connections=SQLITE_READERS)
         else:
             engine = create_writer(address, connections=POSTGRES_CONNECTIONS)

@@ -41,8 +41,6 @@ class FakeMxInbox:
 
     def _add(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> list[MxStored]:
         new: list[MxStored] = []
-        if txn_id in self.transactions:
-            return new
         self.transactions.add(txn_id)
         for event in events:
             if event.event_id in self.known:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from tests.conftest import MakeBridge, MakeSynapse
-from tests.homeserver import BridgeProcess, MatrixClient, PortPool, Registration, Synapse
+from tests.homeserver import BridgeProcess, Event, MatrixClient, PortPool, Registration, Synapse
 from tests.postgres import Postgres
 
 pytestmark = pytest.mark.synapse
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.synapse
 BOT = "@whatsappbot:localhost"
 QUESTIONS = 400
 ROOMS = 4
+PATIENCE_SECONDS = 180
 DatabaseUri = str | None
 """None is the SQLite file in the bridge's folder."""
 
@@ -54,9 +56,7 @@ class Stage:
 
     async def said(self, room: str) -> list[str]:
         """All the bot said in a room, as the homeserver has it."""
-        return [
-            event.body for event in await self.alice.messages(room) if event.sender == BOT and event.is_message
-        ]
+        return [event.body for event in await self.alice.messages(room) if is_answer(event)]
 
 
 @pytest.fixture
@@ -103,24 +103,40 @@ async def test_a_room_of_several_is_told_the_prefix(stage: Stage) -> None:
     assert len(await stage.said(room)) == 2
 
 
+def is_answer(event: Event) -> bool:
+    """Whether the bot said something."""
+    return event.sender == BOT and event.is_message
+
+
+def questions(room: int) -> list[str]:
+    """What is asked in one of the rooms."""
+    return [f"question{number}" for number in range(room, QUESTIONS, ROOMS)]
+
+
+async def ask_all(alice: MatrixClient, room: str, texts: list[str]) -> None:
+    """Ask without waiting for answers."""
+    for text in texts:
+        await alice.send_text(room, f"!wa {text}")
+
+
 async def test_every_question_is_answered_once_and_in_order_whatever_is_killed(stage: Stage) -> None:
     rooms = [await stage.open_dm() for _ in range(ROOMS)]
     await stage.bridge.kill()
-    for number in range(QUESTIONS):
-        await stage.alice.send_text(rooms[number % ROOMS], f"!wa question{number}")
+    await asyncio.gather(*(ask_all(stage.alice, room, questions(index)) for index, room in enumerate(rooms)))
     for killed in range(3):
         await stage.bridge.start()
         mark = stage.alice.mark()
         # Some are answered, most are stored or still on their way.
-        await stage.alice.wait_for_all(lambda event: event.sender == BOT and event.is_message, 10, after=mark)
+        await stage.alice.wait_for_all(is_answer, 10, after=mark, deadline_seconds=PATIENCE_SECONDS)
         await stage.bridge.kill()
         if killed == 1:
             await stage.synapse.restart()
     await stage.bridge.start()
-    last = [f"question{QUESTIONS - ROOMS + index}`" for index in range(ROOMS)]
-    for room, text in zip(rooms, last, strict=True):
-        await stage.alice.wait_for_message(room, sender=BOT, contains=text, deadline_seconds=120)
+    for index, room in enumerate(rooms):
+        last = questions(index)[-1]
+        await stage.alice.wait_for_message(
+            room, sender=BOT, contains=f"`{last}`", deadline_seconds=PATIENCE_SECONDS
+        )
     for index, room in enumerate(rooms):
         _, *answers = await stage.said(room)
-        asked = [f"question{number}" for number in range(index, QUESTIONS, ROOMS)]
-        assert [answer.split("`")[1] for answer in answers] == asked
+        assert [answer.split("`")[1] for answer in answers] == questions(index)

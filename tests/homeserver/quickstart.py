@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -67,13 +68,15 @@ class Quickstart:
 
 
 def processes_below(folder: Path) -> dict[int, str]:
-    """Process ids and command lines of all that work in a folder or name it."""
+    """Process ids and command lines of all others that work in a folder or name it."""
     found: dict[int, str] = {}
-    for entry in Path("/proc").iterdir():
+    for entry in Path("/proc").glob("[0-9]*"):
         try:
             line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             works_in = str((entry / "cwd").readlink())
         except OSError:
+            continue
+        if int(entry.name) == os.getpid():
             continue
         if str(folder) in line or works_in.startswith(str(folder)):
             found[int(entry.name)] = line

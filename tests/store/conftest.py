@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -55,10 +56,10 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAd
     postgres.drop_database(name)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAddress]:
+@contextmanager
+def migrated_copy(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAddress]:
     """Address of a database with our tables."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         path = tmp_path / "bridge.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield SqliteAddress(path=path)
@@ -68,6 +69,13 @@ def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     template: str = request.getfixturevalue("postgres_template")
     yield decode_database_url(postgres.create_database(name, template=template))
     postgres.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseAddress]:
+    """Address of a database with our tables."""
+    with migrated_copy(request.param, request, tmp_path) as address:
+        yield address
 
 
 @pytest.fixture

@@ -287,3 +287,13 @@ async def test_an_installed_package_carries_its_migrations(tmp_path: Path) -> No
     assert run.returncode == 0
     assert output.decode().strip() == str(site / "mautrix_whatsapp_py" / "store" / "alembic")
     assert (await look(SqliteAddress(path=site / "bridge.db")))[0] == []
+
+
+async def test_whoever_writes_a_migration_may_use_the_shell(empty: DatabaseAddress) -> None:
+    url = empty.dsn if isinstance(empty, PostgresAddress) else f"sqlite:///{empty.path}"
+    program = "import sys; from alembic.config import main; main(sys.argv[1:])"
+    for words in (("upgrade", "head"), ("downgrade", "base"), ("upgrade", "head")):
+        command = (sys.executable, "-c", program, "-x", f"database={url}", *words)
+        run = await create_subprocess_exec(*command, cwd=ROOT)
+        assert await run.wait() == 0
+    assert (await look(empty))[0] == []

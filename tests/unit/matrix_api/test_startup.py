@@ -123,16 +123,23 @@ async def test_an_old_homeserver_may_be_tried(server: ScriptedServer, hasty: Htt
 async def test_a_homeserver_that_cannot_reach_the_bridge(server: ScriptedServer, hasty: HttpMatrixApi) -> None:
     server.script("POST", PING, Answer(status=502, content={"errcode": "M_CONNECTION_FAILED", "error": "refused"}))
     with pytest.raises(StartupError) as caught:
-        await require_ping(hasty, questions(server))
+        await require_ping(hasty, questions(server), ImpatientClock())
     assert caught.value.code is ExitCode.PING_FAILED
     assert server.url in str(caught.value)
     assert "http://bridge:29318" in str(caught.value)
     assert "M_CONNECTION_FAILED" in str(caught.value)
 
 
+async def test_a_first_ping_on_a_dead_connection_is_repeated(server: ScriptedServer, hasty: HttpMatrixApi) -> None:
+    failed = Answer(status=502, content={"errcode": "M_CONNECTION_FAILED", "error": ""})
+    server.script("POST", PING, failed, failed, Answer(content={"duration_ms": 1}))
+    await require_ping(hasty, questions(server), ImpatientClock())
+    assert len(server.seen_at(PING)) == 3
+
+
 async def test_a_homeserver_that_knows_no_ping_is_used_all_the_same(
     server: ScriptedServer, hasty: HttpMatrixApi, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.script("POST", PING, Answer(status=404, content={"errcode": "M_UNRECOGNIZED"}))
-    await require_ping(hasty, questions(server))
+    await require_ping(hasty, questions(server), ImpatientClock())
     assert "cannot test the connection" in caplog.text
