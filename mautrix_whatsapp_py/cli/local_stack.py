@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -19,13 +20,18 @@ READY_POLL_SECONDS = 0.1
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run_both(config: Config, data: Path, homeserver_port: int, *, regenerate: str) -> int:
-    """Run until a signal or until one of the two ends; the exit code. `regenerate` renews the registration."""
-    return asyncio.run(_run_until_stopped(config, data, homeserver_port, regenerate))
+def run_both(
+    config: Config, data: Path, homeserver_port: int, *, regenerate: str, also: Sequence[str] = ()
+) -> int:
+    """Run until a signal or until one of the two ends; the exit code.
+
+    `regenerate` is the command that renews the registration, `also` is printed below the next steps.
+    """
+    return asyncio.run(_run_until_stopped(_serve(config, data, homeserver_port, regenerate, also)))
 
 
-async def _run_until_stopped(config: Config, data: Path, port: int, regenerate: str) -> int:
-    serving = asyncio.create_task(_serve(config, data, port, regenerate))
+async def _run_until_stopped(service: Coroutine[None, None, int]) -> int:
+    serving = asyncio.create_task(service)
     for number in SIGNALS:
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
     try:
@@ -34,7 +40,7 @@ async def _run_until_stopped(config: Config, data: Path, port: int, regenerate: 
         return ExitCode.OK
 
 
-async def _serve(config: Config, data: Path, port: int, regenerate: str) -> int:
+async def _serve(config: Config, data: Path, port: int, regenerate: str, also: Sequence[str]) -> int:
     registration, config_path = data / "registration.yaml", data / "config.yaml"
     async with LocalHomeserver(data / "homeserver", port=port, registration=registration) as homeserver:
         # Only now: the bridge of a start that was killed has let go of its port.
@@ -42,7 +48,7 @@ async def _serve(config: Config, data: Path, port: int, regenerate: str) -> int:
         await homeserver.ensure_user()
         bridge = Child("mautrix_whatsapp_py", ["run", "-c", str(config_path)], inherited=homeserver.locks)
         try:
-            return await _watch(bridge, homeserver, config)
+            return await _watch(bridge, homeserver, config, also)
         finally:
             await bridge.stop()
 
@@ -57,11 +63,11 @@ def _require_port(port: int, config_path: Path, regenerate: str) -> None:
         )
 
 
-async def _watch(bridge: Child, homeserver: LocalHomeserver, config: Config) -> int:
+async def _watch(bridge: Child, homeserver: LocalHomeserver, config: Config, also: Sequence[str]) -> int:
     """Say what to do next once the bridge is ready, then wait until one of the two ends."""
     bridge_end = asyncio.create_task(bridge.wait())
     homeserver_end = asyncio.create_task(homeserver.wait_for_end())
-    greeting = asyncio.create_task(_greet_when_ready(homeserver, config))
+    greeting = asyncio.create_task(_greet_when_ready(homeserver, config, also))
     try:
         await asyncio.wait({bridge_end, homeserver_end}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -74,14 +80,14 @@ async def _watch(bridge: Child, homeserver: LocalHomeserver, config: Config) -> 
     return ExitCode.HOMESERVER_UNREACHABLE
 
 
-async def _greet_when_ready(homeserver: LocalHomeserver, config: Config) -> None:
+async def _greet_when_ready(homeserver: LocalHomeserver, config: Config, also: Sequence[str]) -> None:
     ready = f"http://{HOST}:{config.appservice.port}/_matrix/mau/ready"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http:
         while True:
             if await _is_ready(http, ready):
                 break
             await asyncio.sleep(READY_POLL_SECONDS)
-    print("\n".join(_next_steps(homeserver, config)), flush=True)
+    print("\n".join((*_next_steps(homeserver, config), *also)), flush=True)
 
 
 async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,10 +32,13 @@ def add_parser(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what is missing, start what is needed; the exit code."""
-    data: Path = args.data
+    return start(args.data)
+
+
+def start(data: Path, *, also: Sequence[str] = ()) -> int:
+    """`quickstart` on a folder, with more lines behind the five that say what to do next; the exit code."""
+    ensure_files(data)
     config_path = data / "config.yaml"
-    if not config_path.exists():
-        _write_first_files(data)
     config = load(config_path, os.environ)
     port = _local_port(config, data)
     if port is None:
@@ -44,7 +48,21 @@ def run(args: argparse.Namespace) -> int:
     # Loads an HTTP client, which the rest of the command line does without.
     from mautrix_whatsapp_py.cli.local_stack import run_both
 
-    return run_both(config, data, port, regenerate=_generate_registration(data))
+    return run_both(config, data, port, regenerate=_generate_registration(data), also=also)
+
+
+def ensure_files(data: Path) -> None:
+    """Write the configuration and the registration of a folder that has none."""
+    if not (data / "config.yaml").exists():
+        _write_first_files(data)
+
+
+def choose_port(preferred: int) -> int:
+    """The usual port, or another when that is taken."""
+    if is_port_free(preferred):
+        return preferred
+    with socket.create_server((HOST, 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def _write_first_files(data: Path) -> None:
@@ -58,22 +76,15 @@ def _write_first_files(data: Path) -> None:
             mend="let this user write there, or choose another folder with --data",
             code=ExitCode.DATA_FOLDER,
         ) from None
+    # Ports are chosen once: the configuration keeps them from then on.
     settings = FirstSettings(
-        homeserver_address=f"http://{HOST}:{_choose_port(HOMESERVER_PORT)}",
+        homeserver_address=f"http://{HOST}:{choose_port(HOMESERVER_PORT)}",
         homeserver_domain=SERVER_NAME,
         admin=MxUserId(f"@{USER}:{SERVER_NAME}"),
-        appservice_port=_choose_port(BRIDGE_PORT),
+        appservice_port=choose_port(BRIDGE_PORT),
     )
     files = write_first_files(data, settings)
     print(f"{files.config} and {files.registration} are written")
-
-
-def _choose_port(preferred: int) -> int:
-    """The usual port, or another when that is taken; kept in the configuration from then on."""
-    if is_port_free(preferred):
-        return preferred
-    with socket.create_server((HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def _local_port(config: Config, data: Path) -> int | None:

@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from mautrix_whatsapp_py.config.document import NotYaml, compose_yaml, parse_yaml
 from mautrix_whatsapp_py.config.schema import KeyPath, all_keys, dotted
 
-Value = str | int | bool | None | Mapping[str, str]
+Value = str | int | bool | None | Mapping[str, str] | list[str]
 INDENT = 4
 
 

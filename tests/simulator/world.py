@@ -40,13 +40,13 @@ class World:
         self.media = MediaHost(self.trace)
         self.connections: set[Connection] = set()
         self.refs: dict[str, Connection] = {}
-        self._last_id = 0
+        self.last_id = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def next_id(self) -> str:
         """A fresh stanza id."""
-        self._last_id += 1
-        return f"simulator-{self._last_id}"
+        self.last_id += 1
+        return f"simulator-{self.last_id}"
 
     def add_account(self, number: str, name: str, *, lid: str | None = None) -> Account:
         """Register a phone number."""
