@@ -13,12 +13,15 @@ from mautrix_whatsapp_py.ids import (
     MxEventId,
     MxRoomId,
     MxTxnId,
+    MxUri,
     MxUserId,
     SendId,
     WaJid,
     WaMessageId,
 )
-from mautrix_whatsapp_py.model.mx import MxEphemeral, MxEvent, MxNotice, MxServerInfo, MxStored
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx import MxEphemeral, MxEvent, MxNotice, MxPicture, MxServerInfo, MxStored
+from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
@@ -72,6 +75,17 @@ class MatrixApi(Protocol):
     ) -> None:
         """Redact an event."""
 
+    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
+        """Put a file into the homeserver's media store."""
+
+    async def send_picture(
+        self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
+    ) -> MxEventId:
+        """Send or edit a picture; the same transaction id gives the same event."""
+
+    async def fetch_is_encrypted(self, room_id: MxRoomId) -> bool:
+        """Whether a room's messages are to be encrypted."""
+
     async def fetch_members(self, room_id: MxRoomId) -> frozenset[MxUserId]:
         """Who is joined or invited, the bot included."""
 
@@ -85,13 +99,28 @@ class MatrixApi(Protocol):
         """Have the homeserver call us back; the seconds it took."""
 
 
+class StateReporter(Protocol):
+    """Where the states of links are published besides the rooms."""
+
+    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
+        """Tell it, in order and in the background; never raises."""
+
+
+class QrArtist(Protocol):
+    """Draws QR codes."""
+
+    def draw_qr(self, text: str) -> Picture:
+        """A picture that a phone reads from a screen."""
+
+
 class MxInbox(Protocol):
     """Where transactions of the homeserver rest until they are handled."""
 
     async def add_transaction(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
         """Store a transaction in one database transaction; what was new, with sequence numbers.
 
-        A known transaction or event id stores nothing. Raises StoreUnavailable when nothing was stored.
+        A known event id stores nothing; a known transaction id may be one used again. Raises StoreUnavailable when
+        nothing was stored.
         """
 
     async def get_pending(self) -> Sequence[MxStored]:

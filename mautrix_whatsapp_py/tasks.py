@@ -113,6 +113,9 @@ class KeyedQueue(Generic[Key]):
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+        # A worker cancelled before its first step has tidied nothing away.
+        self._lanes.clear()
+        self._all_idle.set()
 
     async def _drain(self, key: Key, lane: _Lane) -> None:
         try:

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUserId
+from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUri, MxUserId
 
 
 class MxMembership(StrEnum):
@@ -106,6 +106,20 @@ class MxNotice:
     body: str
     html: str | None = None
     reply_to: MxEventId | None = None
+    edits: MxEventId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxPicture:
+    """A picture the bot shows, with a caption."""
+
+    uri: MxUri
+    mimetype: str
+    filename: str
+    width: int
+    height: int
+    size_bytes: int
+    caption: str
     edits: MxEventId | None = None
 
 

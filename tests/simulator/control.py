@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from aiohttp import web
+from PIL import UnidentifiedImageError
 
 from tests.simulator import groups, kinds
 from tests.simulator.accounts import Account
@@ -16,6 +17,7 @@ from tests.simulator.jids import GROUP, PN, Jid
 from tests.simulator.launcher_command import host_command
 from tests.simulator.outgoing import Received
 from tests.simulator.pairing import PairingRefusedError
+from tests.simulator.pictures import read_qr
 from tests.simulator.proxy import Network
 from tests.simulator.server import Simulator
 
@@ -24,7 +26,7 @@ GET    /                                  this text
 GET    /host-command                      what to write into whatsapp.host_command
 GET    /accounts                          all accounts with their linked devices
 POST   /accounts                          {"number": "15550001111", "name": "Alice"}
-POST   /accounts/NUMBER/scan              {"qr": "https://wa.me/settings/linked_devices#…"}
+POST   /accounts/NUMBER/scan              {"qr": "https://wa.me/settings/linked_devices#…"} or a picture of it
 POST   /accounts/NUMBER/code              {"code": "ABCD-EFGH"}
 DELETE /accounts/NUMBER/devices/N         unlink a companion
 POST   /accounts/NUMBER/messages          {"to": "15550002222 or a group id", "text": "hello"}
@@ -75,7 +77,10 @@ class Control:
         return web.json_response(_describe(account), status=201)
 
     async def _on_scan(self, request: web.Request) -> web.Response:
-        device = await self._account(request).phone.scan((await request.json())["qr"])
+        shown = await request.read()
+        is_text = shown.lstrip().startswith(b"{")
+        qr = json.loads(shown)["qr"] if is_text else read_qr(shown)
+        device = await self._account(request).phone.scan(qr)
         return web.json_response({"device": device.number})
 
     async def _on_code(self, request: web.Request) -> web.Response:
@@ -157,5 +162,5 @@ async def _explain_errors(
         return await handler(request)
     except PairingRefusedError as error:
         return web.json_response({"error": str(error)}, status=409)
-    except (KeyError, ValueError, json.JSONDecodeError) as error:
+    except (KeyError, ValueError, UnidentifiedImageError) as error:
         return web.json_response({"error": f"bad request: {error}"}, status=400)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulator.accounts import Account, Device
 from tests.simulator.groups import members_of
+from tests.simulator.iq.keys import take_bundle
 from tests.simulator.jids import BROADCAST, GROUP, STATUS, Jid
 from tests.simulator.nodes import AttrValue, Node, node
 from tests.simulator.outgoing import Outgoing, Sent, make_message_id
@@ -63,7 +64,7 @@ def resend(phone: Phone, request: Node) -> None:
     asker: Jid = request.get_jid("participant") or request.jid("from")
     target = phone.world.accounts.require(asker)
     device = target.devices[asker.device]
-    bundle = _retry_bundle(request) or device.take_bundle()
+    bundle = _retry_bundle(request) or take_bundle(phone.world, device)
     phone.signal.start_session(_address(target, asker.device), bundle)
     attrs: dict[str, AttrValue] = {
         "id": request.text("id"),
@@ -93,7 +94,7 @@ def encrypt_for(phone: Phone, target: Account, device: int, message: Any, **attr
     address = _address(target, device)
     if not phone.signal.has_session(address):
         owner = target.devices.get(device)
-        bundle = owner.take_bundle() if owner else target.phone.signal.make_bundle()
+        bundle = take_bundle(phone.world, owner) if owner else target.phone.signal.make_bundle()
         phone.signal.start_session(address, bundle)
     sealed = phone.signal.encrypt(address, message.SerializeToString())
     if phone.corrupt_next and device:
@@ -115,9 +116,7 @@ def _audience(phone: Phone, to: Jid) -> list[Account]:
 def _sender_key_parts(phone: Phone, to: Jid, outgoing: Outgoing, people: Iterable[Account]) -> list[Node]:
     distribution = _with_sender_key(phone, to, e2e.Message())
     parts = [
-        node(
-            "to", {"jid": member.lid.with_device(number)}, [encrypt_for(phone, member, number, distribution)]
-        )
+        node("to", {"jid": member.lid.with_device(number)}, [encrypt_for(phone, member, number, distribution)])
         for member in people
         for number in member.device_numbers
         if member is not phone.account or number

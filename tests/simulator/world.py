@@ -40,13 +40,13 @@ class World:
         self.media = MediaHost(self.trace)
         self.connections: set[Connection] = set()
         self.refs: dict[str, Connection] = {}
-        self._last_id = 0
+        self.last_id = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     def next_id(self) -> str:
         """A fresh stanza id."""
-        self._last_id += 1
-        return f"simulator-{self._last_id}"
+        self.last_id += 1
+        return f"simulator-{self.last_id}"
 
     def add_account(self, number: str, name: str, *, lid: str | None = None) -> Account:
         """Register a phone number."""
@@ -105,8 +105,7 @@ class World:
         """The device is ready: send its offline queue in order, then go live."""
         device = connection.linked
         counts: dict[str, AttrValue] = {
-            tag: sum(n.tag == tag for n in device.queue)
-            for tag in ("message", "notification", "receipt", "call")
+            tag: sum(n.tag == tag for n in device.queue) for tag in ("message", "notification", "receipt", "call")
         }
         preview = node("offline_preview", {"count": len(device.queue), "appdata": 0, **counts})
         connection.send(node("ib", {"from": SERVER}, [preview]))

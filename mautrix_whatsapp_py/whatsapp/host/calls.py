@@ -198,7 +198,8 @@ class Calls:
         row = self._session.journal.get_send(send_id)
         if row is not None and row.outcome is not None:
             return msgspec.msgpack.decode(row.outcome, type=WaSent)
-        message_id = get_message_id(self._session.folder.database, (row.secret if row else b"") or secret)
+        known = (row.secret if row else b"") or secret
+        message_id = get_message_id(self._session.folder.database, known, self._session.tables.query)
         identity = SendId(send_id)
         if message_id is not None:
             return WaSendUncertain(send_id=identity, message_id=message_id)

@@ -22,6 +22,7 @@ from mautrix_whatsapp_py.whatsapp.host.pairing import Pairing
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from mautrix_whatsapp_py.whatsapp.host.server import BridgeOutlet, Handlers, HostServer
 from mautrix_whatsapp_py.whatsapp.host.session import Session, Surroundings
+from mautrix_whatsapp_py.whatsapp.host.tables import TableReader
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.host.watch import Watch
 
@@ -46,7 +47,12 @@ class Host:
         self._name = name
         self._is_pairing = is_pairing
         self._around = Surroundings(
-            library=library, protobuf=protobuf, turnstile=Turnstile(), outlet=outlet, timings=timings
+            library=library,
+            protobuf=protobuf,
+            turnstile=Turnstile(),
+            outlet=outlet,
+            timings=timings,
+            tables=TableReader(),
         )
         self._sessions: dict[LoginId, Session] = {}
         self._calls: dict[LoginId, Calls] = {}
@@ -72,6 +78,7 @@ class Host:
         """Take all links down and let go of everything."""
         await asyncio.gather(*(self._stop_session(login) for login in tuple(self._sessions)))
         await self.server.stop()
+        await asyncio.to_thread(self._around.tables.close)
 
     def _on_attached(self) -> None:
         self.orphan_since = 0.0

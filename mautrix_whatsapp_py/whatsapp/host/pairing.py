@@ -91,7 +91,7 @@ class Pairing:
         timings = self._around.timings
         await incarnation.take_down(quiet_seconds=timings.quiet_seconds, drain_seconds=timings.drain_seconds)
         try:
-            jid = require_session_jid(self._folder, None)
+            jid = await asyncio.to_thread(require_session_jid, self._folder, None, self._around.tables.query)
         except SessionFileError:
             await self._tell(PairingEnded(word="error"))
             return

@@ -26,6 +26,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
+from mautrix_whatsapp_py.whatsapp.host.tables import TableReader
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.wire import LinkChanged, LinkOptions
 
@@ -45,6 +46,7 @@ class Surroundings:
     turnstile: Turnstile
     outlet: Outlet
     timings: Timings
+    tables: TableReader
 
 
 @dataclass(slots=True)
@@ -112,6 +114,10 @@ class Session:
     @property
     def journal(self) -> Journal:
         return self._journal
+
+    @property
+    def tables(self) -> TableReader:
+        return self._around.tables
 
     @property
     def outlet(self) -> Outlet:
@@ -205,7 +211,7 @@ class Session:
         self._wishes.changed.clear()
         try:
             jid = await self._loop.run_in_executor(
-                self._executor, lambda: require_session_jid(self.folder, self.login)
+                self._executor, lambda: require_session_jid(self.folder, self.login, self.tables.query)
             )
         except SessionFileError as error:
             reason = await self.in_journal_thread(lambda: self._journal.get_fact(_ENDED_FACT))

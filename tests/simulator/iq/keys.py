@@ -79,6 +79,15 @@ def on_digest(_world: World, connection: Connection, iq: Node) -> None:
     connection.reply(iq, node("digest", {}, children))
 
 
+def take_bundle(world: World, device: Device) -> Bundle:
+    """A bundle for somebody who wants to write; the device is told when few are left."""
+    bundle = device.take_bundle()
+    if len(device.prekeys) < _LOW_WATER:
+        count = node("count", {"value": len(device.prekeys)})
+        world.deliver(device, world.notification(SERVER, "encrypt", count))
+    return bundle
+
+
 def bundle_nodes(bundle: Bundle) -> list[Node]:
     """A bundle as it travels."""
     children = [
@@ -96,11 +105,7 @@ def _bundle_of(world: World, account: Account, number: int) -> list[Node]:
     device = account.devices.get(number)
     if device is None:
         return bundle_nodes(account.phone.signal.make_bundle())
-    children = bundle_nodes(device.take_bundle())
-    if len(device.prekeys) < _LOW_WATER:
-        count = node("count", {"value": len(device.prekeys)})
-        world.deliver(device, world.notification(SERVER, "encrypt", count))
-    return [*children, node("device-identity", {}, device.signed_identity)]
+    return [*bundle_nodes(take_bundle(world, device)), node("device-identity", {}, device.signed_identity)]
 
 
 def _signed_prekey(device: Device, skey: Node) -> SignedPrekey:

@@ -90,9 +90,7 @@ def _to_group(world: World, sender: Account, device: int, stanza: Node, base: di
     _to_members(world, sender, device, stanza, attrs, members_of(world, group))
 
 
-def _to_broadcast(
-    world: World, sender: Account, device: int, stanza: Node, base: dict[str, AttrValue]
-) -> None:
+def _to_broadcast(world: World, sender: Account, device: int, stanza: Node, base: dict[str, AttrValue]) -> None:
     people = {world.accounts.require(jid, stanza) for jid in encrypted_parts(stanza)}
     attrs = {**base, "from": stanza.jid("to"), **sender.participant_attrs(device, "lid")}
     _to_members(world, sender, device, stanza, attrs, people)
@@ -126,8 +124,9 @@ def _to_people(world: World, sender: Account, device: int, stanza: Node, base: d
     for jid, encrypted in parts.items():
         target = world.accounts.require(jid, stanza)
         if target is sender:
-            own = {"from": sender.lid.with_device(device), "recipient": to, "peer_recipient_pn": recipient.pn}
-            attrs: dict[str, AttrValue] = {**base, **own}
+            # both addresses of one kind: with a mixture some clients do not know whom to send the receipt
+            own = {"from": sender.lid.with_device(device), "recipient": recipient.lid}
+            attrs: dict[str, AttrValue] = {**base, **own, "peer_recipient_pn": recipient.pn}
         elif sender.lid in target.blocked:
             continue
         else:

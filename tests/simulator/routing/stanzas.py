@@ -80,6 +80,9 @@ def _on_presence(world: World, connection: Connection, stanza: Node) -> None:
             target = world.accounts.require(stanza.jid("to"), stanza)
             target.watchers.add(account)
             connection.send(presence_node(target))
+        case None if stanza.get_text("name"):
+            # not every client names a state when it only tells its push name
+            account.name = stanza.text("name")
         case other:
             raise ProtocolViolationError(ViolationKind.UNKNOWN_REQUEST, f"presence {other!r}", str(stanza))
 

@@ -33,9 +33,7 @@ pytestmark = pytest.mark.neonize
 )
 async def test_chunks_of_every_type(tmp_path: Path, sync_type: str, is_inline: bool) -> None:
     async with alice_and_bob(tmp_path) as x:
-        status = HistoryMessage(
-            message_id="S", message=e2e.Message(conversation="s"), at_seconds=HISTORY_START
-        )
+        status = HistoryMessage(message_id="S", message=e2e.Message(conversation="s"), at_seconds=HISTORY_START)
         chunk = HistoryChunk(
             sync_type=sync_type,
             order=3,

@@ -82,7 +82,8 @@ def test_a_ban_tells_its_end_and_its_reason() -> None:
     state = step(initial(NOW), fact).state
     assert state.until == until
     assert state.message == (
-        "You've been temporarily banned until 2030-01-02 03:04 UTC because too many people blocked you."
+        "WhatsApp has banned this account until 2030-01-02 03:04 UTC (many people have blocked this number). "
+        "The bridge connects again after that; do not link it anew before."
     )
     assert not state.needs_login
 

@@ -19,6 +19,7 @@ from mautrix_whatsapp_py.whatsapp.folders import FolderBusy, SessionFolder
 from mautrix_whatsapp_py.whatsapp.host.gate import Turnstile
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from mautrix_whatsapp_py.whatsapp.host.session import Session, Surroundings
+from mautrix_whatsapp_py.whatsapp.host.tables import TableReader
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.host.watch import Watch
 from mautrix_whatsapp_py.whatsapp.wire import Event, LinkChanged, LinkOptions
@@ -56,12 +57,14 @@ class Stand:
         self.outlet = FakeOutlet()
         self.changed = asyncio.Event()
         self.outlet.on_put = self.changed.set
+        self.tables = TableReader()
         around = Surroundings(
             library=self.library,
             protobuf=self.protobuf,
             turnstile=Turnstile(0),
             outlet=self.outlet,
             timings=timings,
+            tables=self.tables,
         )
         self.session = Session(LOGIN, folder, LinkOptions(), around)
         self.watch = Watch(self.session, self.library, timings)
@@ -97,6 +100,7 @@ async def stand(
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await made.session.stop()
+        made.tables.close()
 
 
 async def test_connects_and_passes_events_on(tmp_path: Path) -> None:
@@ -166,7 +170,7 @@ async def test_a_replaced_session_rests(tmp_path: Path) -> None:
         it.library.emit(7, b"")
         await it.until_fact(WaLinkKind.REPLACED)
         async with asyncio.timeout(10):
-            while it.session.incarnation is not None:  # noqa: ASYNC110 it is being taken down
+            while it.session.incarnation is not None:
                 await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)

@@ -1,0 +1,66 @@
+# make run     a bridge and, if there is no homeserver yet, a homeserver, from nothing but Python
+# make test    everything that needs nothing but Python; make test-extra the rest
+# Variables: PYTHON (which Python makes the environment), VENV, DATA (folder of make run), JOBS (of pytest), ARGS
+
+VENV ?= .venv
+PYTHON ?=
+DATA ?= data
+JOBS ?= auto
+ARGS ?=
+BIN := $(VENV)/bin
+export VENV PYTHON
+
+.NOTPARALLEL:
+.PHONY: help run test lint types layers pytest test-extra chaos bench demo lock format clean venv-local venv-test
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+run: venv-local
+	@$(BIN)/python -m mautrix_whatsapp_py quickstart --data '$(DATA)' $(ARGS)
+
+test: venv-test lint types layers pytest
+
+lint: venv-test
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: venv-test
+	@$(BIN)/mypy
+
+layers: venv-test
+	@$(BIN)/lint-imports --no-cache
+
+# Sizes, README, lock files and examples are checked by tests/arch.
+pytest: venv-test
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-extra: venv-test
+	@tests/extra/run
+
+chaos: venv-test
+	@$(BIN)/python -m pytest -n 0 tests/chaos $(ARGS)
+
+bench: venv-test
+	@$(BIN)/python -m bench $(ARGS)
+
+demo: venv-test
+	@$(BIN)/python -m tests.simulator.demo $(ARGS)
+
+lock: venv-test
+	@tools/make-locks
+
+format: venv-test
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:
+	@! [ -f '$(VENV)/pyvenv.cfg' ] || rm -rf '$(VENV)'
+	@rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+venv-local:
+	@tools/make-venv local
+
+venv-test:
+	@tools/make-venv test

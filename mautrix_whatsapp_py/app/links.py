@@ -1,0 +1,144 @@
+"""Composition of everything about WhatsApp links."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import ClientSession
+
+from mautrix_whatsapp_py.bridge.herald import LinkHerald
+from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
+from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.commands.links import link_commands
+from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.spec import Command
+from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxUserId
+from mautrix_whatsapp_py.matrix.state_reporter import EndpointReporter, SilentReporter
+from mautrix_whatsapp_py.media.qr import QrDrawer
+from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa_link import WaState
+from mautrix_whatsapp_py.ports import Clock, MatrixApi, StateReporter
+from mautrix_whatsapp_py.store.logins import LoginBook
+from mautrix_whatsapp_py.store.shown_codes import ShownCodes
+from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.whatsapp.network import Network
+from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
+from mautrix_whatsapp_py.whatsapp.wire import LinkOptions
+
+
+class _Sink:
+    """Stands between the network and the bridge, which need each other."""
+
+    logins: Logins
+    network: Network
+
+    def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
+        """Nobody bridges events yet, so there is nothing to wait for."""
+        client = self.network.get_client(login)
+        if client is not None:
+            client.ack(seq)
+
+    def on_wa_state(self, login: LoginId, state: WaState) -> None:
+        """See WaEventSink."""
+        self.logins.on_wa_state(login, state)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    """The parts of the program that deal with links."""
+
+    network: Network
+    logins: Logins
+    linking: Linking
+    herald: LinkHerald
+
+    def commands(self, clock: Clock) -> tuple[Command, ...]:
+        """What people can say about links."""
+        about = link_commands(logins=self.logins, network=self.network, clock=clock)
+        return (*login_commands(linking=self.linking, logins=self.logins), *about)
+
+
+@asynccontextmanager
+async def opened_links(
+    config: Config, *, store: Store, matrix: MatrixApi, users: Users, clock: Clock
+) -> AsyncIterator[Links]:
+    """Links that can be used; `start_links` brings them up."""
+    async with _opened_reporter(config, clock) as reporter:
+        links = _make_links(config, store=store, matrix=matrix, users=users, clock=clock, reporter=reporter)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(links.network.stop)
+            stack.push_async_callback(links.herald.stop)
+            stack.push_async_callback(links.linking.stop)
+            yield links
+
+
+async def start_links(links: Links) -> None:
+    """Resume what was linked and tidy up after an earlier run."""
+    await links.logins.load()
+    await links.network.start()
+    links.logins.check_sessions()
+    await links.linking.recover()
+
+
+def _make_links(
+    config: Config, *, store: Store, matrix: MatrixApi, users: Users, clock: Clock, reporter: StateReporter
+) -> Links:
+    sink = _Sink()
+    network = sink.network = Network(_network_options(config), sink)
+    logins = sink.logins = Logins(book=LoginBook(store), network=network, clock=clock, reporter=reporter)
+    herald = LinkHerald(
+        logins=logins,
+        network=network,
+        users=users,
+        matrix=matrix,
+        clock=clock,
+        level=config.bridge.bridge_status_notices,
+    )
+    logins.add_listener(herald.on_state)
+
+    def max_logins(user: MxUserId) -> int | None:
+        return config.bridge.permissions.get_permission(user).max_logins
+
+    showcase = Showcase(matrix=matrix, artist=QrDrawer(), shown=ShownCodes(store))
+    linking = Linking(
+        LinkingDeps(
+            matrix=matrix,
+            network=network,
+            logins=logins,
+            users=users,
+            showcase=showcase,
+            clock=clock,
+            max_logins=max_logins,
+        )
+    )
+    return Links(network=network, logins=logins, linking=linking, herald=herald)
+
+
+def _network_options(config: Config) -> NetworkOptions:
+    return NetworkOptions(
+        folder=config.session_folder,
+        host_command=tuple(config.whatsapp.host_command),
+        sessions_per_host=config.whatsapp.sessions_per_host,
+        link=LinkOptions(proxy=config.network.proxy or "", os_name=config.network.os_name),
+    )
+
+
+@asynccontextmanager
+async def _opened_reporter(config: Config, clock: Clock) -> AsyncIterator[StateReporter]:
+    endpoint = config.homeserver.status_endpoint
+    if not endpoint:
+        yield SilentReporter()
+        return
+    async with ClientSession() as session:
+        reporter = EndpointReporter(
+            session=session, endpoint=endpoint, token=config.appservice.as_token, clock=clock
+        )
+        try:
+            yield reporter
+        finally:
+            await reporter.stop()

@@ -1,0 +1,275 @@
+"""The life of the program: what is brought up in which order, and taken down in the opposite one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import uvloop
+from aiohttp import ClientSession
+
+from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
+from mautrix_whatsapp_py.bridge.bridge import Bridge
+from mautrix_whatsapp_py.bridge.clock import SystemClock
+from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.dialogs import Dialogs
+from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
+from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
+from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
+from mautrix_whatsapp_py.ids import MxUri, MxUserId
+from mautrix_whatsapp_py.logs import LogOptions, setup_logging
+from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
+from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
+from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
+from mautrix_whatsapp_py.matrix.intake import Intake
+from mautrix_whatsapp_py.matrix.registration import user_patterns
+from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
+from mautrix_whatsapp_py.ops.folder import FolderLock
+from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.store.claim import Claim
+from mautrix_whatsapp_py.store.current import is_current
+from mautrix_whatsapp_py.store.inbox import Inbox
+from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, decode_database_url
+
+log = logging.getLogger(__name__)
+
+Service = Callable[[], Coroutine[Any, Any, None]]
+Result = TypeVar("Result")
+STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
+FIRST_PRUNE_SECONDS = 3600.0
+PRUNE_EVERY_SECONDS = 86400.0
+_LEVELS = {
+    LogLevel.DEBUG: logging.DEBUG,
+    LogLevel.INFO: logging.INFO,
+    LogLevel.WARN: logging.WARNING,
+    LogLevel.ERROR: logging.ERROR,
+}
+
+
+def run(config: Config, options: RunOptions) -> int:
+    """Run the bridge until it is told to stop; the exit code. Raises StartupError when it cannot start."""
+    _start_logging(config)
+    lock = FolderLock(config.data_folder)
+    lock.acquire()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_main(config, options))
+    finally:
+        lock.release()
+
+
+async def _main(config: Config, options: RunOptions) -> int:
+    stop = asyncio.Event()
+    _listen_to_signals(stop)
+    async with AsyncExitStack() as stack:
+        services = await _unless(stop, _start(config, options, stack))
+        if services is not None:
+            log.info("ready: the bot is %s", config.bot_id)
+            await _run_until(stop, services)
+        log.info("stopping")
+    log.info("stopped")
+    return ExitCode.OK
+
+
+async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> tuple[Service, ...]:
+    """Bring everything up in order; the stack takes it down in the opposite order."""
+    log.info("starting mautrix-whatsapp-py %s", __version__)
+    clock = SystemClock()
+    services: list[Service] = []
+    address = decode_database_url(config.database.uri)
+    if isinstance(address, PostgresAddress):
+        # An SQLite file lies in the folder that is locked already.
+        claim = Claim(address, clock)
+        stack.push_async_callback(claim.release)
+        await claim.acquire()
+        services.append(claim.watch)
+    store = await stack.enter_async_context(_opened_store(address, options))
+    matrix = await stack.enter_async_context(_opened_matrix(config, clock))
+    inbox = Inbox(store, clock)
+    questions = StartupQuestions(
+        homeserver_address=config.homeserver.address,
+        bridge_address=config.appservice.address,
+        ignores_unsupported_server=options.ignore_unsupported_server,
+    )
+    hasty = matrix.with_patience(STARTUP_PATIENCE)
+    await require_homeserver(hasty, questions, clock)
+    await _set_profile(config, hasty)
+    health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
+    users = Users(store)
+    links = await stack.enter_async_context(
+        opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
+    )
+    bridge = _make_bridge(config, store=store, matrix=matrix, inbox=inbox, clock=clock, users=users, links=links)
+    stack.push_async_callback(bridge.stop)
+    server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
+    stack.push_async_callback(server.stop)
+    # Before the server: it hands over commands of the last run, which must find their logins.
+    await start_links(links)
+    await server.start(config.appservice.hostname, config.appservice.port)
+    await require_ping(hasty, questions, clock)
+    health.start()
+    stack.callback(health.end)
+    return (*services, health.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
+
+
+@asynccontextmanager
+async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncIterator[Store]:
+    if not await is_current(address):
+        # Only here: the migrations cost time and memory that a database which is up to date need not pay.
+        from mautrix_whatsapp_py.store.migrate import migrate
+
+        await migrate(
+            address,
+            is_foreign_allowed=options.ignore_foreign_tables,
+            is_unsupported_allowed=options.ignore_unsupported_database,
+        )
+    store = Store(address)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def _opened_matrix(config: Config, clock: SystemClock) -> AsyncIterator[HttpMatrixApi]:
+    async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
+        patience = Patience(retry_limit=config.homeserver.retry_limit)
+        http = RetryingHttp(
+            config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
+        )
+        yield HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
+
+
+async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
+    bot = config.appservice.bot
+    avatar = MxUri(bot.avatar) if bot.avatar else None
+    try:
+        await matrix.ensure_profile(BotProfile(display_name=bot.displayname, avatar=avatar))
+    except MatrixError as error:
+        log.warning("the bot's name and picture cannot be set: %s %s", error.status, error.errcode)
+
+
+def _make_bridge(
+    config: Config,
+    *,
+    store: Store,
+    matrix: HttpMatrixApi,
+    inbox: Inbox,
+    clock: SystemClock,
+    users: Users,
+    links: Links,
+) -> Bridge:
+    dialogs = Dialogs()
+    prefix = config.bridge.command_prefix
+    started_at = clock.monotonic()
+    parts = (
+        bridge_part(clock=clock, started_at=started_at, inbox_depth=lambda: bridge.inbox_depth),
+        homeserver_part(clock=clock, matrix=matrix.with_patience(STARTUP_PATIENCE)),
+        database_part(store=store),
+        links_part(logins=links.logins, network=links.network, clock=clock),
+    )
+    admin = AdminDeps(users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel,))
+    commands = (*links.commands(clock), *admin_commands(admin))
+    _, ghost_pattern = user_patterns(config)
+    deps = BridgeDeps(
+        matrix=matrix,
+        inbox=inbox,
+        users=users,
+        commands=Dispatcher(commands, prefix=prefix, dialogs=dialogs),
+        clock=clock,
+        settings=BridgeSettings(
+            command_prefix=prefix,
+            permissions=config.bridge.permissions,
+            ghost_pattern=re.compile(ghost_pattern),
+        ),
+    )
+    bridge = Bridge(deps)
+    return bridge
+
+
+def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health) -> AppService:
+    async def is_ghost(_user: MxUserId) -> bool:
+        return False
+
+    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None)
+    return AppService(
+        intake,
+        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
+        bot=config.bot_id,
+        hs_token=config.appservice.hs_token,
+        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
+    )
+
+
+async def _run_until(stop: asyncio.Event, services: tuple[Service, ...]) -> None:
+    """Run the services; one that ends by itself ends the bridge."""
+    async with asyncio.TaskGroup() as group:
+        running = [group.create_task(service()) for service in services]
+        await stop.wait()
+        for task in running:
+            task.cancel()
+
+
+async def _prune_daily(inbox: Inbox) -> None:
+    delay_seconds = FIRST_PRUNE_SECONDS
+    while True:
+        await asyncio.sleep(delay_seconds)
+        delay_seconds = PRUNE_EVERY_SECONDS
+        try:
+            await inbox.prune()
+        except StoreError as error:
+            log.warning("old ids could not be forgotten, tomorrow is another day: %s", error.text)
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
+    """What the work results in; None when it was stopped before its end."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not working.done():
+        working.cancel()
+        await asyncio.wait({working})
+    return None if working.cancelled() else working.result()
+
+
+def _listen_to_signals(stop: asyncio.Event) -> None:
+    """The first signal stops the bridge in order, the next one at once."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        stop.set()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, on_signal)
+
+
+def _start_logging(config: Config) -> None:
+    chosen = config.logging
+    options = LogOptions(
+        level=_LEVELS[chosen.min_level],
+        is_json=chosen.format is LogFormat.JSON,
+        file=Path(chosen.file) if chosen.file else None,
+        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token}),
+    )
+    try:
+        setup_logging(options)
+    except OSError as error:
+        raise StartupError(
+            f"The log file {chosen.file} cannot be written ({error.strerror})",
+            mend="correct logging.file, or leave it empty to log to standard output",
+            code=ExitCode.LOGGING,
+        ) from error

@@ -1,0 +1,50 @@
+"""Messages of people: commands to the bot."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from mautrix_whatsapp_py.bridge.deps import BridgeDeps
+from mautrix_whatsapp_py.bridge.door import CommandRequest
+from mautrix_whatsapp_py.config.permissions import PermissionLevel
+from mautrix_whatsapp_py.ids import MxTxnId
+from mautrix_whatsapp_py.model.mx import MxNotice, MxText
+
+
+async def handle(event: MxText, deps: BridgeDeps) -> None:
+    """Answer a command; other messages have nowhere to go."""
+    level = deps.level_of(event.origin.sender)
+    if event.msgtype != "m.text" or level is PermissionLevel.BLOCK:
+        return
+    is_management = await deps.users.get_management_room(event.origin.sender) == event.origin.room_id
+    text = command_text(event.body, prefix=deps.settings.command_prefix, is_management=is_management)
+    if text is None:
+        return
+    request = CommandRequest(
+        event_id=event.origin.event_id,
+        room_id=event.origin.room_id,
+        sender=event.origin.sender,
+        level=level,
+        text=text,
+        is_management=is_management,
+    )
+    await _answer(request, await deps.commands.run(request), deps)
+
+
+def command_text(body: str, *, prefix: str, is_management: bool) -> str | None:
+    """The command in a message, None when it holds none; the bare prefix asks for help."""
+    text = body.strip()
+    first, *rest = text.split(maxsplit=1)[:2] or [""]
+    if first.lower() == prefix.lower():
+        return rest[0] if rest else "help"
+    return (text or None) if is_management else None
+
+
+async def _answer(request: CommandRequest, notices: Sequence[MxNotice], deps: BridgeDeps) -> None:
+    """Send the answers; their transaction ids hang on the question, so asking again sends nothing twice."""
+    for part, notice in enumerate(notices):
+        is_reply = part == 0 and not request.is_management
+        said = dataclasses.replace(notice, reply_to=request.event_id) if is_reply else notice
+        txn_id = MxTxnId(f"answer-{request.event_id}-{part}")
+        await deps.matrix.send_notice(request.room_id, said, sender=deps.matrix.bot, txn_id=txn_id)

@@ -1,0 +1,157 @@
+"""Keys of mautrix-whatsapp's configuration that have no effect here, with the value each has when untouched.
+
+A file of it can be read; whoever changed one of these keys is told that it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+ANY: Final = object()
+"""A value nobody would miss, whatever it is."""
+
+Defaults = Mapping[str, Any]
+
+_NETWORK: Final[Defaults] = {
+    "get_proxy_url": None,
+    "proxy_only_login": False,
+    "displayname_template": '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)',
+    "call_start_notices": True,
+    "identity_change_notices": False,
+    "send_presence_on_typing": False,
+    "enable_status_broadcast": True,
+    "disable_status_broadcast_send": True,
+    "mute_status_broadcast": True,
+    "status_broadcast_tag": "m.lowpriority",
+    "pinned_tag": "m.favourite",
+    "archive_tag": None,
+    "whatsapp_thumbnail": False,
+    "url_previews": False,
+    "extev_polls": False,
+    "disable_view_once": False,
+    "force_active_delivery_receipts": False,
+    "direct_media_auto_request": True,
+    "initial_auto_reconnect": True,
+    "use_whatsapp_retry_store": False,
+    "animated_sticker": {"target": "webp", "args": {"width": 320, "height": 320, "fps": 25}},
+    "history_sync": {
+        "max_initial_conversations": -1,
+        "request_full_sync": False,
+        "dispatch_wait": "1m",
+        "full_sync_config": {"days_limit": None, "size_mb_limit": None, "storage_quota_mb": None},
+        "media_requests": {
+            "auto_request_media": True,
+            "request_method": "immediate",
+            "request_local_time": 120,
+            "max_async_handle": 2,
+        },
+        "backwards_on_demand": False,
+    },
+}
+
+_BRIDGE: Final[Defaults] = {
+    "personal_filtering_spaces": True,
+    "private_chat_portal_meta": True,
+    "async_events": False,
+    "split_portals": False,
+    "resend_bridge_info": False,
+    "no_bridge_info_state_key": False,
+    "transient_state_debounce": "0s",
+    "unknown_error_auto_reconnect": None,
+    "unknown_error_max_auto_reconnects": 10,
+    "bridge_matrix_leave": False,
+    "bridge_notices": False,
+    "tag_only_on_create": True,
+    "only_bridge_tags": ["m.favourite", "m.lowpriority"],
+    "mute_only_on_create": True,
+    "deduplicate_matrix_messages": False,
+    "cross_room_replies": False,
+    "revert_failed_state_changes": False,
+    "kick_matrix_users": True,
+    "enable_send_state_requests": False,
+    "phone_numbers_in_profile": False,
+    "cleanup_on_logout": {"enabled": False, "manual": ANY, "bad_credentials": ANY},
+    "relay": {
+        "enabled": False,
+        "admin_only": True,
+        "prefer_default": True,
+        "allow_bridge": True,
+        "default_relays": [],
+        "user_distinguishers": ANY,
+        "message_formats": ANY,
+        "displayname_format": ANY,
+    },
+    "portal_create_filter": {"mode": "deny", "list": [], "always_deny_from_login": []},
+}
+
+_ENCRYPTION: Final[Defaults] = {
+    "default": False,
+    "require": False,
+    "appservice": False,
+    "self_sign": False,
+    "allow_key_sharing": True,
+    "plaintext_mentions": False,
+    "pickle_key": ANY,
+    "delete_keys": ANY,
+    "verification_levels": ANY,
+    "rotation": ANY,
+}
+
+REFERENCE_KEYS: Final[Defaults] = {
+    "network": _NETWORK,
+    "bridge": _BRIDGE,
+    "encryption": _ENCRYPTION,
+    "database": {"max_idle_conns": 1, "max_conn_idle_time": None, "max_conn_lifetime": None},
+    "homeserver": {"async_media": False, "websocket": False, "ping_interval_seconds": 0},
+    "appservice": {"public_address": None, "async_transactions": False},
+    "matrix": {
+        "message_status_events": False,
+        "delivery_receipts": False,
+        "message_error_notices": True,
+        "sync_direct_chat_list": True,
+        "federate_rooms": True,
+        "upload_file_threshold": 5242880,
+        "ghost_extra_profile_info": False,
+    },
+    "analytics": {"token": None, "url": ANY, "user_id": None},
+    "provisioning": {
+        "shared_secret": ANY,
+        "allow_matrix_auth": True,
+        "debug_endpoints": False,
+        "enable_session_transfers": False,
+    },
+    "public_media": {
+        "enabled": False,
+        "signing_key": ANY,
+        "expiry": 0,
+        "hash_length": 32,
+        "path_prefix": ANY,
+        "use_database": False,
+    },
+    "direct_media": {
+        "enabled": False,
+        "server_name": ANY,
+        "well_known_response": None,
+        "media_id_prefix": None,
+        "allow_proxy": True,
+        "server_key": ANY,
+    },
+    "backfill": {
+        "enabled": False,
+        "max_initial_messages": 50,
+        "max_catchup_messages": 500,
+        "unread_hours_threshold": 720,
+        "threads": {"max_initial_messages": 50},
+        "queue": {
+            "enabled": False,
+            "batch_size": 100,
+            "batch_delay": 20,
+            "max_batches": -1,
+            "max_batches_override": ANY,
+        },
+    },
+    "double_puppet": {"servers": ANY, "allow_discovery": False, "secrets": ANY},
+    "env_config_prefix": "MAUTRIX_WHATSAPP_",
+    "logging": {"writers": ANY},
+}

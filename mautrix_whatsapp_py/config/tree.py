@@ -1,0 +1,166 @@
+"""The tree of the configuration: attribute names are key names, defaults are those of example-config.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.ids import MxUserId
+
+TOKEN_PLACEHOLDER = "This value is generated when generating the registration"  # noqa: S105  a placeholder
+GHOST_ID = "{{.}}"
+SQLITE = "sqlite:///"
+
+
+class HomeserverSoftware(StrEnum):
+    """What kind of server the bridge talks to."""
+
+    STANDARD = "standard"
+
+
+class StatusNotices(StrEnum):
+    """Which changes of a WhatsApp link its owner is told of."""
+
+    NONE = "none"
+    ERRORS = "errors"
+    ALL = "all"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARN = "warn"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Section:
+    """A group of keys."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HomeserverSection(Section):
+    """The Matrix server."""
+
+    address: str = "https://matrix.example.com"
+    domain: str = "example.com"
+    software: HomeserverSoftware = HomeserverSoftware.STANDARD
+    status_endpoint: str | None = None
+    message_send_checkpoint_endpoint: str | None = None
+    retry_limit: int = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotSection(Section):
+    """The bridge's own user."""
+
+    username: str = "whatsappbot"
+    displayname: str = "WhatsApp bridge bot"
+    avatar: str | None = "mxc://maunium.net/NeXNQarUbrlYBiPCpprYsRqr"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppserviceSection(Section):
+    """The side of the bridge that the Matrix server calls."""
+
+    address: str = "http://127.0.0.1:29318"
+    hostname: str = "127.0.0.1"
+    port: int = 29318
+    id: str = "whatsapp"
+    bot: BotSection = field(default_factory=BotSection)
+    ephemeral_events: bool = True
+    as_token: str = field(default=TOKEN_PLACEHOLDER, repr=False)
+    hs_token: str = field(default=TOKEN_PLACEHOLDER, repr=False)
+    username_template: str = f"whatsapp_{GHOST_ID}"
+    max_body_size_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatabaseSection(Section):
+    """Where the bridge keeps what it must not forget."""
+
+    uri: str = field(default=f"{SQLITE}whatsapp.db", repr=False)
+    max_open_conns: int = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BridgeSection(Section):
+    """How the bridge behaves towards Matrix users."""
+
+    command_prefix: str = "!wa"
+    bridge_status_notices: StatusNotices = StatusNotices.ERRORS
+    permissions: Permissions = EXAMPLE_PERMISSIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkSection(Section):
+    """How the bridge appears to WhatsApp and reaches it."""
+
+    os_name: str = "Mautrix-WhatsApp bridge"
+    browser_name: str = "unknown"
+    proxy: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatsappSection(Section):
+    """The processes that hold the WhatsApp sessions."""
+
+    host_command: tuple[str, ...] = ()
+    sessions_per_host: int = 20
+    session_folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncryptionSection(Section):
+    """What the registration asks for, so that encrypted rooms can be bridged."""
+
+    allow: bool = False
+    msc4190: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggingSection(Section):
+    """What is logged, how and where."""
+
+    min_level: LogLevel = LogLevel.INFO
+    format: LogFormat = LogFormat.TEXT
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config(Section):
+    """The whole configuration."""
+
+    homeserver: HomeserverSection = field(default_factory=HomeserverSection)
+    appservice: AppserviceSection = field(default_factory=AppserviceSection)
+    database: DatabaseSection = field(default_factory=DatabaseSection)
+    bridge: BridgeSection = field(default_factory=BridgeSection)
+    network: NetworkSection = field(default_factory=NetworkSection)
+    whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
+    encryption: EncryptionSection = field(default_factory=EncryptionSection)
+    logging: LoggingSection = field(default_factory=LoggingSection)
+    data_folder: Path = field(default=Path(), metadata={"key": False})
+    """Where files go that have no path of their own: beside an SQLite database, else beside the configuration."""
+
+    @property
+    def bot_id(self) -> MxUserId:
+        """The bridge's own user."""
+        return MxUserId(f"@{self.appservice.bot.username}:{self.homeserver.domain}")
+
+    @property
+    def session_folder(self) -> Path:
+        """Where the WhatsApp sessions are kept."""
+        chosen = self.whatsapp.session_folder
+        return Path(chosen) if chosen else self.data_folder / "sessions"

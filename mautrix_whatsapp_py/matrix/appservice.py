@@ -1,0 +1,122 @@
+"""The HTTP side of the application service: what the homeserver and a supervisor ask of us."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from mautrix_whatsapp_py.errors import ExitCode, StartupError
+from mautrix_whatsapp_py.ids import MxTxnId, MxUserId
+from mautrix_whatsapp_py.matrix.answers import answer_errors, matrix_error, token_check
+from mautrix_whatsapp_py.matrix.fields import is_id
+from mautrix_whatsapp_py.matrix.intake import Intake
+from mautrix_whatsapp_py.matrix.transaction import BadBody
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Homeservers put a hundred events into a transaction; one that is refused for its size blocks all behind it."""
+STOP_TIMEOUT_SECONDS = 10.0
+_APP = "/_matrix/app/v1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hooks:
+    """What the endpoint asks the rest of the program."""
+
+    is_ghost: Callable[[MxUserId], Awaitable[bool]]
+    unready_parts: Callable[[], Sequence[str]]
+
+
+class AppService:
+    """The endpoint: routes, and the listener they are served on."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        hooks: Hooks,
+        *,
+        bot: MxUserId,
+        hs_token: str,
+        max_body_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        self._intake = intake
+        self._hooks = hooks
+        self._bot = bot
+        self.app = web.Application(
+            client_max_size=max_body_bytes,
+            middlewares=[answer_errors, token_check(hs_token, public_prefix="/_matrix/mau/")],
+        )
+        for prefix in (_APP, ""):
+            self.app.router.add_put(f"{prefix}/transactions/{{txn_id}}", self._on_transaction)
+            self.app.router.add_get(f"{prefix}/users/{{user_id}}", self._on_user_query)
+            self.app.router.add_get(f"{prefix}/rooms/{{alias}}", self._on_room_query)
+        self.app.router.add_post(f"{_APP}/ping", self._on_ping)
+        self.app.router.add_get("/_matrix/mau/live", self._on_live)
+        self.app.router.add_get("/_matrix/mau/ready", self._on_ready)
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on, which for a configured 0 is any."""
+        assert self._runner is not None
+        return int(self._runner.addresses[0][1])
+
+    async def start(self, hostname: str, port: int) -> None:
+        """Hand over what an earlier run left, then listen; StartupError when the address cannot be had."""
+        if left := await self._intake.replay():
+            log.info("%d Matrix events of the last run are still to be handled", left)
+        # aiohttp's access log would hold the token of homeservers that send it in the query.
+        runner = web.AppRunner(
+            self.app, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_SECONDS
+        )
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, hostname, port).start()
+        except OSError as error:
+            await runner.cleanup()
+            raise StartupError(
+                f"cannot listen on {hostname} port {port} ({error.strerror or type(error).__name__})",
+                mend="stop the program that uses the port, or change appservice.hostname and appservice.port, "
+                "and appservice.address with them",
+                code=ExitCode.LISTENER,
+            ) from error
+        self._runner = runner
+
+    async def stop(self) -> None:
+        """Take no more requests, finish those under way."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _on_transaction(self, request: web.Request) -> web.Response:
+        txn_id = request.match_info["txn_id"]
+        if not is_id(txn_id):
+            return matrix_error(400, "M_INVALID_PARAM", "The transaction id is empty, too long or no text.")
+        try:
+            await self._intake.take(MxTxnId(txn_id), await request.read())
+        except BadBody as error:
+            return matrix_error(400, error.errcode, str(error))
+        return web.json_response({})
+
+    async def _on_user_query(self, request: web.Request) -> web.Response:
+        user = MxUserId(request.match_info["user_id"])
+        if user == self._bot or await self._hooks.is_ghost(user):
+            return web.json_response({})
+        return matrix_error(404, "M_NOT_FOUND", "There is no such user.")
+
+    async def _on_room_query(self, _request: web.Request) -> web.Response:
+        return matrix_error(404, "M_NOT_FOUND", "The bridge has no room aliases.")
+
+    async def _on_ping(self, _request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def _on_live(self, _request: web.Request) -> web.Response:
+        return web.json_response({})
+
+    async def _on_ready(self, _request: web.Request) -> web.Response:
+        parts = list(self._hooks.unready_parts())
+        return web.json_response({"ready": not parts, "waiting_for": parts}, status=500 if parts else 200)

@@ -1,0 +1,77 @@
+"""From a transaction's body to the inbox and on to whoever handles events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
+from mautrix_whatsapp_py.matrix.decode import decode_event
+from mautrix_whatsapp_py.matrix.transaction import (
+    MxToDevice,
+    MxTransaction,
+    TooOdd,
+    decode_odd_transaction,
+    decode_transaction,
+)
+from mautrix_whatsapp_py.model.mx import MxStored
+from mautrix_whatsapp_py.ports import MxEventSink, MxInbox
+
+log = logging.getLogger(__name__)
+
+ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
+
+
+class Intake:
+    """Takes transactions one at a time, as homeservers send them, and hands events over in their order."""
+
+    def __init__(self, inbox: MxInbox, sink: MxEventSink, *, on_to_device: ToDeviceSink) -> None:
+        self._inbox = inbox
+        self._sink = sink
+        self._on_to_device = on_to_device
+        self._turn = asyncio.Lock()
+        self._last_taken: tuple[MxTxnId, int] | None = None
+        """Id and hash of the body: Synapse on SQLite counts from 1 again after each restart."""
+        self._handed_over = InboxSeq(0)
+        self._is_owing = False
+        """Events may be stored but not handed over: a commit's answer was lost, or a request cancelled."""
+
+    async def replay(self) -> int:
+        """Hand over what an earlier run has left, once, before the first transaction; how many events."""
+        async with self._turn:
+            pending = await self._inbox.get_pending()
+            self._hand_over(pending)
+            return len(pending)
+
+    async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
+        """Store a transaction and hand it over; StoreError when it is not stored, BadBody when it is none."""
+        try:
+            transaction = decode_transaction(raw)
+        except TooOdd:
+            transaction = await asyncio.to_thread(decode_odd_transaction, raw)
+        for event_id in transaction.skipped:
+            log.warning("skipped the malformed event %a of transaction %a", event_id, txn_id)
+        async with self._turn:
+            await self._take(txn_id, transaction, (txn_id, hash(raw)))
+
+    async def _take(self, txn_id: MxTxnId, transaction: MxTransaction, mark: tuple[MxTxnId, int]) -> None:
+        # The inbox knows repeated events; this is for the parts that are not stored.
+        is_repeated, self._last_taken = mark == self._last_taken, None
+        was_owing, self._is_owing = self._is_owing, True
+        new = await self._inbox.add_transaction(txn_id, transaction.events) if transaction.events else ()
+        if was_owing:
+            new = [event for event in await self._inbox.get_pending() if event.seq > self._handed_over]
+        # Keys come before what they decrypt.
+        if transaction.to_device and not is_repeated:
+            self._on_to_device(transaction.to_device)
+        self._hand_over(new)
+        self._is_owing = False
+        for event in () if is_repeated else transaction.ephemeral:
+            self._sink.on_mx_ephemeral(event)
+        self._last_taken = mark
+
+    def _hand_over(self, events: Sequence[MxStored]) -> None:
+        for event in events:
+            self._handed_over = max(self._handed_over, event.seq)
+            self._sink.on_mx_event(decode_event(event), event.seq)

@@ -1,0 +1,141 @@
+"""Connections: how each dialect is opened, and what every transaction of it begins with."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
+
+SQLITE_SYNCHRONOUS = "FULL"
+"""NORMAL would lose acknowledged transactions when the power fails; bench/transactions.py measures the price."""
+BUSY_TIMEOUT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 10.0
+STATEMENT_TIMEOUT_SECONDS = 30.0
+
+_SQLITE_PRAGMAS = (
+    "journal_mode = WAL",
+    # Only macOS knows the difference: its fsync alone does not reach the disk.
+    "fullfsync = ON",
+    "foreign_keys = ON",
+    # A handled message must not stay readable in the file's free pages.
+    "secure_delete = ON",
+    "journal_size_limit = 67108864",
+)
+
+
+def create_writer(
+    address: DatabaseAddress, *, connections: int = 1, sqlite_synchronous: str = SQLITE_SYNCHRONOUS
+) -> AsyncEngine:
+    """Connections whose transactions may write; SQLite has one and locks at BEGIN."""
+    if isinstance(address, PostgresAddress):
+        return _create_postgres(address, connections=connections)
+    engine = _create_sqlite(
+        address, pragmas=(*_SQLITE_PRAGMAS, f"synchronous = {sqlite_synchronous}"), connections=1
+    )
+    # A deferred BEGIN that turns into a write later fails at once with "database is locked".
+    _begin_with(engine, "BEGIN IMMEDIATE")
+    return engine
+
+
+def create_reader(address: SqliteAddress, *, connections: int) -> AsyncEngine:
+    """Connections that only read, on the last commit, while the writer works."""
+    engine = _create_sqlite(address, pragmas=("query_only = ON",), connections=connections)
+    _begin_with(engine, "BEGIN")
+    return engine
+
+
+def create_migrator(address: DatabaseAddress, *, lock_timeout_seconds: float) -> AsyncEngine:
+    """A connection for schema changes: no statement deadline, patient with other starters."""
+    if isinstance(address, PostgresAddress):
+        return _create_postgres(address, connections=1, statement_timeout_seconds=None)
+    # Rebuilding a table drops it, which with foreign keys on would delete what points to it.
+    pragmas = tuple(pragma for pragma in _SQLITE_PRAGMAS if not pragma.startswith("foreign_keys"))
+    engine = _create_sqlite(address, pragmas=pragmas, connections=1, busy_timeout_seconds=lock_timeout_seconds)
+    _begin_with(engine, "BEGIN IMMEDIATE")
+    return engine
+
+
+def _create_sqlite(
+    address: SqliteAddress,
+    *,
+    pragmas: tuple[str, ...],
+    connections: int,
+    busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS,
+) -> AsyncEngine:
+    ensure_private_file(address.path)
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(address.path.absolute())),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        # A row in an error's text would end in the log.
+        hide_parameters=True,
+        connect_args={"timeout": busy_timeout_seconds, "isolation_level": None},
+    )
+
+    def prepare(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    event.listen(engine.sync_engine, "connect", prepare)
+    return engine
+
+
+def ensure_private_file(path: Path) -> None:
+    """Create the file for its owner only; SQLite gives its journal files the same mode."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def _begin_with(engine: AsyncEngine, statement: str) -> None:
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(statement)
+
+    event.listen(engine.sync_engine, "begin", begin)
+
+
+def _create_postgres(
+    address: PostgresAddress,
+    *,
+    connections: int,
+    statement_timeout_seconds: float | None = STATEMENT_TIMEOUT_SECONDS,
+) -> AsyncEngine:
+    engine = create_async_engine(
+        "postgresql+asyncpg://",
+        async_creator=_postgres_connector(address.dsn, statement_timeout_seconds),
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    return engine
+
+
+def _postgres_connector(
+    dsn: str, statement_timeout_seconds: float | None
+) -> Callable[..., Awaitable[asyncpg.Connection]]:
+    async def connect(*_args: object, **_kwargs: object) -> asyncpg.Connection:
+        return await asyncpg.connect(
+            dsn,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=statement_timeout_seconds,
+            server_settings={"application_name": "mautrix-whatsapp-py"},
+        )
+
+    return connect
+
+
+def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:
+    """Have the pool reconnect instead of handing out a connection the server has closed meanwhile."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError("closed by the server")

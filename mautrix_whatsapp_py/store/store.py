@@ -1,0 +1,129 @@
+"""Transactions on the database, the same on both dialects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import CursorResult, Executable, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
+from mautrix_whatsapp_py.store.engine import SQLITE_SYNCHRONOUS, create_reader, create_writer
+from mautrix_whatsapp_py.store.errors import translated
+from mautrix_whatsapp_py.store.unbroken import unbroken
+from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
+
+SQLITE_READERS = 4
+POSTGRES_CONNECTIONS = 10
+TURN_TIMEOUT_SECONDS = 30.0
+
+Row = Mapping[str, object]
+Insert = sqlite.Insert | postgresql.Insert
+
+
+class Tx:
+    """One open transaction, handed to the methods of repositories; never to another task."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.has_failed = False
+
+    async def execute(self, statement: Executable, rows: Row | Sequence[Row] | None = None) -> CursorResult[Any]:
+        """Run a statement, once or for every row; its results are all here."""
+        try:
+            with translated():
+                return await unbroken(self._connection.execute(statement, rows))
+        except BaseException:
+            self.has_failed = True
+            raise
+
+    def insert(self, table: Table) -> Insert:
+        """An insert that knows ON CONFLICT."""
+        if self._connection.dialect.name == "sqlite":
+            return sqlite.insert(table)
+        return postgresql.insert(table)
+
+
+class _Gate:
+    """Connections of one kind and the turns to use them."""
+
+    def __init__(self, engine: AsyncEngine, *, connections: int) -> None:
+        self.engine = engine
+        self._turns = asyncio.Semaphore(connections)
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[AsyncConnection]:
+        """A connection with nothing open on it; what is open at the end is rolled back."""
+        try:
+            async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise StoreUnavailable("The database is too busy.") from error
+        connection = self.engine.connect()
+        try:
+            with translated():
+                await unbroken(connection.start())
+            yield connection
+        finally:
+            try:
+                await _close(connection)
+            finally:
+                self._turns.release()
+
+
+async def _close(connection: AsyncConnection) -> None:
+    # Without one there is nothing to give back: it could not be opened.
+    if connection.sync_connection is not None:
+        with translated():
+            await unbroken(connection.close())
+
+
+class Store:
+    """The database. Repositories hold the statements; whoever composes several of them opens the transaction."""
+
+    def __init__(self, address: DatabaseAddress, *, sqlite_synchronous: str = SQLITE_SYNCHRONOUS) -> None:
+        self.address = address
+        if isinstance(address, SqliteAddress):
+            self._writers = _Gate(create_writer(address, sqlite_synchronous=sqlite_synchronous), connections=1)
+            self._readers = _Gate(create_reader(address, connections=SQLITE_READERS), connections=SQLITE_READERS)
+        else:
+            engine = create_writer(address, connections=POSTGRES_CONNECTIONS)
+            self._writers = self._readers = _Gate(engine, connections=POSTGRES_CONNECTIONS)
+
+    def transaction(self) -> AbstractAsyncContextManager[Tx]:
+        """A transaction that may write: committed at the end of the block, rolled back when the block raises.
+
+        Keep it short, with no network inside; on SQLite nobody else writes meanwhile. Raises StoreUnavailable when
+        the database is away; after a failed COMMIT it is unknown whether it took place.
+        """
+        return self._run(self._writers)
+
+    def reading(self) -> AbstractAsyncContextManager[Tx]:
+        """A transaction that only reads and waits for no writer."""
+        return self._run(self._readers)
+
+    @asynccontextmanager
+    async def _run(self, gate: _Gate) -> AsyncIterator[Tx]:
+        async with gate.turn() as connection:
+            tx = Tx(connection)
+            yield tx
+            if tx.has_failed:
+                # Postgres answers COMMIT after a failed statement with a silent rollback.
+                raise StoreError("The database refused a part of the work, so nothing of it was stored.")
+            with translated():
+                await unbroken(connection.commit())
+
+    async def check(self) -> None:
+        """Raise StoreUnavailable unless the database answers."""
+        async with self.reading() as tx:
+            await tx.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close all connections; whoever still uses one closes it when done."""
+        for gate in dict.fromkeys((self._writers, self._readers)):
+            with translated():
+                await unbroken(gate.engine.dispose())

@@ -1,0 +1,95 @@
+"""The tables as the program uses them; alembic/ holds how they came to be, a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+database_owner = Table(
+    "database_owner",
+    metadata,
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Text, nullable=False),
+    CheckConstraint("key = 0", name="single"),
+)
+"""Which program the database belongs to; other bridges look for this table before they touch a database."""
+
+transactions = Table(
+    "transactions",
+    metadata,
+    Column("txn_id", Text, primary_key=True),
+    Column("received_at_ms", BigInteger, nullable=False, index=True),
+)
+"""Transactions of the homeserver that are stored, so that their repetition is a no-op."""
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("room_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", Text),
+    Column("received_at_ms", BigInteger, nullable=False, index=True),
+    # A sequence number names one event for ever, also after the last row is pruned.
+    sqlite_autoincrement=True,
+)
+"""Events of the homeserver: with a body until they are handled, then only their ids."""
+Index(
+    "ix_inbox_pending",
+    inbox.c.room_id,
+    inbox.c.seq,
+    sqlite_where=inbox.c.body.is_not(None),
+    postgresql_where=inbox.c.body.is_not(None),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("management_room", Text, unique=True),
+    Column("preferred_login", Text),
+)
+"""Matrix users who have talked to the bridge."""
+
+logins = Table(
+    "logins",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("mxid", Text, ForeignKey("users.mxid"), nullable=False, index=True),
+    Column("jid", Text, nullable=False),
+    Column("lid", Text),
+    Column("push_name", Text, nullable=False),
+    Column("business_name", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("linked_at_ms", BigInteger, nullable=False),
+    Column("told_error", Text, nullable=False),
+)
+"""Linked WhatsApp accounts; the credentials themselves lie in a file of each session."""
+
+shown_codes = Table(
+    "shown_codes",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("mxid", Text, nullable=False),
+)
+"""QR codes on show in rooms, so that none stays there when the bridge dies meanwhile."""
+
+kv = Table(
+    "kv",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+"""Small facts that are no table's business."""

@@ -1,0 +1,318 @@
+"""A bridge with everything around it, for flow tests."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import re
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+
+from mautrix_whatsapp_py.bridge.bridge import Bridge
+from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.herald import LinkHerald
+from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
+from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.dialogs import Dialogs
+from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.links import link_commands
+from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.status import links_part
+from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
+from mautrix_whatsapp_py.config.tree import StatusNotices
+from mautrix_whatsapp_py.errors import StoreUnavailable
+from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxMember, MxMembership, MxOrigin, MxStored, MxText
+from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa_link import WaState
+from mautrix_whatsapp_py.store.inbox import Inbox
+from mautrix_whatsapp_py.store.logins import LoginBook
+from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
+from mautrix_whatsapp_py.store.store import Store
+from tests.fakes.clock import FakeClock
+from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.whatsapp import FakeNetwork
+
+DEADLINE_SECONDS = 20
+ALICE = MxUserId("@alice:localhost")
+BOB = MxUserId("@bob:localhost")
+CAROL = MxUserId("@carol:localhost")
+"""May link one account."""
+NOLOGIN = MxUserId("@nologin:localhost")
+"""May use commands, but link nothing."""
+RELAYED = MxUserId("@relayed:elsewhere")
+BLOCKED = MxUserId("@blocked:elsewhere")
+DM = MxRoomId("!dm:localhost")
+BOBS_DM = MxRoomId("!bob:localhost")
+GROUP = MxRoomId("!group:localhost")
+PERMISSIONS = Permissions(
+    MappingProxyType(
+        {
+            "localhost": Permission(level=PermissionLevel.USER),
+            CAROL: Permission(level=PermissionLevel.USER, max_logins=1),
+            NOLOGIN: Permission(level=PermissionLevel.COMMANDS),
+            RELAYED: Permission(level=PermissionLevel.RELAY),
+        }
+    )
+)
+
+
+class FaultyInbox(Inbox):
+    """The inbox, which can be told to fail."""
+
+    failures: list[tuple[BaseException, bool]]
+
+    def __init__(self, store: Store, clock: FakeClock) -> None:
+        super().__init__(store, clock)
+        self.failures = []
+
+    async def mark_handled(self, seq: InboxSeq) -> None:
+        error, is_too_late = self.failures.pop(0) if self.failures else (None, False)
+        if error is not None and not is_too_late:
+            raise error
+        await super().mark_handled(seq)
+        if error is not None:
+            raise error
+
+
+class FaultyShownCodes(ShownCodes):
+    """The codes on show, whose table can be told to be away."""
+
+    failures = 0
+
+    async def add(self, code: ShownCode) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable
+        await super().add(code)
+
+
+class FaultyLoginBook(LoginBook):
+    """The logins, whose table can be told to be away."""
+
+    failures = 0
+
+    async def put(self, login: Login) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable
+        await super().put(login)
+
+
+class _Artist:
+    def draw_qr(self, text: str) -> Picture:
+        return Picture(data=text.encode(), mimetype="image/png", filename="qr.png", width=600, height=600)
+
+
+class _Reporter:
+    def __init__(self, states: list[tuple[MxUserId, str]]) -> None:
+        self._states = states
+
+    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
+        self._states.append((user, f"{login.id} {state.kind}"))
+
+
+class _Sink:
+    def __init__(self, logins: Logins) -> None:
+        self._logins = logins
+
+    def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
+        raise AssertionError
+
+    def on_wa_state(self, login: LoginId, state: WaState) -> None:
+        self._logins.on_wa_state(login, state)
+
+
+class World:
+    """The homeserver and the database stay, bridges come and go."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.matrix = FakeMatrixApi()
+        self.clock = FakeClock()
+        self.inbox = FaultyInbox(store, self.clock)
+        self.users = Users(store)
+        self.network = FakeNetwork()
+        self.states: list[tuple[MxUserId, str]] = []
+        """What the status endpoint was told."""
+        self.notices = StatusNotices.ERRORS
+        self._events: dict[MxEventId, MxEvent] = {}
+        self._counter = itertools.count()
+        self.bridge = self._new_bridge()
+
+    def _new_bridge(self) -> Bridge:
+        dialogs = Dialogs()
+        self._make_links()
+        links = links_part(logins=self.logins, network=self.network, clock=self.clock)
+        admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=(self.linking.cancel,))
+        commands = (
+            *login_commands(linking=self.linking, logins=self.logins),
+            *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *admin_commands(admin),
+        )
+        settings = BridgeSettings(
+            command_prefix="!wa",
+            permissions=PERMISSIONS,
+            ghost_pattern=re.compile(r"@whatsapp_.*:localhost"),
+        )
+        deps = BridgeDeps(
+            matrix=self.matrix,
+            inbox=self.inbox,
+            users=self.users,
+            commands=Dispatcher(commands, prefix="!wa", dialogs=dialogs),
+            clock=self.clock,
+            settings=settings,
+        )
+        return Bridge(deps)
+
+    def _make_links(self) -> None:
+        self.book = FaultyLoginBook(self.store)
+        self.logins = Logins(
+            book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
+        )
+        self.network.sink = _Sink(self.logins)
+        self.herald = LinkHerald(
+            logins=self.logins,
+            network=self.network,
+            users=self.users,
+            matrix=self.matrix,
+            clock=self.clock,
+            level=self.notices,
+        )
+        self.logins.add_listener(self.herald.on_state)
+        self.shown = FaultyShownCodes(self.store)
+        self.linking = Linking(
+            LinkingDeps(
+                matrix=self.matrix,
+                network=self.network,
+                logins=self.logins,
+                users=self.users,
+                showcase=Showcase(matrix=self.matrix, artist=_Artist(), shown=self.shown),
+                clock=self.clock,
+                max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
+            )
+        )
+
+    async def stop(self) -> None:
+        """The bridge ends in order."""
+        await self.bridge.stop(seconds=1)
+        await self.linking.stop()
+        await self.herald.stop()
+
+    async def kill(self) -> None:
+        """The bridge ends without a chance to tidy up: nothing reaches the homeserver any more."""
+        await self.bridge.stop(seconds=1)
+        self.matrix.is_cut_off = True
+        tasks = [*self.linking._tasks, *self.herald._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.matrix.is_cut_off = self.matrix.is_cut_off_after_crash = False
+
+    async def restart(self) -> None:
+        """Another bridge takes over what is stored."""
+        await self.stop()
+        await self.start_anew()
+
+    async def start_anew(self) -> None:
+        """A bridge starts on what is stored."""
+        self.bridge = self._new_bridge()
+        await self.logins.load()
+        self.logins.check_sessions()
+        await self.linking.recover()
+        for stored in await self.inbox.get_pending():
+            self.bridge.on_mx_event(self._events[stored.event_id], stored.seq)
+
+    async def deliver(self, *events: MxEvent) -> None:
+        """The homeserver pushes a transaction with events."""
+        stored = [self._store(event) for event in events]
+        txn_id = MxTxnId(f"txn{next(self._counter)}")
+        for new in await self.inbox.add_transaction(txn_id, stored):
+            self.bridge.on_mx_event(self._events[new.event_id], new.seq)
+
+    async def say(self, body: str, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE) -> None:
+        """Somebody says something, and the bridge does at once what it does about it."""
+        await self.deliver(self.text(body, room_id=room_id, sender=sender))
+        await self.settled()
+
+    async def heard(self, part: str, *, room_id: MxRoomId = DM, count: int = 1) -> str:
+        """The last notice with these words, as soon as there are so many of them."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.matrix.wait_for_body(room_id, part, count=count)
+        return next(body for body in reversed(self.matrix.bodies(room_id)) if part in body)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the bridge work until something is so."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+    async def quiet(self) -> None:
+        """Wait until all that is to be told of links is told, or waits for its time."""
+        await self.settled()
+        for _ in range(10):
+            # A waiting task needs some turns of the loop to see that it has been woken.
+            await asyncio.sleep(0)
+        await self.until(lambda: len(self.herald._tasks) <= self.clock.sleeping)
+
+    async def noted(self, count: int) -> None:
+        """Wait until so many codes are stored as being on show."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(await self.shown.get_all()) < count:
+                await asyncio.sleep(0.001)
+
+    async def settled(self) -> None:
+        """Wait until the bridge has handled everything."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.bridge.idle()
+
+    async def pending(self) -> Sequence[MxStored]:
+        """What is stored and not handled."""
+        return await self.inbox.get_pending()
+
+    def origin(self, room_id: MxRoomId, sender: MxUserId) -> MxOrigin:
+        """A new event's origin."""
+        event_id = MxEventId(f"$event{next(self._counter)}")
+        return MxOrigin(event_id=event_id, room_id=room_id, sender=sender, sent_at=self.clock.now())
+
+    def text(
+        self, body: str, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE, msgtype: str = "m.text"
+    ) -> MxText:
+        """A message."""
+        return MxText(origin=self.origin(room_id, sender), body=body, msgtype=msgtype)
+
+    def invite(self, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE, user: MxUserId = BOT) -> MxMember:
+        """An invitation."""
+        return MxMember(origin=self.origin(room_id, sender), user=user, membership=MxMembership.INVITE)
+
+    def encrypted(self, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE) -> MxEncrypted:
+        """A message nobody here can read."""
+        return MxEncrypted(origin=self.origin(room_id, sender))
+
+    async def open_dm(self, *, room_id: MxRoomId = DM, user: MxUserId = ALICE) -> None:
+        """Somebody invites the bot to a direct chat."""
+        self.matrix.add_room(room_id, user)
+        await self.deliver(self.invite(room_id=room_id, sender=user))
+        await self.settled()
+
+    def fail_mark(self, *, is_too_late: bool, is_crash: bool) -> None:
+        """Make the next note that an event is handled fail."""
+        error = KilledError() if is_crash else StoreUnavailable()
+        self.inbox.failures.append((error, is_too_late))
+
+    def _store(self, event: MxEvent) -> MxStored:
+        origin = event.origin
+        self._events[origin.event_id] = event
+        return MxStored(
+            seq=InboxSeq(0),
+            event_id=origin.event_id,
+            room_id=origin.room_id,
+            sender=origin.sender,
+            kind="test",
+            body="{}",
+        )
