@@ -69,7 +69,7 @@ async def test_strange_events_change_nothing(tmp_path: Path) -> None:
             await bob.phone.text(alice.pn, name)
             await it.sink.until(partial(has_text, it, name))
         async with asyncio.timeout(20):
-            while (stats := await client.fetch_stats()).journal_depth:  # noqa: ASYNC110 deleted in batches
+            while (stats := await client.fetch_stats()).journal_depth:
                 await asyncio.sleep(0.02)
         assert stats.pump_deaths == 0
         await it.sink.until_state(LOGIN, WaStateKind.CONNECTED)
