@@ -70,7 +70,7 @@ def run(data: Path) -> int:
         with _running_simulator(folder) as addresses:
             _set_host_command(data / "config.yaml", addresses.host_command)
             try:
-                return quickstart.start(data, also=_guide(data, addresses.control))
+                return quickstart.start(data, also=guide(data, addresses.control))
             finally:
                 asyncio.run(end_hosts(data))
 
@@ -157,12 +157,14 @@ def _set_host_command(config: Path, command: list[str]) -> None:
     replace_file(config, replace_values(read_text(config), {("whatsapp", "host_command"): command}))
 
 
-def _guide(data: Path, control: str) -> Sequence[str]:
+def guide(data: Path, control: str) -> Sequence[str]:
+    """What is printed below the next steps of `quickstart`."""
     where = "" if data == DATA else f" --data {data}"
     scan_words, code_words = f"scan{where}", f"code ABCD-EFGH{where}"
+    phones = f"Alice (+{ALICE}) and Bob (+{BOB}) have phones"
     return (
         "",
-        f"WhatsApp is simulated here; Alice (+{ALICE}) and Bob (+{BOB}) have phones. To link Alice's, send the bot",
+        f"WhatsApp is simulated here; {phones}. To link Alice's, send the bot",
         f"  login                     and run  make demo ARGS={shlex.quote(scan_words)}",
         f"  login code +{ALICE}   and run  make demo ARGS={shlex.quote(code_words)}  with the bot's code",
         "To let the phones talk, and to see what they can do besides:",
