@@ -1,4 +1,5 @@
 # make run     a bridge and, if there is no homeserver yet, a homeserver, from nothing but Python
+# make demo    the same with a simulated WhatsApp, for people without a phone at hand
 # make test    everything that needs nothing but Python; make test-extra the rest
 # Variables: PYTHON (which Python makes the environment), VENV, DATA (folder of make run), JOBS (of pytest), ARGS
 

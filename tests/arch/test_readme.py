@@ -16,6 +16,7 @@ import pytest
 from bench.figures import section
 from mautrix_whatsapp_py.errors import ExitCode
 from tests.homeserver.quickstart import STEPS
+from tests.simulator.demo import CONTROL_PORT, DATA, guide
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -82,6 +83,10 @@ def test_its_make_targets_exist(command: str) -> None:
 
 def test_it_shows_what_quickstart_prints() -> None:
     assert STEPS.search(README)
+
+
+def test_it_shows_what_the_demo_prints() -> None:
+    assert "\n".join(guide(DATA, f"http://127.0.0.1:{CONTROL_PORT}")) in README
 
 
 def test_it_lists_every_exit_code() -> None:

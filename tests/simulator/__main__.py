@@ -32,7 +32,7 @@ async def serve(folder: Path, *, proxy_port: int, control_port: int, accounts: S
     for which in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(which, stopped.set)
     lock = await _take(folder)
-    simulator = Simulator.create(folder)
+    simulator = Simulator.create(folder.resolve())
     restore_world(simulator.world, folder / _WORLD)
     await simulator.start(proxy_port)
     for account in accounts:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -62,20 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run(data: Path) -> int:
     """Run all three until a signal, or until one of them ends; the exit code."""
     folder = _ensure_folder(data)
-    lock = FolderLock(data / "demo")
-    lock.acquire()
-    try:
+    with _locked(folder / "demo"):
         quickstart.ensure_files(data)
         # Those of a start that was killed would look for a simulator that is gone.
         asyncio.run(end_hosts(data))
         with _running_simulator(folder) as addresses:
             _set_host_command(data / "config.yaml", addresses.host_command)
             try:
-                return quickstart.start(data, also=_guide(data, addresses.control))
+                return quickstart.start(data, also=guide(data, addresses.control))
             finally:
                 asyncio.run(end_hosts(data))
-    finally:
-        lock.release()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -113,6 +110,23 @@ def _ensure_folder(data: Path) -> Path:
 
 
 @contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    lock = FolderLock(folder)
+    try:
+        lock.acquire()
+    except StartupError:
+        raise StartupError(
+            "this demo is running already",
+            mend="stop it with Ctrl-C where it runs, or choose another folder with --data",
+            code=ExitCode.DATA_FOLDER,
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
 def _running_simulator(folder: Path) -> Iterator[Addresses]:
     accounts = ["--account", f"{ALICE}=Alice", "--account", f"{BOB}=Bob"]
     port = str(quickstart.choose_port(CONTROL_PORT))
@@ -143,13 +157,16 @@ def _set_host_command(config: Path, command: list[str]) -> None:
     replace_file(config, replace_values(read_text(config), {("whatsapp", "host_command"): command}))
 
 
-def _guide(data: Path, control: str) -> Sequence[str]:
+def guide(data: Path, control: str) -> Sequence[str]:
+    """What is printed below the next steps of `quickstart`."""
     where = "" if data == DATA else f" --data {data}"
+    scan_words, code_words = f"scan{where}", f"code ABCD-EFGH{where}"
+    phones = f"Alice (+{ALICE}) and Bob (+{BOB}) have phones"
     return (
         "",
-        f"WhatsApp is simulated here; Alice (+{ALICE}) and Bob (+{BOB}) have phones. To link Alice's:",
-        f"  send the bot  login                      and run  make demo ARGS='scan{where}'",
-        f"  or send it    login code +{ALICE}   and run  make demo ARGS='code ABCD-EFGH{where}'  with its code",
+        f"WhatsApp is simulated here; {phones}. To link Alice's, send the bot",
+        f"  login                     and run  make demo ARGS={shlex.quote(scan_words)}",
+        f"  login code +{ALICE}   and run  make demo ARGS={shlex.quote(code_words)}  with the bot's code",
         "To let the phones talk, and to see what they can do besides:",
         f"""  curl {control}/accounts/{BOB}/messages -d '{{"to": "{ALICE}", "text": "Hello Alice"}}'""",
         f"  curl {control}/accounts/{ALICE}/inbox",

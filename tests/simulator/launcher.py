@@ -26,8 +26,8 @@ def main(arguments: Sequence[str]) -> None:
     options, target = _parse(arguments)
     _ensure_environment(options)
     root = str(Path(__file__).resolve().parents[2])
-    if root not in sys.path:
-        sys.path.insert(0, root)
+    # First, wherever else it is: a dependency of the client library installs a package `tests` of its own.
+    sys.path.insert(0, root)
     from tests.simulator.patch import KeepAlive, QrTimings, loaded_library
 
     library = loaded_library()
