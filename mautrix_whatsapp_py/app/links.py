@@ -124,7 +124,12 @@ def _network_options(config: Config) -> NetworkOptions:
         folder=config.session_folder,
         host_command=tuple(config.whatsapp.host_command),
         sessions_per_host=config.whatsapp.sessions_per_host,
-        link=LinkOptions(proxy=config.network.proxy or "", os_name=config.network.os_name),
+        keeps_links_on_stop=config.whatsapp.keep_links_on_stop,
+        link=LinkOptions(
+            proxy=config.network.proxy or "",
+            os_name=config.network.os_name,
+            platform=config.network.browser_name.name,
+        ),
     )
 
 

@@ -68,10 +68,10 @@ def _check_address(section: HomeserverSection, findings: Findings) -> None:
 
 
 def _check_endpoints(section: HomeserverSection, findings: Findings) -> None:
-    for name in ("status_endpoint", "message_send_checkpoint_endpoint"):
-        value = getattr(section, name)
-        if value is not None and _host_of(value) is None:
-            findings.add(("homeserver", name), "must be a URL that starts with http:// or https://, or null")
+    value = section.status_endpoint
+    if value is not None and _host_of(value) is None:
+        path = ("homeserver", "status_endpoint")
+        findings.add(path, "must be a URL that starts with http:// or https://, or null")
 
 
 def _check_appservice(section: AppserviceSection, findings: Findings) -> None:
@@ -136,9 +136,8 @@ def _check_texts(
 ) -> None:
     if _WORD.fullmatch(bridge.command_prefix) is None:
         findings.add(("bridge", "command_prefix"), "must be one word, for example !wa")
-    for name in ("os_name", "browser_name"):
-        if not getattr(network, name).strip():
-            findings.add(("network", name), "must not be empty")
+    if not network.os_name.strip():
+        findings.add(("network", "os_name"), "must not be empty")
     if network.proxy is not None and _proxy_scheme(network.proxy) not in ("http", "https", "socks5"):
         findings.add(("network", "proxy"), "must start with http://, https:// or socks5://, or be null for none")
     if not all(whatsapp.host_command):

@@ -20,6 +20,18 @@ class HomeserverSoftware(StrEnum):
     STANDARD = "standard"
 
 
+class BrowserName(StrEnum):
+    """Which picture the phone shows beside the bridge among its linked devices."""
+
+    UNKNOWN = "unknown"
+    CHROME = "chrome"
+    FIREFOX = "firefox"
+    OPERA = "opera"
+    SAFARI = "safari"
+    EDGE = "edge"
+    DESKTOP = "desktop"
+
+
 class StatusNotices(StrEnum):
     """Which changes of a WhatsApp link its owner is told of."""
 
@@ -58,7 +70,6 @@ class HomeserverSection(Section):
     domain: str = "example.com"
     software: HomeserverSoftware = HomeserverSoftware.STANDARD
     status_endpoint: str | None = None
-    message_send_checkpoint_endpoint: str | None = None
     retry_limit: int = 4
 
 
@@ -109,7 +120,7 @@ class NetworkSection(Section):
     """How the bridge appears to WhatsApp and reaches it."""
 
     os_name: str = "Mautrix-WhatsApp bridge"
-    browser_name: str = "unknown"
+    browser_name: BrowserName = BrowserName.UNKNOWN
     proxy: str | None = field(default=None, repr=False)
 
 
@@ -120,6 +131,7 @@ class WhatsappSection(Section):
     host_command: tuple[str, ...] = ()
     sessions_per_host: int = 20
     session_folder: str | None = None
+    keep_links_on_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

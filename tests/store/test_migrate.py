@@ -17,6 +17,7 @@ from sqlalchemy import Connection, inspect, text
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.store import migrate as migrate_module
+from mautrix_whatsapp_py.store.current import HEAD
 from mautrix_whatsapp_py.store.engine import create_migrator
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.migrate import downgrade, migrate, migrations_folder
@@ -29,8 +30,8 @@ NEXT_REVISION = """
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{head}"
 
 
 def upgrade():
@@ -88,7 +89,7 @@ def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations of a later version of the program, in use until the test removes them."""
     folder = tmp_path / "later" / "alembic"
     shutil.copytree(migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "versions" / "0002_next.py").write_text(NEXT_REVISION.format(more=""))
+    (folder / "versions" / "9999_next.py").write_text(NEXT_REVISION.format(more="", head=HEAD))
     monkeypatch.setattr(migrate_module, "migrations_folder", lambda: folder)
     return folder
 
@@ -113,6 +114,7 @@ async def test_constraints_carry_the_names_later_migrations_will_use(migrated: D
             for constraint in (
                 found.get_pk_constraint(table),
                 *found.get_unique_constraints(table),
+                *found.get_foreign_keys(table),
                 *found.get_check_constraints(table),
                 *found.get_indexes(table),
             )
@@ -126,7 +128,9 @@ async def test_constraints_carry_the_names_later_migrations_will_use(migrated: D
     expected |= {str(index.name) for table in metadata.tables.values() for index in table.indexes}
     if isinstance(migrated, SqliteAddress):
         # AUTOINCREMENT only comes with an unnamed key.
-        expected.remove("pk_inbox")
+        expected -= {
+            f"pk_{table.name}" for table in metadata.tables.values() if table.kwargs.get("sqlite_autoincrement")
+        }
     assert {name for name in found if name is not None} >= expected
 
 
@@ -163,16 +167,16 @@ async def test_an_older_sqlite_file_is_backed_up_before_it_is_upgraded(
     if isinstance(migrated, PostgresAddress):
         assert backups == []
         return
-    assert backups == [tmp_path / "bridge.db.bak-0001"]
+    assert backups == [tmp_path / f"bridge.db.bak-{HEAD}"]
     assert backups[0].stat().st_mode & 0o077 == 0
     with closing(sqlite3.connect(backups[0])) as backup:
-        assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert backup.execute("SELECT version_num FROM alembic_version").fetchall() == [(HEAD,)]
         assert backup.execute("SELECT value FROM kv").fetchall() == [("value",)]
 
 
 async def test_a_failing_upgrade_changes_nothing(migrated: DatabaseAddress, next_version: Path) -> None:
-    broken = NEXT_REVISION.format(more='    op.execute("INSERT INTO no_such_table VALUES (1)")\n')
-    (next_version / "versions" / "0002_next.py").write_text(broken)
+    broken = NEXT_REVISION.format(more='    op.execute("INSERT INTO no_such_table VALUES (1)")\n', head=HEAD)
+    (next_version / "versions" / "9999_next.py").write_text(broken)
     await put(migrated, "key", "value")
     with pytest.raises(StartupError) as caught:
         await migrate(migrated)
@@ -187,7 +191,7 @@ async def test_a_newer_schema_is_refused_unless_told_otherwise(
     await migrate(migrated)
     monkeypatch.undo()
     assert migrate_module.migrations_folder() != next_version
-    with pytest.raises(StartupError, match="0002") as caught:
+    with pytest.raises(StartupError, match="9999") as caught:
         await migrate(migrated)
     assert caught.value.code is ExitCode.DATABASE_UNSUPPORTED
     assert "--ignore-unsupported-database" in caught.value.mend

@@ -48,7 +48,7 @@ bridge:
     command_prefix: "!w"
     bridge_status_notices: none
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
-network: {os_name: A, browser_name: B, proxy: "socks5://127.0.0.1:1080"}
+network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 encryption: {allow: true, msc4190: false}
 logging: {min_level: debug, format: json, file: b.log}

@@ -22,7 +22,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What would have been started."""
     starts: list[str] = []
 
-    def run_both(config: Config, data: Path, homeserver_port: int, *, regenerate: str) -> int:
+    def run_both(config: Config, data: Path, homeserver_port: int, *, regenerate: str, also: object = ()) -> int:
         starts.append(f"both on {homeserver_port} and {config.appservice.port}")
         return ExitCode.OK
 
