@@ -78,7 +78,7 @@ async def test_refused_login(
             state = await it.sink.until_state(LOGIN, kind, error)
         if error == "wa-temporary-ban" and extra["code"] == "101":
             assert state.until is not None
-            assert "address books" in state.message
+            assert "banned" in state.message
 
 
 async def test_reconnect_after_refusal_is_a_request_away(tmp_path: Path) -> None:
@@ -123,8 +123,7 @@ async def test_black_hole(tmp_path: Path) -> None:
         alice, bob = people(wa)
         await it.pair(alice)
         with wa.network(Network.BLACK_HOLE):
-            state = await it.sink.until_state(LOGIN, WaStateKind.TRANSIENT_DISCONNECT, "wa-keepalive-timeout")
-            assert "not responding" in state.message
+            await it.sink.until_state(LOGIN, WaStateKind.TRANSIENT_DISCONNECT, "wa-keepalive-timeout")
         wa.proxy.drop_all()
         await it.sink.until_state(LOGIN, WaStateKind.CONNECTED)
         await expect_delivery(it, bob, alice, "out of the hole")

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 ORPHAN_SECONDS = 3600.0
 BOT_TAG = "NEONIZE_BOT_TAG"
 _END_SECONDS = 60.0
+_SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run until told to stop, or until no bridge has been there for too long."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
     os.umask(0o077)
+    # The library's threads wait for the interpreter; every millisecond they do, a dead pump loses messages.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     outlet = BridgeOutlet()
     set_up_logs(outlet)
     _raise_descriptor_limit()
