@@ -82,7 +82,7 @@ def links_part(*, logins: Logins, network: WhatsAppNetwork, clock: Clock) -> Sta
 
 async def _link_line(login: Login, *, logins: Logins, network: WhatsAppNetwork, clock: Clock) -> Item:
     state, now = logins.state_of(login), clock.now()
-    facts = [f"{state_words(state)} since {duration_text((now - state.since).total_seconds())}"]
+    facts = [f"{state_words(state)} for {duration_text((now - state.since).total_seconds())}"]
     found = ((host, stats) for host in network.get_hosts() for stats in host.sessions if stats.login == login.id)
     host, stats = next(found, (None, None))
     client = network.get_client(login.id)

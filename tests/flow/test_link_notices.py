@@ -334,6 +334,7 @@ async def test_list_and_status(linked: World) -> None:
     linked.network.set_state(
         OTHER, WaState(kind=S.CONNECTING, since=now - timedelta(days=1), error="wa-connecting")
     )
+    await linked.quiet()
     await linked.say("list-logins")
     assert said(linked)[-1].splitlines() == [
         "Login | Name | State",
@@ -344,11 +345,11 @@ async def test_list_and_status(linked: World) -> None:
     assert said(linked)[-1].splitlines() == [
         "WhatsApp links:",
         (
-            "• +14155550001 Ana: connected since less than a second; last received 2 minutes ago; "
+            "• +14155550001 Ana: connected for less than a second; last received 2 minutes ago; "
             "last sent never; 7 events waiting; phone last seen 3 hours ago; session host abc with 52 MB"
         ),
         (
-            "• ⚠️ +14155550002 Ana: connecting (wa-connecting) since 1 day; last received never; "
+            "• ⚠️ +14155550002 Ana: connecting (wa-connecting) for 1 day; last received never; "
             "last sent never; 0 events waiting; phone last seen never; session host abc with 52 MB"
         ),
     ]

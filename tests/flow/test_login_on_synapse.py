@@ -61,7 +61,7 @@ async def test_the_life_of_a_link(stage: Stage) -> None:
     await alice.until_redacted(await alice.shown(after=mark))
     await alice.until_connected()
     status = await alice.ask("status", answer=NUMBER)
-    assert "connected since" in status
+    assert "connected for" in status
     assert "0 events waiting" in status
     await stage.bridge.restart()
     await alice.until_connected()

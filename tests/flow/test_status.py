@@ -13,7 +13,6 @@ from mautrix_whatsapp_py.commands.status import (
     database_part,
     duration_text,
     homeserver_part,
-    links_part,
 )
 from mautrix_whatsapp_py.errors import MatrixUnreachable, StoreUnavailable
 from mautrix_whatsapp_py.store.store import Store
@@ -70,10 +69,6 @@ async def test_a_database_that_is_away_is_marked(store: Store, monkeypatch: pyte
     monkeypatch.setattr(store, "reading", fail)
     told = lines(await ask_part(database_part(store=store)))
     assert told["Connection"] == ("The database could not be reached.", False)
-
-
-async def test_without_links_it_says_so() -> None:
-    assert lines(await ask_part(links_part())) == {"": ("You have none.", True)}
 
 
 @pytest.mark.parametrize(
