@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.homeserver.hosts import end_hosts
 from tests.homeserver.processes import Process
 from tests.homeserver.registration import Registration
 
@@ -89,6 +90,7 @@ class BridgeProcess:
         """Make sure it is gone."""
         if self._process.is_running:
             await self._process.stop()
+        end_hosts(self.folder)
 
     def discard(self) -> None:
         """Make sure it is gone, without a loop."""
