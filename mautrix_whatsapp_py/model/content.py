@@ -137,14 +137,7 @@ class WaEphemeralTimer:
 
 
 WaContent: TypeAlias = (
-    WaText
-    | WaEdit
-    | WaRevoke
-    | WaReaction
-    | WaUndecryptable
-    | WaViewOnceNotice
-    | WaUnsupported
-    | WaEphemeralTimer
+    WaText | WaEdit | WaRevoke | WaReaction | WaUndecryptable | WaViewOnceNotice | WaUnsupported | WaEphemeralTimer
 )
 
 
