@@ -66,6 +66,11 @@ def is_permalink(href: str) -> bool:
     return href.startswith((*_PERMALINKS, "matrix:"))
 
 
+def find_user_ids(body: str) -> frozenset[MxUserId]:
+    """The user ids written out in a text."""
+    return frozenset(MxUserId(token.rstrip(_AFTER_USER_ID)) for token in _USER_ID.findall(body))
+
+
 def replace_user_ids(body: str, addressed: Addressed) -> WaMarkup:
     """Turn written-out user ids into mentions, where the chat knows the user."""
     found: set[WaJid] = set()

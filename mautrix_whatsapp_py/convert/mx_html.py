@@ -70,6 +70,7 @@ _SILENT: Final = frozenset({"mx-reply", "script", "style", "head", "title", "tem
 _VOID: Final = frozenset({"br", "hr", "img", "wbr", "input", "meta", "link", "col", "area", "base", "source"})
 _CLOSED_BY: Final = {"li": "li", "p": "p", "td": "td", "th": "td", "tr": "tr"}
 _SCOPE: Final = frozenset({"ul", "ol", "table", "blockquote"})
+_DECLARATION: Final = re.compile(r"<!--|<[!?]")
 _SPACES: Final = re.compile(r"[ \t\n\r\f]+")
 _SAFE_LINK: Final = re.compile(r"(?:https?|ftp|mailto|tel|geo|magnet):\S+", re.IGNORECASE)
 _Attributes: TypeAlias = list[tuple[str, str | None]]
@@ -91,7 +92,7 @@ class _Element:
 def read_html(html: str) -> tuple[Node, ...]:
     """The nodes of a message."""
     walker = _Walker()
-    walker.feed(_finish_tags(html))
+    walker.feed(_tame(html))
     walker.close()
     return walker.finish()
 
@@ -101,8 +102,30 @@ def pills(nodes: Iterable[Node]) -> frozenset[MxUserId]:
     return frozenset(node.user_id for node in nodes if isinstance(node, PillRun))
 
 
+def _tame(html: str) -> str:
+    """Drop comments and declarations, and make text of what can no longer become a tag.
+
+    The parser fails on some declarations and looks for a missing end again and again.
+    """
+    kept: list[str] = []
+    done = 0
+    ends = {"-->", ">"}
+    for match in _DECLARATION.finditer(html):
+        start = match.start()
+        if start < done:
+            continue
+        closer = "-->" if match[0] == "<!--" else ">"
+        end = html.find(closer, match.end()) if closer in ends else -1
+        kept.append(html[done:start])
+        if end < 0:
+            ends.discard(closer)
+            kept.append("&lt;")
+        done = start + 1 if end < 0 else end + len(closer)
+    kept.append(html[done:])
+    return _finish_tags("".join(kept))
+
+
 def _finish_tags(html: str) -> str:
-    """Make text of what can no longer become a tag; the parser would look for its end again and again."""
     end = html.rfind(">") + 1
     return html[:end] + html[end:].replace("<", "&lt;")
 
