@@ -49,10 +49,9 @@ def to_matrix_emoji(emoji: str) -> str:
     bare = emoji.replace(VARIATION, "")
     if len(bare) == 1 and ord(bare) in _EMOJI_BY_DEFAULT:
         return bare + VARIATION
-    following = (*bare[1:], "")
     return "".join(
-        character + VARIATION if _takes_selector(character, after) else character
-        for character, after in zip(bare, following, strict=True)
+        character + VARIATION if _takes_selector(character, bare[index + 1 : index + 2]) else character
+        for index, character in enumerate(bare)
     )
 
 

@@ -55,10 +55,11 @@ def encode_pill(person: MxPerson) -> str:
 
 def decode_pill(href: str) -> MxUserId | None:
     """The user a link stands for, if it stands for one."""
-    user = _permalink_target(href)
-    if user.startswith("@") and ":" in user and "/" not in user:
-        return MxUserId(user)
-    return None
+    target = _permalink_target(href)
+    user = unquote(target)
+    # A slash of a user id is escaped; a bare one leads on to an event.
+    is_user = user.startswith("@") and ":" in user and "/" not in target
+    return MxUserId(user) if is_user else None
 
 
 def is_permalink(href: str) -> bool:
@@ -97,8 +98,8 @@ def allowed(addressed: Addressed, mentions: MxMentions | None) -> Addressed:
 
 def _permalink_target(href: str) -> str:
     if href.startswith("matrix:u/"):
-        return "@" + unquote(href[len("matrix:u/") :].partition("?")[0])
+        return "@" + href[len("matrix:u/") :].partition("?")[0]
     for prefix in _PERMALINKS:
         if href.startswith(prefix):
-            return unquote(href[len(prefix) :].partition("?")[0])
+            return href[len(prefix) :].partition("?")[0]
     return ""

@@ -113,18 +113,16 @@ def tell_view_once(kind: WaKind, *, is_from_me: bool) -> str:
 
 
 _WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_VERSION: Final = re.compile(r"V[0-9]+$")
 _MAX_KIND: Final = 60
 
 
 def tell_unsupported(kind: str) -> str:
     """A message cannot be shown; names its kind."""
-    words = " ".join(word.lower() for word in _WORDS.findall(kind[:_MAX_KIND]))
-    name = (
-        f"{words.removesuffix(' message')} message"
-        if words and words != "message"
-        else "message of an unknown kind"
-    )
-    return f"This is a {name}, which cannot be shown here. Open WhatsApp on your phone to see it."
+    words = _WORDS.findall(_VERSION.sub("", kind[:_MAX_KIND]))
+    name = " ".join(word.lower() for word in words if word.lower() != "message")
+    what = f"{name} message" if name else "message of an unknown kind"
+    return f"This is a {what}, which cannot be shown here. Open WhatsApp on your phone to see it."
 
 
 def tell_timer(timer_s: int, *, is_automatic: bool) -> str:

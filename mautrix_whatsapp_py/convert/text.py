@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,7 +12,9 @@ _LINE_ENDS = re.compile(r"\r\n?")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SPACES = re.compile(r"\s+")
+_JOINER = "\u200d"
 _MAX_NAME = 100
+_MAX_BACK = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,4 +84,12 @@ def _kind_cut(text: str, cut: int) -> int:
         found = text.rfind(separator, cut // 2, cut)
         if found >= 0:
             return found + 1
-    return cut
+    kind = next((at for at in range(cut, max(cut - _MAX_BACK, 0), -1) if not _clings(text[at - 1], text[at])), cut)
+    return max(kind, 1)
+
+
+def _clings(before: str, after: str) -> bool:
+    """Whether two characters belong to one word, mention or emoji."""
+    if before.isalnum() and after.isalnum():
+        return True
+    return _JOINER in (before, after) or unicodedata.category(after).startswith(("M", "Sk")) or before == "@"

@@ -168,7 +168,7 @@ def _blank(prefixes: Iterable[str]) -> str:
 
 
 def _write_line(line: Sequence[_Segment]) -> str:
-    segments = _quote_code(_settle_blanks(tuple(_split_blanks(line))))
+    segments = _quote_code(_settle_blanks(_split_blanks(line)))
     before, after = _place_marks(segments)
     return "".join(before[index] + segment.text + after[index] for index, segment in enumerate(segments))
 
@@ -184,25 +184,26 @@ def _split_blanks(line: Iterable[_Segment]) -> Iterator[_Segment]:
             continue
         start = len(text) - len(text.lstrip())
         if start:
-            yield _Segment(text=text[:start], marks=())
+            yield _Segment(text=text[:start], marks=segment.marks)
         yield _Segment(text=core, marks=segment.marks)
         if start + len(core) < len(text):
-            yield _Segment(text=text[start + len(core) :], marks=())
+            yield _Segment(text=text[start + len(core) :], marks=segment.marks)
 
 
-def _settle_blanks(segments: Sequence[_Segment]) -> tuple[_Segment, ...]:
-    """One blank between words, in the styles both share; none at the ends of the line."""
+def _settle_blanks(segments: Iterable[_Segment]) -> tuple[_Segment, ...]:
+    """One blank between words, in the styles it shares with both; none at the ends of the line."""
     settled: list[_Segment] = []
-    blank = ""
+    blank: _Segment | None = None
     for segment in segments:
         if not segment.is_code and not segment.text.strip():
-            blank += segment.text
+            marks = segment.marks if blank is None else _shared(blank.marks, segment.marks)
+            blank = _Segment(text=segment.text if blank is None else blank.text + segment.text, marks=marks)
             continue
-        if blank and settled:
-            marks = _shared(settled[-1].marks, segment.marks)
-            settled.append(_Segment(text=_SPACES.sub(" ", blank), marks=marks))
+        if blank is not None and settled:
+            marks = _shared(_shared(settled[-1].marks, segment.marks), blank.marks)
+            settled.append(_Segment(text=_SPACES.sub(" ", blank.text), marks=marks))
         settled.append(segment)
-        blank = ""
+        blank = None
     return tuple(settled)
 
 
