@@ -12,7 +12,7 @@ from mautrix_whatsapp_py.bridge import link_texts as texts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.showcase import Showcase
-from mautrix_whatsapp_py.convert.notices import to_notice
+from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import CommandError, MatrixError, StoreUnavailable, WhatsAppError
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.wa_link import (
