@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from mautrix_whatsapp_py.ids import MxEventId, MxUri, MxUserId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.struct import WaStruct
 
 
 class WaKind(StrEnum):
@@ -26,8 +27,7 @@ class WaKind(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaMessageRef:
+class WaMessageRef(WaStruct, frozen=True, kw_only=True):
     """Names a message; the sender is None where WhatsApp does not say it."""
 
     chat: WaJid
@@ -35,8 +35,7 @@ class WaMessageRef:
     sender: WaJid | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaPreview:
+class WaPreview(WaStruct, frozen=True, kw_only=True):
     """What a quote shows of the quoted message: its text or caption, and what else it is."""
 
     kind: WaKind = WaKind.TEXT
@@ -46,8 +45,7 @@ class WaPreview:
     mentions: frozenset[WaJid] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaQuote:
+class WaQuote(WaStruct, frozen=True, kw_only=True):
     """The message a reply answers; the chat is named only when it is another one."""
 
     message_id: WaMessageId
@@ -56,8 +54,7 @@ class WaQuote:
     preview: WaPreview | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaContext:
+class WaContext(WaStruct, frozen=True, kw_only=True):
     """What any message may carry beside its content."""
 
     mentions: frozenset[WaJid] = frozenset()
@@ -67,8 +64,7 @@ class WaContext:
     disappears_after_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaLinkPreview:
+class WaLinkPreview(WaStruct, frozen=True, kw_only=True):
     """The card shown for a link in a text."""
 
     url: str
@@ -77,8 +73,7 @@ class WaLinkPreview:
     thumbnail: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaText:
+class WaText(WaStruct, frozen=True, kw_only=True):
     """A text in WhatsApp's own markup."""
 
     body: str
@@ -86,50 +81,43 @@ class WaText:
     link_preview: WaLinkPreview | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaEdit:
+class WaEdit(WaStruct, frozen=True, kw_only=True):
     """The target's text, or its caption, becomes this."""
 
     target: WaMessageRef
     content: WaText
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaRevoke:
+class WaRevoke(WaStruct, frozen=True, kw_only=True):
     """The target is deleted for everyone, by its sender or by a group admin."""
 
     target: WaMessageRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaReaction:
+class WaReaction(WaStruct, frozen=True, kw_only=True):
     """Somebody's one reaction to the target; an empty emoji takes it back."""
 
     target: WaMessageRef
     emoji: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaUndecryptable:
+class WaUndecryptable(WaStruct, frozen=True, kw_only=True):
     """A message is there and cannot be read yet; the sender was asked to send it again."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaViewOnceNotice:
+class WaViewOnceNotice(WaStruct, frozen=True, kw_only=True):
     """A view-once message that linked devices are not given."""
 
     kind: WaKind = WaKind.OTHER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaUnsupported:
+class WaUnsupported(WaStruct, frozen=True, kw_only=True):
     """A message the bridge cannot show; the kind is WhatsApp's own name of it."""
 
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaEphemeralTimer:
+class WaEphemeralTimer(WaStruct, frozen=True, kw_only=True):
     """Messages of the chat now disappear after this time; 0 turns it off."""
 
     timer_s: int

@@ -8,13 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-import msgspec
-
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId
-
-
-class WaStruct(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Base of everything that travels between a session host and the bridge."""
+from mautrix_whatsapp_py.model.struct import WaStruct
 
 
 class WaFile(WaStruct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaStruct
+from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa_link import (
     WaLinkFact,
     WaLinkKind,

@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaEvent, WaStruct
+from mautrix_whatsapp_py.model.struct import WaStruct
+from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,

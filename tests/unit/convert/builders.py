@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from typing import Any
+
+import msgspec
 
 from mautrix_whatsapp_py.convert.context import ToMatrixContext, ToWhatsAppContext, WaTarget
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid, WaMessageId
@@ -72,3 +75,10 @@ def require_well_formed(html: str | None) -> None:
     checker.feed(html or "")
     checker.close()
     assert checker.open == []
+
+
+def replace(value: Any, **changes: Any) -> Any:
+    """The same with changes, of a dataclass or of a struct."""
+    if isinstance(value, msgspec.Struct):
+        return msgspec.structs.replace(value, **changes)
+    return dataclasses.replace(value, **changes)

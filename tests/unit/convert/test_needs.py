@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mautrix_whatsapp_py.convert.needs import MxNeeds, WaNeeds, needs_of_mx, needs_of_wa
@@ -32,7 +30,7 @@ from mautrix_whatsapp_py.model.content import (
     WaUnsupported,
     WaViewOnceNotice,
 )
-from tests.unit.convert.builders import ALICE, ALICE_MX, BOB, BOB_MX, CAROL, EVENT, GROUP, REF, pill
+from tests.unit.convert.builders import ALICE, ALICE_MX, BOB, BOB_MX, CAROL, EVENT, GROUP, REF, pill, replace
 
 QUOTE = WaQuote(
     message_id=WaMessageId("Q"), sender=replace(BOB, device=4), preview=WaPreview(mentions=frozenset({CAROL}))

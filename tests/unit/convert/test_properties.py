@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -34,6 +33,7 @@ from tests.unit.convert.builders import (
     TO_MATRIX,
     TO_WHATSAPP,
     own_target,
+    replace,
     require_well_formed,
 )
 

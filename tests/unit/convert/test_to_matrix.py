@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mautrix_whatsapp_py.convert.context import (
@@ -52,6 +50,7 @@ from tests.unit.convert.builders import (
     REF,
     TO_MATRIX,
     pill,
+    replace,
     require_well_formed,
 )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -44,6 +43,7 @@ from tests.unit.convert.builders import (
     TO_WHATSAPP,
     own_target,
     pill,
+    replace,
     with_target,
 )
 
