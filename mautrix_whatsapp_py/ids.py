@@ -61,6 +61,11 @@ def decode_jid(text: str) -> WaJid:
     return WaJid(user=match["user"] or "", server=match["server"], device=int(match["device"] or 0))
 
 
+def login_tag(login: LoginId) -> str:
+    """A login in logs: enough of its number for those who know it, too little for others."""
+    return f"…{login[-4:]}"
+
+
 def decode_mx_user(text: str) -> tuple[str, str]:
     """Split a Matrix user id into localpart and server; ValueError when it is none."""
     if not text.startswith("@") or ":" not in text:

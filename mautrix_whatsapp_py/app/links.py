@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import ClientSession
@@ -60,7 +60,7 @@ class Links:
     def commands(self, clock: Clock) -> tuple[Command, ...]:
         """What people can say about links."""
         about = link_commands(logins=self.logins, network=self.network, clock=clock)
-        return (*login_commands(linking=self.linking, logins=self.logins, network=self.network), *about)
+        return (*login_commands(linking=self.linking, logins=self.logins), *about)
 
 
 @asynccontextmanager
@@ -70,12 +70,11 @@ async def opened_links(
     """Links that can be used; `start_links` brings them up."""
     async with _opened_reporter(config, clock) as reporter:
         links = _make_links(config, store=store, matrix=matrix, users=users, clock=clock, reporter=reporter)
-        try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(links.network.stop)
+            stack.push_async_callback(links.herald.stop)
+            stack.push_async_callback(links.linking.stop)
             yield links
-        finally:
-            await links.linking.stop()
-            await links.herald.stop()
-            await links.network.stop()
 
 
 async def start_links(links: Links) -> None:
@@ -108,7 +107,13 @@ def _make_links(
     showcase = Showcase(matrix=matrix, artist=QrDrawer(), shown=ShownCodes(store))
     linking = Linking(
         LinkingDeps(
-            matrix=matrix, network=network, logins=logins, users=users, showcase=showcase, max_logins=max_logins
+            matrix=matrix,
+            network=network,
+            logins=logins,
+            users=users,
+            showcase=showcase,
+            clock=clock,
+            max_logins=max_logins,
         )
     )
     return Links(network=network, logins=logins, linking=linking, herald=herald)

@@ -106,9 +106,10 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     stack.push_async_callback(bridge.stop)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
     stack.push_async_callback(server.stop)
+    # Before the server: it hands over commands of the last run, which must find their logins.
+    await start_links(links)
     await server.start(config.appservice.hostname, config.appservice.port)
     await require_ping(hasty, questions)
-    await start_links(links)
     health.start()
     stack.callback(health.end)
     return (health.watch, links.herald.watch_phones, partial(_prune_daily, inbox))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from datetime import datetime
 from typing import assert_never
@@ -13,15 +14,17 @@ from mautrix_whatsapp_py.bridge.link_news import (
     TellNothing,
     TellNow,
     TroubleOver,
+    is_trouble,
     judge,
     judge_phone,
 )
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.resting import rest
 from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable, WhatsAppError
-from mautrix_whatsapp_py.ids import LoginId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.ids import LoginId, MxTxnId, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
@@ -51,34 +54,26 @@ class LinkHerald:
         self._matrix = matrix
         self._clock = clock
         self._level = level
+        self._is_stopped = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._current: dict[LoginId, asyncio.Task[None]] = {}
+        self._followed: dict[LoginId, asyncio.Event] = {}
+        self._trouble_since: dict[LoginId, datetime] = {}
         self._told_at: dict[LoginId, datetime] = {}
 
-    def on_state(self, login: Login, _state: WaState) -> None:
+    def on_state(self, login: Login, state: WaState) -> None:
         """A link's state changed."""
-        running = self._current.pop(login.id, None)
-        if running is not None:
-            running.cancel()
-        task = spawn(self._follow(login.id), name=f"news:{login.id}", tasks=self._tasks)
-        self._current[login.id] = task
-
-    async def tell(self, user: MxUserId, text: str, *, txn_id: MxTxnId) -> None:
-        """Say something in a user's management room; tries until the homeserver takes it."""
-        backoff = Backoff(first_seconds=1.0, cap_seconds=300.0)
-        while True:
-            try:
-                room_id = await self._users.get_management_room(user)
-                if room_id is not None:
-                    await self._matrix.send_notice(
-                        room_id, to_notice(text), sender=self._matrix.bot, txn_id=txn_id
-                    )
-            except MatrixRefused as error:
-                log.warning("a notice about a link could not be given: %s", error.errcode)
-            except (MatrixUnreachable, StoreUnavailable):
-                await self._clock.sleep(backoff.next_seconds())
-                continue
+        if self._is_stopped:
             return
+        if is_trouble(state):
+            self._trouble_since.setdefault(login.id, state.since)
+        else:
+            self._trouble_since.pop(login.id, None)
+        changed = self._followed.get(login.id)
+        if changed is not None:
+            changed.set()
+            return
+        self._followed[login.id] = changed = asyncio.Event()
+        spawn(self._follow(login.id, changed), name=f"news:{login_tag(login.id)}", tasks=self._tasks)
 
     async def watch_phones(self) -> None:
         """Warn of phones that were not online for long; runs for ever."""
@@ -89,38 +84,58 @@ class LinkHerald:
 
     async def stop(self) -> None:
         """Say nothing more; what was not said is judged anew at the next start."""
-        for task in list(self._tasks):
+        self._is_stopped = True
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _look_at_phone(self, login_id: LoginId) -> None:
-        client, login = self._network.get_client(login_id), self._logins.get(login_id)
-        if client is None or login is None or not client.state.is_usable:
+        client = self._network.get_client(login_id)
+        if client is None or not client.state.is_usable:
             return
         try:
-            stats = await client.fetch_stats()
+            seen_at = (await client.fetch_stats()).phone_seen_at
         except WhatsAppError:
             return
-        now = self._clock.now()
-        await self._act(login, judge_phone(login, seen_at=stats.phone_seen_at, now=now, level=self._level), now)
+        login, now = self._logins.get(login_id), self._clock.now()
+        if login is not None:
+            news = judge_phone(login, seen_at=seen_at, now=now, level=self._level)
+            await self._act(login, news, seen_at or now)
 
-    async def _follow(self, login_id: LoginId) -> None:
+    async def _follow(self, login_id: LoginId, changed: asyncio.Event) -> None:
         """See a state through: what is to be said later is said later, if it is still true."""
-        while (login := self._logins.get(login_id)) is not None:
-            state, now = self._logins.state_of(login), self._clock.now()
-            told_at = self._told_at.get(login_id)
-            news = judge(login, state, level=self._level, now=now, last_told_at=told_at)
-            if isinstance(news, TellLater):
-                await self._clock.sleep(news.after_seconds)
-                continue
-            await self._act(login, news, state.since)
-            return
+        backoff = Backoff(first_seconds=1.0, cap_seconds=300.0)
+        try:
+            while (login := self._logins.get(login_id)) is not None:
+                changed.clear()
+                state = self._logins.state_of(login)
+                news = self._judge(login, state)
+                if isinstance(news, TellLater):
+                    await rest(self._clock, news.after_seconds, changed)
+                elif not await self._act(login, news, state.since):
+                    await rest(self._clock, backoff.next_seconds(), changed)
+                elif not changed.is_set():
+                    return
+        finally:
+            del self._followed[login_id]
 
-    async def _act(self, login: Login, news: LinkNews, moment: datetime) -> None:
+    def _judge(self, login: Login, state: WaState) -> LinkNews:
+        return judge(
+            login,
+            state,
+            level=self._level,
+            now=self._clock.now(),
+            trouble_since=self._trouble_since.get(login.id, state.since),
+            last_told_at=self._told_at.get(login.id),
+        )
+
+    async def _act(self, login: Login, news: LinkNews, moment: datetime) -> bool:
+        """Whether it is done; if not, the homeserver or the database is away."""
         match news:
             case TellNow():
-                txn_id = MxTxnId(f"news-{login.id}-{news.error}-{int(moment.timestamp() * 1000)}")
-                await self.tell(login.user, news.text, txn_id=txn_id)
+                if not await self._tell(login, news, moment):
+                    return False
                 self._told_at[login.id] = self._clock.now()
                 await self._remember(login, news.error)
             case TroubleOver():
@@ -129,9 +144,27 @@ class LinkHerald:
                 pass
             case _:
                 assert_never(news)
+        return True
+
+    async def _tell(self, login: Login, news: TellNow, moment: datetime) -> bool:
+        # Numbers stay out of transaction ids, which stand in the logs of homeservers and proxies.
+        name = hashlib.sha256(login.id.encode()).hexdigest()[:16]
+        txn_id = MxTxnId(f"news-{name}-{news.error}-{int(moment.timestamp() * 1000)}")
+        try:
+            room_id = await self._users.get_management_room(login.user)
+            if room_id is None:
+                log.info("%s has no management room to be told of login %s", login.user, login_tag(login.id))
+                return True
+            notice = to_notice(news.text)
+            await self._matrix.send_notice(room_id, notice, sender=self._matrix.bot, txn_id=txn_id)
+        except MatrixRefused as error:
+            log.warning("a notice about a link could not be given: %s", error.errcode)
+        except (MatrixUnreachable, StoreUnavailable):
+            return False
+        return True
 
     async def _remember(self, login: Login, error: str) -> None:
         try:
             await self._logins.set_told(login, error)
         except StoreUnavailable:
-            log.warning("a notice about login %s may come again after a restart", login.id)
+            log.warning("a notice about login %s may come again after a restart", login_tag(login.id))

@@ -27,9 +27,9 @@ ENCRYPTED_ROOM = (
     "This room is encrypted, but I cannot encrypt what I send, and a login code must not travel in the open. "
     "Invite me to a direct chat with encryption switched off and send `login` there."
 )
-TOO_MANY = "You may link {count} here, and you have. Unlink one with `logout` first."
 INTERRUPTED = "Linking was interrupted because the bridge restarted. Send `login` to start again."
-HOMESERVER_FAULT = "The code could not be shown because the homeserver refused it. Send `login` to try again."
+HOMESERVER_FAULT = "The code could not be shown because the homeserver did not take it. Send `login` to try again."
+DATABASE_FAULT = "The code could not be shown because the bridge's database is away. Send `login` to try again."
 
 FAILURES = {
     WaPairingFailure.TIMEOUT: "Nobody scanned or typed the code in time. Send `login` for a new one.",
@@ -73,3 +73,11 @@ FAILURES = {
         "the person who runs the bridge finds the reason in the log."
     ),
 }
+
+
+def too_many(limit: int) -> str:
+    """Why somebody who may link so many accounts may link no more."""
+    if limit == 0:
+        return "You may not link accounts on this bridge. Ask the person who runs it."
+    count = "one account" if limit == 1 else f"{limit} accounts"
+    return f"You may link {count} here, and you have. Unlink one with `logout`, or link it again with `relogin`."

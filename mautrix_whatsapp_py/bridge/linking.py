@@ -4,32 +4,40 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import assert_never
+from typing import TypeVar
 
 from mautrix_whatsapp_py.bridge import link_texts as texts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.bridge.resting import rest
+from mautrix_whatsapp_py.bridge.showcase import Showcase, Stand
 from mautrix_whatsapp_py.convert.bot_text import to_notice
-from mautrix_whatsapp_py.errors import CommandError, MatrixError, StoreUnavailable, WhatsAppError
+from mautrix_whatsapp_py.errors import (
+    CommandError,
+    MatrixError,
+    MatrixRefused,
+    MatrixUnreachable,
+    StoreUnavailable,
+    WhatsAppError,
+)
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaPaired,
     WaPairingFailed,
     WaPairingFailure,
-    WaPairingStep,
     WaPhoneCode,
     WaQrCode,
 )
-from mautrix_whatsapp_py.ports import MatrixApi, WaPairing, WhatsAppNetwork
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.ports import Clock, MatrixApi, WaPairing, WhatsAppNetwork
+from mautrix_whatsapp_py.tasks import Backoff, spawn
 
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 10.0
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +55,19 @@ class LinkRequest:
 @dataclass(slots=True, kw_only=True)
 class _Attempt:
     request: LinkRequest
+    stand: Stand
     pairing: WaPairing | None = None
-    task: asyncio.Task[None] | None = None
     is_cancelled: bool = False
+    has_instructed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Word:
+    """A sentence of the end of an attempt; for another user it goes to their management room."""
+
+    text: str
+    step: str
+    user: MxUserId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +79,7 @@ class LinkingDeps:
     logins: Logins
     users: Users
     showcase: Showcase
+    clock: Clock
     max_logins: Callable[[MxUserId], int | None]
 
 
@@ -71,114 +90,193 @@ class Linking:
         self._deps = deps
         self._attempts: dict[MxUserId, _Attempt] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
 
     async def recover(self) -> None:
-        """Take away the codes that an earlier run of the bridge left on show, and say why."""
-        for code in await self._deps.showcase.clear_leftovers():
-            await self._say(code.room_id, texts.INTERRUPTED, MxTxnId(f"interrupted-{code.event_id}"))
-            log.info("the linking of %s was interrupted by a restart", code.user)
+        """Begin to take away the codes that an earlier run of the bridge left on show, and to say why."""
+        for stand in await self._deps.showcase.get_leftovers():
+            log.info("the linking of %s was interrupted by a restart", stand.user)
+            word = _Word(text=texts.INTERRUPTED, step="interrupted")
+            spawn(self._conclude(stand, (word,)), name=f"linking:{stand.user}", tasks=self._tasks)
 
     async def start(self, request: LinkRequest) -> None:
         """Begin; CommandError when that cannot be. What follows is said in the room."""
-        if request.user in self._attempts:
-            raise CommandError(texts.ALREADY_RUNNING)
-        limit = self._deps.max_logins(request.user)
-        has_room = limit is None or len(self._deps.logins.of_user(request.user)) < limit
-        if limit is not None and not has_room and not request.is_again:
-            count = "one account" if limit == 1 else f"{limit} accounts"
-            raise CommandError(texts.TOO_MANY.format(count=count))
-        attempt = _Attempt(request=request)
-        self._attempts[request.user] = attempt
+        running = self._attempts.get(request.user)
+        if running is not None:
+            await self._join(running, request)
+            return
+        self._require_limit(request)
+        # The time makes it another attempt when a crash has the same command carried out again.
+        key = f"{request.event_id}-{int(self._deps.clock.now().timestamp() * 1000)}"
+        stand = Stand(key=key, user=request.user, room_id=request.room_id)
+        attempt = self._attempts[request.user] = _Attempt(request=request, stand=stand)
         try:
-            if await self._deps.matrix.fetch_is_encrypted(request.room_id):
-                raise CommandError(texts.ENCRYPTED_ROOM)
+            await self._require_private(request)
             attempt.pairing = await self._begin(request)
         except BaseException:
             del self._attempts[request.user]
             raise
-        attempt.task = spawn(self._run(attempt), name=f"linking:{request.user}", tasks=self._tasks)
+        spawn(self._run(attempt, attempt.pairing), name=f"linking:{request.user}", tasks=self._tasks)
+        if attempt.is_cancelled:
+            await attempt.pairing.cancel()
 
     async def cancel(self, user: MxUserId) -> bool:
         """Stop a user's attempt; whether there was one. The attempt itself says that it ended."""
         attempt = self._attempts.get(user)
-        if attempt is None or attempt.pairing is None:
+        if attempt is None:
             return False
         attempt.is_cancelled = True
-        await attempt.pairing.cancel()
+        if attempt.pairing is not None:
+            await attempt.pairing.cancel()
         return True
 
     async def stop(self) -> None:
         """End every attempt and take its code away."""
-        for user in list(self._attempts):
-            await self.cancel(user)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_SECONDS)
-        for task in list(self._tasks):
+        self._stopping.set()
+        await asyncio.gather(*(self.cancel(user) for user in list(self._attempts)))
+        tasks = set(self._tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _require_limit(self, request: LinkRequest) -> None:
+        limit = self._deps.max_logins(request.user)
+        if limit is not None and not request.is_again and len(self._deps.logins.of_user(request.user)) >= limit:
+            raise CommandError(texts.too_many(limit))
+
+    async def _require_private(self, request: LinkRequest) -> None:
+        matrix = self._deps.matrix
+        if await matrix.fetch_members(request.room_id) - {request.user, matrix.bot}:
+            raise CommandError(texts.NOT_HERE)
+        if await matrix.fetch_is_encrypted(request.room_id):
+            raise CommandError(texts.ENCRYPTED_ROOM)
 
     async def _begin(self, request: LinkRequest) -> WaPairing:
         try:
             return await self._deps.network.start_pairing(request.phone)
         except WhatsAppError as error:
-            reason = WaPairingFailure.BUSY if error.code == "busy" else WaPairingFailure.HOST
-            raise CommandError(texts.FAILURES[reason]) from error
+            raise CommandError(texts.FAILURES[_failure(error)]) from error
 
-    async def _run(self, attempt: _Attempt) -> None:
-        assert attempt.pairing is not None
-        request, is_over = attempt.request, False
-        try:
-            async for step in attempt.pairing.steps():
-                await self._show(request, step)
-                is_over = isinstance(step, WaPaired | WaPairingFailed)
-        except (MatrixError, StoreUnavailable) as error:
-            log.warning("linking for %s ended because of %s", request.user, type(error).__name__)
-            if not is_over:
-                await self._say(request.room_id, texts.HOMESERVER_FAULT, self._txn(request, "fault"))
-        finally:
-            if not is_over:
-                await attempt.pairing.cancel()
-            await self._deps.showcase.take_away(request.event_id)
-            self._attempts.pop(request.user, None)
-
-    async def _show(self, request: LinkRequest, step: WaPairingStep) -> None:
-        match step:
-            case WaQrCode():
-                is_first = not self._deps.showcase.is_open(request.event_id)
-                if is_first:
-                    await self._say(request.room_id, texts.QR_STEPS, self._txn(request, "steps"))
-                await self._deps.showcase.show(request.event_id, request.user, request.room_id, step.data)
-            case WaPhoneCode():
-                said = texts.CODE_STEPS.format(code=step.code)
-                await self._say(request.room_id, said, self._txn(request, "code"))
-            case WaPaired():
-                await self._deps.showcase.take_away(request.event_id)
-                await self._welcome(request, step.device)
-            case WaPairingFailed():
-                await self._deps.showcase.take_away(request.event_id)
-                said = texts.FAILURES[step.reason]
-                await self._say(request.room_id, said, self._txn(request, "failed"))
-            case _:
-                assert_never(step)
-
-    async def _welcome(self, request: LinkRequest, device: WaDevice) -> None:
-        before = await self._deps.logins.add(request.user, device)
-        number = f"+{device.login}"
-        await self._say(request.room_id, texts.SUCCESS.format(number=number), self._txn(request, "success"))
-        if before is None:
+    async def _join(self, running: _Attempt, request: LinkRequest) -> None:
+        """Another command of somebody whose attempt is under way: a new code for one that was mistyped."""
+        if request.event_id == running.request.event_id:
             return
-        await self._say(request.room_id, texts.TAKEN_OVER, self._txn(request, "taken-over"))
-        room_id = await self._deps.users.get_management_room(before.user)
-        if room_id is not None:
-            said = texts.LOST_TO_OTHER.format(number=number)
-            await self._say(room_id, said, self._txn(request, "lost"))
-
-    async def _say(self, room_id: MxRoomId, text: str, txn_id: MxTxnId) -> None:
-        matrix = self._deps.matrix
+        asks_for_code = bool(request.phone and running.request.phone)
+        if running.pairing is None or not asks_for_code or request.room_id != running.request.room_id:
+            raise CommandError(texts.ALREADY_RUNNING)
+        await self._require_private(request)
         try:
-            await matrix.send_notice(room_id, to_notice(text), sender=matrix.bot, txn_id=txn_id)
-        except MatrixError as error:
-            log.warning("a step of linking could not be said: %s", error.errcode or type(error).__name__)
+            code = await running.pairing.request_phone_code(request.phone)
+        except WhatsAppError as error:
+            raise CommandError(texts.FAILURES[_failure(error)]) from error
+        if self._attempts.get(request.user) is running:
+            await self._deps.showcase.show_code(running.stand, code.code)
 
-    def _txn(self, request: LinkRequest, step: str) -> MxTxnId:
-        return MxTxnId(f"login-{request.event_id}-{step}")
+    async def _run(self, attempt: _Attempt, pairing: WaPairing) -> None:
+        words: tuple[_Word, ...] = (_Word(text=texts.FAILURES[WaPairingFailure.HOST], step="failed"),)
+        try:
+            words = await self._walk(attempt, pairing)
+        finally:
+            self._attempts.pop(attempt.request.user, None)
+            await pairing.cancel()
+            await self._conclude(attempt.stand, words)
+
+    async def _walk(self, attempt: _Attempt, pairing: WaPairing) -> tuple[_Word, ...]:
+        """Show what there is to show until the attempt is over; what to say then."""
+        fault = ""
+        async for step in pairing.steps():
+            if isinstance(step, WaPaired):
+                return await self._welcome(attempt.request, step.device)
+            if isinstance(step, WaPairingFailed):
+                said = texts.INTERRUPTED if self._stopping.is_set() else texts.FAILURES[step.reason]
+                return (_Word(text=fault or said, step="failed"),)
+            if not fault and (fault := await self._show(attempt, step)):
+                # It may have succeeded meanwhile: its last step tells.
+                await pairing.cancel()
+        return (_Word(text=fault or texts.FAILURES[WaPairingFailure.HOST], step="failed"),)
+
+    async def _show(self, attempt: _Attempt, step: WaQrCode | WaPhoneCode) -> str:
+        """Show a code; if that cannot be, the sentence that says why."""
+        try:
+            await self._require_private(attempt.request)
+            if isinstance(step, WaPhoneCode):
+                await self._deps.showcase.show_code(attempt.stand, step.code)
+                return ""
+            if not attempt.has_instructed:
+                await self._send(attempt.stand.room_id, texts.QR_STEPS, attempt.stand.txn_id("steps"))
+                attempt.has_instructed = True
+            await self._deps.showcase.show_qr(attempt.stand, step.data)
+        except CommandError as error:
+            return error.text
+        except MatrixError as error:
+            log.warning("a code for %s cannot be shown: %s", attempt.request.user, error.errcode or error.status)
+            return texts.HOMESERVER_FAULT
+        except StoreUnavailable:
+            log.warning("a code for %s cannot be shown: the database is away", attempt.request.user)
+            return texts.DATABASE_FAULT
+        return ""
+
+    async def _welcome(self, request: LinkRequest, device: WaDevice) -> tuple[_Word, ...]:
+        """The account is linked; remember whose it is before anything else."""
+        logins, number = self._deps.logins, f"+{device.login}"
+        mine = [login.id for login in logins.of_user(request.user)]
+        limit = self._deps.max_logins(request.user)
+        if limit is not None and device.login not in mine and len(mine) >= limit:
+            # A phone of another account has scanned what was meant for one that counts already.
+            await self._deps.network.logout(device.login)
+            logins.check_sessions()
+            return (_Word(text=texts.too_many(limit), step="failed"),)
+        before = await self._insist(lambda: logins.add(request.user, device))
+        success = _Word(text=texts.SUCCESS.format(number=number), step="success")
+        if before is None:
+            return (success,)
+        lost = _Word(text=texts.LOST_TO_OTHER.format(number=number), step="lost", user=before.user)
+        return (success, _Word(text=texts.TAKEN_OVER, step="taken-over"), lost)
+
+    async def _conclude(self, stand: Stand, words: tuple[_Word, ...]) -> None:
+        """Take away what is on show and say how it ended, however long the homeserver is away."""
+        backoff = Backoff()
+        while not await self._deps.showcase.take_away(stand) and not self._stopping.is_set():
+            await rest(self._deps.clock, backoff.next_seconds(), self._stopping)
+        for word in words:
+            try:
+                await self._say(stand, word)
+            except MatrixRefused as error:
+                log.warning("the end of linking could not be said: %s", error.errcode or error.status)
+            except (MatrixUnreachable, StoreUnavailable) as error:
+                log.warning("the end of linking could not be said: %s", type(error).__name__)
+
+    async def _say(self, stand: Stand, word: _Word) -> None:
+        user, room_id = word.user, stand.room_id
+        if user is not None:
+            found = await self._insist(lambda: self._deps.users.get_management_room(user))
+            if found is None:
+                return
+            room_id = found
+        await self._insist(lambda: self._send(room_id, word.text, stand.txn_id(word.step)))
+
+    async def _send(self, room_id: MxRoomId, text: str, txn_id: MxTxnId) -> None:
+        matrix = self._deps.matrix
+        await matrix.send_notice(room_id, to_notice(text), sender=matrix.bot, txn_id=txn_id)
+
+    async def _insist(self, action: Callable[[], Awaitable[_Result]]) -> _Result:
+        """Do something that must not be lost, as soon as homeserver and database let us; not while stopping."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await action()
+            except (MatrixUnreachable, StoreUnavailable):
+                if self._stopping.is_set():
+                    raise
+            await rest(self._deps.clock, backoff.next_seconds(), self._stopping)
+
+
+def _failure(error: WhatsAppError) -> WaPairingFailure:
+    if error.code == "not-connected":
+        return WaPairingFailure.NETWORK
+    try:
+        return WaPairingFailure(error.code)
+    except ValueError:
+        return WaPairingFailure.HOST

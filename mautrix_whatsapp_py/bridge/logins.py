@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from mautrix_whatsapp_py.errors import CommandError
-from mautrix_whatsapp_py.ids import LoginId, MxUserId
+from mautrix_whatsapp_py.ids import LoginId, MxUserId, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_link import WaDevice, WaState, WaStateKind
 from mautrix_whatsapp_py.ports import Clock, StateReporter, WhatsAppNetwork
@@ -30,6 +31,7 @@ class Logins:
         self._reporter = reporter
         self._logins: dict[LoginId, Login] = {}
         self._listeners: list[OnState] = []
+        self._leaving: set[LoginId] = set()
 
     async def load(self) -> None:
         """Read the database; before the network starts."""
@@ -40,20 +42,18 @@ class Logins:
         self._listeners.append(listener)
 
     def check_sessions(self) -> None:
-        """After the network has started: accounts whose session is gone have to be linked again."""
-        sessions = set(self._network.get_logins())
+        """Look at every link anew: its session may be gone, or never have said a word."""
         for login in list(self._logins.values()):
-            if login.id not in sessions:
-                self.on_wa_state(login.id, self.state_of(login))
-        for stray in sessions - self._logins.keys():
-            log.warning("a session without an owner stays unused: login %s", stray)
+            self.on_wa_state(login.id, self.state_of(login))
+        for stray in set(self._network.get_logins()) - self._logins.keys():
+            log.warning("a session without an owner stays unused: login %s", login_tag(stray))
 
     def on_wa_state(self, login_id: LoginId, state: WaState) -> None:
         """The network has news of a link."""
         login = self._logins.get(login_id)
-        if login is None:
+        if login is None or login_id in self._leaving:
             return
-        log.info("login %s is %s %s", login_id, state.kind, state.error)
+        log.info("login %s is %s %s", login_tag(login_id), state.kind, state.error)
         self._reporter.publish_state(login.user, login, state)
         for listener in self._listeners:
             listener(login, state)
@@ -93,25 +93,35 @@ class Logins:
         )
         await self._book.put(login)
         self._logins[login.id] = login
+        former = before if before is not None and before.user != user else None
+        if former is not None:
+            self._publish_end(former)
         client = self._network.get_client(login.id)
         if client is not None:
             # It may have come up before we knew whose it is.
             self.on_wa_state(login.id, client.state)
-        return before if before is not None and before.user != user else None
+        return former
 
-    async def remove(self, login: Login) -> None:
-        """Forget an account."""
-        await self._book.remove(login.id)
-        if self._logins.pop(login.id, None) is not None:
-            gone = WaState(kind=WaStateKind.LOGGED_OUT, since=self._clock.now())
-            self._reporter.publish_state(login.user, login, gone)
+    async def logout(self, login: Login) -> bool:
+        """Unlink an account and forget it; false when its phone could not be told."""
+        with self._leave(login):
+            was_told = await self._network.logout(login.id)
+            await self._remove(login)
+        return was_told
+
+    async def delete_session(self, login: Login) -> None:
+        """Forget an account without telling its phone."""
+        with self._leave(login):
+            await self._network.delete_session(login.id)
+            await self._remove(login)
 
     async def set_told(self, login: Login, error: str) -> None:
-        """Remember which trouble a user was told of."""
-        await self._book.set_told(login.id, error)
+        """Remember which trouble a user was told of; known here even when StoreUnavailable."""
         current = self._logins.get(login.id)
-        if current is not None:
-            self._logins[login.id] = replace(current, told_error=error)
+        if current is None or current.linked_at != login.linked_at:
+            return
+        self._logins[login.id] = replace(current, told_error=error)
+        await self._book.set_told(login.id, error)
 
     async def set_preferred(self, login: Login) -> None:
         """Let commands of its user mean this account when they name none."""
@@ -138,3 +148,21 @@ class Logins:
             "You have several logins: name the one you mean by its number, as `list-logins` shows it, "
             "or choose one for good with `set-preferred-login`."
         )
+
+    @contextmanager
+    def _leave(self, login: Login) -> Iterator[None]:
+        """Its user ends the link: what it says while it goes is no news."""
+        self._leaving.add(login.id)
+        try:
+            yield
+        finally:
+            self._leaving.discard(login.id)
+
+    async def _remove(self, login: Login) -> None:
+        await self._book.remove(login.id)
+        if self._logins.pop(login.id, None) is not None:
+            self._publish_end(login)
+
+    def _publish_end(self, login: Login) -> None:
+        gone = WaState(kind=WaStateKind.LOGGED_OUT, since=self._clock.now())
+        self._reporter.publish_state(login.user, login, gone)

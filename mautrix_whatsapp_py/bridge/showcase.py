@@ -1,4 +1,4 @@
-"""QR codes in rooms: shown, renewed in place, taken away whatever happens."""
+"""Login codes in rooms: shown, renewed in place, taken away whatever happens."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 
-from mautrix_whatsapp_py.bridge.link_texts import QR_CAPTION
-from mautrix_whatsapp_py.errors import MatrixError, StoreUnavailable
+from mautrix_whatsapp_py.bridge.link_texts import CODE_STEPS, QR_CAPTION
+from mautrix_whatsapp_py.convert.bot_text import to_notice
+from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.mx import MxPicture
 from mautrix_whatsapp_py.ports import MatrixApi, QrArtist
@@ -17,69 +18,90 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True, kw_only=True)
-class _Open:
+class Stand:
+    """The place of one login attempt."""
+
+    key: str
+    """Names the attempt in transaction ids."""
+    user: MxUserId
     room_id: MxRoomId
-    events: list[MxEventId] = field(default_factory=list)
-    """The picture, then its renewals: a redaction of the first leaves what the others hold."""
+    codes: list[ShownCode] = field(default_factory=list)
+    """Everything on show: a redaction of a picture leaves what its renewals hold."""
+    picture: MxEventId | None = None
+
+    def txn_id(self, step: str) -> MxTxnId:
+        """The transaction id of a step of this attempt."""
+        return MxTxnId(f"login-{self.key}-{step}")
 
 
 class Showcase:
-    """Codes on show, by the command that asked for them."""
+    """Shows codes and takes them away."""
 
     def __init__(self, *, matrix: MatrixApi, artist: QrArtist, shown: ShownCodes) -> None:
         self._matrix = matrix
         self._artist = artist
         self._shown = shown
-        self._open: dict[MxEventId, _Open] = {}
 
-    def is_open(self, asked: MxEventId) -> bool:
-        """Whether a code is on show for this command."""
-        return asked in self._open
-
-    async def show(self, asked: MxEventId, user: MxUserId, room_id: MxRoomId, data: str) -> None:
-        """Show a code, or put it in the place of the one on show."""
-        slot = self._open.setdefault(asked, _Open(room_id=room_id))
-        picture = await asyncio.to_thread(self._artist.draw_qr, data)
-        uri = await self._matrix.upload_media(picture.data, mimetype=picture.mimetype, filename=picture.filename)
-        shown = MxPicture(
+    async def show_qr(self, stand: Stand, data: str) -> None:
+        """Show a QR code, or put it in the place of the one on show."""
+        drawn = await asyncio.to_thread(self._artist.draw_qr, data)
+        uri = await self._matrix.upload_media(drawn.data, mimetype=drawn.mimetype, filename=drawn.filename)
+        picture = MxPicture(
             uri=uri,
-            mimetype=picture.mimetype,
-            filename=picture.filename,
-            width=picture.width,
-            height=picture.height,
-            size_bytes=len(picture.data),
+            mimetype=drawn.mimetype,
+            filename=drawn.filename,
+            width=drawn.width,
+            height=drawn.height,
+            size_bytes=len(drawn.data),
             caption=QR_CAPTION,
-            edits=slot.events[0] if slot.events else None,
+            edits=stand.picture,
         )
-        txn_id = MxTxnId(f"login-{asked}-qr-{len(slot.events)}")
-        event_id = await self._matrix.send_picture(room_id, shown, sender=self._matrix.bot, txn_id=txn_id)
-        slot.events.append(event_id)
-        await self._shown.add(ShownCode(event_id=event_id, room_id=room_id, user=user))
+        txn_id = stand.txn_id(f"qr-{len(stand.codes)}")
+        event_id = await self._matrix.send_picture(stand.room_id, picture, sender=self._matrix.bot, txn_id=txn_id)
+        stand.picture = stand.picture or event_id
+        await self._note(stand, event_id)
 
-    async def take_away(self, asked: MxEventId) -> None:
-        """Redact the code on show, if there is one; what fails now is done at the next start."""
-        slot = self._open.pop(asked, None)
-        if slot is None:
-            return
-        for event_id in slot.events:
-            await self._redact(slot.room_id, event_id)
+    async def show_code(self, stand: Stand, code: str) -> None:
+        """Show a code to type, with what to do."""
+        notice, txn_id = to_notice(CODE_STEPS.format(code=code)), stand.txn_id(f"code-{len(stand.codes)}")
+        bot = self._matrix.bot
+        await self._note(stand, await self._matrix.send_notice(stand.room_id, notice, sender=bot, txn_id=txn_id))
 
-    async def clear_leftovers(self) -> list[ShownCode]:
-        """Redact what an earlier run left on show; one of it for every room."""
-        left = await self._shown.get_all()
-        for code in left:
-            await self._redact(code.room_id, code.event_id)
-        return list({code.room_id: code for code in left}.values())
+    async def take_away(self, stand: Stand) -> bool:
+        """Redact what is on show; False when something had to stay for now."""
+        stand.codes = [code for code in stand.codes if not await self._has_redacted(code)]
+        return not stand.codes
 
-    async def _redact(self, room_id: MxRoomId, event_id: MxEventId) -> None:
+    async def get_leftovers(self) -> list[Stand]:
+        """What an earlier run left on show, by room."""
+        stands: dict[MxRoomId, Stand] = {}
+        for code in await self._shown.get_all():
+            left = Stand(key=f"left-{code.event_id}", user=code.user, room_id=code.room_id)
+            stands.setdefault(code.room_id, left).codes.append(code)
+        return list(stands.values())
+
+    async def _note(self, stand: Stand, event_id: MxEventId) -> None:
+        code = ShownCode(event_id=event_id, room_id=stand.room_id, user=stand.user)
+        stand.codes.append(code)
+        await self._shown.add(code)
+
+    async def _has_redacted(self, code: ShownCode) -> bool:
+        """Whether there is nothing more to do about a code."""
         try:
             await self._matrix.send_redaction(
-                room_id,
-                event_id,
+                code.room_id,
+                code.event_id,
                 sender=self._matrix.bot,
-                txn_id=MxTxnId(f"hide-{event_id}"),
+                txn_id=MxTxnId(f"hide-{code.event_id}"),
                 reason="The code is of no use any more.",
             )
-            await self._shown.remove(event_id)
-        except (MatrixError, StoreUnavailable) as error:
-            log.warning("a code could not be taken away yet: %s", type(error).__name__)
+        except MatrixRefused as error:
+            # It would say the same next time; the bot is not in the room any more, or may do nothing there.
+            log.warning("a code could not be taken away: %s", error.errcode or error.status)
+        except MatrixUnreachable:
+            return False
+        try:
+            await self._shown.remove(code.event_id)
+        except StoreUnavailable:
+            return False
+        return True

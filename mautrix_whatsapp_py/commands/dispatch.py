@@ -63,7 +63,8 @@ class Dispatcher:
         if command is None:
             return self._unknown(name, request)
         if request.level < command.level:
-            return Said(text=f"You may not use `{command.name}`: it needs the level {_label(command.level)}.")
+            needed = f"it needs the level {_label(command.level)}. Ask the person who runs the bridge."
+            return Said(text=f"You may not use `{command.name}`: {needed}")
         return await self._call(command, request, tuple(words))
 
     async def _call(self, command: Command, request: CommandRequest, words: tuple[str, ...]) -> Answer:

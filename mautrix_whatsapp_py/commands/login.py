@@ -10,7 +10,6 @@ from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, Usa
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.convert.phone import to_international
 from mautrix_whatsapp_py.errors import CommandError, WhatsAppError
-from mautrix_whatsapp_py.ports import WhatsAppNetwork
 
 Answer = Result | tuple[Result, ...]
 NOTHING: tuple[Result, ...] = ()
@@ -19,14 +18,14 @@ _QR = frozenset({"qr"})
 _CODE = frozenset({"code", "phone", "pair"})
 
 
-def login_commands(*, linking: Linking, logins: Logins, network: WhatsAppNetwork) -> tuple[Command, ...]:
+def login_commands(*, linking: Linking, logins: Logins) -> tuple[Command, ...]:
     """`login`, `pair`, `relogin`, `logout`, `delete-session`."""
     return (
         _login(linking),
         _pair(linking),
         _relogin(linking, logins),
-        _logout(logins, network),
-        _delete_session(logins, network),
+        _logout(logins),
+        _delete_session(logins),
     )
 
 
@@ -71,6 +70,8 @@ def _pair(linking: Linking) -> Command:
 def _relogin(linking: Linking, logins: Logins) -> Command:
     async def run(call: Call) -> Answer:
         words = [word for word in call.args if word.lower() not in _QR | _CODE]
+        if len(words) > 1:
+            raise UsageError("I can link one account at a time.")
         login = await logins.require(call.request.sender, words[0] if words else None)
         if logins.state_of(login).is_usable:
             return Said(text=f"{login.number} is linked and connected; there is nothing to do.")
@@ -89,17 +90,16 @@ def _relogin(linking: Linking, logins: Logins) -> Command:
     )
 
 
-def _logout(logins: Logins, network: WhatsAppNetwork) -> Command:
+def _logout(logins: Logins) -> Command:
     async def run(call: Call) -> Answer:
         login = await logins.require(call.request.sender, call.args[0] if call.args else None)
         try:
-            was_told = await network.logout(login.id)
+            was_told = await logins.logout(login)
         except WhatsAppError as error:
             raise CommandError(
                 f"{login.number} could not be unlinked just now. Try again in a minute, "
                 "or send `delete-session` to forget it here without telling the phone."
             ) from error
-        await logins.remove(login)
         if was_told:
             return Said(text=f"Unlinked {login.number}, here and on the phone. Its credentials are deleted.")
         return Said(
@@ -119,14 +119,13 @@ def _logout(logins: Logins, network: WhatsAppNetwork) -> Command:
     )
 
 
-def _delete_session(logins: Logins, network: WhatsAppNetwork) -> Command:
+def _delete_session(logins: Logins) -> Command:
     async def run(call: Call) -> Answer:
         login = await logins.require(call.request.sender, call.args[0] if call.args else None)
         try:
-            await network.delete_session(login.id)
+            await logins.delete_session(login)
         except WhatsAppError as error:
             raise CommandError("The session could not be deleted just now. Try again in a minute.") from error
-        await logins.remove(login)
         return Said(
             text=f"Deleted the session of {login.number} without telling the phone: if it still shows this bridge "
             "under Linked devices, remove it there."

@@ -13,7 +13,8 @@ from mautrix_whatsapp_py.commands.spec import Call
 from mautrix_whatsapp_py.convert.link_words import state_words
 from mautrix_whatsapp_py.errors import MatrixError, StoreError, WhatsAppError
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppClient, WhatsAppNetwork
+from mautrix_whatsapp_py.model.wa_link import WaSessionStats
+from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
 from mautrix_whatsapp_py.store.current import fetch_revision
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import SqliteAddress
@@ -82,25 +83,23 @@ def links_part(*, logins: Logins, network: WhatsAppNetwork, clock: Clock) -> Sta
 async def _link_line(login: Login, *, logins: Logins, network: WhatsAppNetwork, clock: Clock) -> Item:
     state, now = logins.state_of(login), clock.now()
     facts = [f"{state_words(state)} since {duration_text((now - state.since).total_seconds())}"]
-    if state.is_usable:
-        facts += await _session_facts(network.get_client(login.id), now)
-    host = next(
-        (host for host in network.get_hosts() if any(one.login == login.id for one in host.sessions)), None
-    )
+    found = ((host, stats) for host in network.get_hosts() for stats in host.sessions if stats.login == login.id)
+    host, stats = next(found, (None, None))
+    client = network.get_client(login.id)
+    if state.is_usable and client is not None:
+        try:
+            stats = await client.fetch_stats()
+        except WhatsAppError:
+            facts.append("its session does not answer")
+    if stats is not None:
+        facts += _session_facts(stats, now)
     if host is not None:
         facts.append(f"session host {host.host} with {host.resident_bytes // 1_000_000} MB")
     name = f" {login.push_name}" if login.push_name else ""
     return Item(term=f"{login.number}{name}", text="; ".join(facts), is_well=state.is_usable)
 
 
-async def _session_facts(client: WhatsAppClient | None, now: datetime) -> list[str]:
-    if client is None:
-        return []
-    try:
-        stats = await client.fetch_stats()
-    except WhatsAppError:
-        return ["its session does not answer"]
-
+def _session_facts(stats: WaSessionStats, now: datetime) -> list[str]:
     def ago(moment: datetime | None) -> str:
         return f"{duration_text((now - moment).total_seconds())} ago" if moment is not None else "never"
 
@@ -114,7 +113,7 @@ async def _session_facts(client: WhatsAppClient | None, now: datetime) -> list[s
 
 def duration_text(seconds: float) -> str:
     """A duration for readers: its two largest units."""
-    rest = int(seconds)
+    rest = max(0, int(seconds))
     named: list[str] = []
     for name, size in (("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
         count, rest = divmod(rest, size)

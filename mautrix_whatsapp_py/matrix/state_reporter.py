@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from mautrix_whatsapp_py.ids import LoginId, MxUserId
+from mautrix_whatsapp_py.ids import LoginId, MxUserId, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_link import WaState, WaStateKind
 from mautrix_whatsapp_py.ports import Clock
@@ -17,6 +17,8 @@ from mautrix_whatsapp_py.tasks import Backoff, spawn
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+Link = tuple[MxUserId, LoginId]
+"""An account and whose it is: both change when somebody else links it."""
 WELL_TTL_SECONDS = 21600
 UNWELL_TTL_SECONDS = 3600
 _TRIES = 6
@@ -39,41 +41,47 @@ class EndpointReporter:
         self._token = token
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._waiting: dict[LoginId, Json] = {}
-        self._posted: dict[LoginId, Json] = {}
-        self._busy: set[LoginId] = set()
+        self._waiting: dict[Link, Json] = {}
+        self._posted: dict[Link, Json] = {}
+        self._busy: set[Link] = set()
+        self._is_stopped = False
 
     def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
         """See StateReporter."""
-        self._waiting[login.id] = encode_state(user, login, state)
-        if login.id not in self._busy:
-            self._busy.add(login.id)
-            spawn(self._post_all(login.id), name=f"state:{login.id}", tasks=self._tasks)
+        if self._is_stopped:
+            return
+        link = (user, login.id)
+        self._waiting[link] = encode_state(user, login, state)
+        if link not in self._busy:
+            self._busy.add(link)
+            spawn(self._post_all(link), name=f"state:{login_tag(login.id)}", tasks=self._tasks)
 
     async def stop(self) -> None:
         """Post nothing more."""
-        for task in list(self._tasks):
+        self._is_stopped = True
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _post_all(self, login_id: LoginId) -> None:
+    async def _post_all(self, link: Link) -> None:
         try:
-            while (report := self._waiting.pop(login_id, None)) is not None:
-                if _without_time(report) != _without_time(self._posted.get(login_id, {})):
-                    await self._post(login_id, report)
+            while (report := self._waiting.pop(link, None)) is not None:
+                if _without_time(report) != _without_time(self._posted.get(link, {})):
+                    await self._post(link, report)
         finally:
-            self._busy.discard(login_id)
+            self._busy.discard(link)
 
-    async def _post(self, login_id: LoginId, report: Json) -> None:
+    async def _post(self, link: Link, report: Json) -> None:
         backoff = Backoff(first_seconds=2.0, cap_seconds=64.0)
         for _ in range(_TRIES):
-            if login_id in self._waiting:
+            if link in self._waiting:
                 return
             if await self._is_taken(report):
-                self._posted[login_id] = report
+                self._posted[link] = report
                 return
             await self._clock.sleep(backoff.next_seconds())
-        log.warning("the status endpoint did not take the state of login %s", login_id)
+        log.warning("the status endpoint did not take the state of login %s", login_tag(link[1]))
 
     async def _is_taken(self, report: Json) -> bool:
         headers = {"Authorization": f"Bearer {self._token}"}

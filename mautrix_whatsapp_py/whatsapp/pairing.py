@@ -201,6 +201,7 @@ class PairingAttempt:
 
     async def _end_host(self, process: HostProcess) -> None:
         if self._connection is not None:
+            self._connection.put(wire.Shutdown())
             await self._connection.close()
             self._connection = None
         if not await process.ended(_END_SECONDS):

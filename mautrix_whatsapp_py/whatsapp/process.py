@@ -59,7 +59,6 @@ class HostProcess:
 
     async def ended(self, timeout_seconds: float) -> bool:
         """Wait for the end."""
-        deadline = asyncio.get_running_loop().time() + timeout_seconds
         if self.child is not None:
             try:
                 async with asyncio.timeout(timeout_seconds):
@@ -67,8 +66,9 @@ class HostProcess:
             except TimeoutError:
                 return False
             return True
-        while not self.has_ended and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.05)  # A process that is not our child can only be looked at.
+        deadline = asyncio.get_running_loop().time() + timeout_seconds
+        while not self.has_ended and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 not our child
+            await asyncio.sleep(0.05)
         return self.has_ended
 
     async def end(self, *, patience_seconds: float) -> None:

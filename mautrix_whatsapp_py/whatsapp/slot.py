@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import Backoff, spawn
 from mautrix_whatsapp_py.whatsapp import wire
@@ -138,14 +138,14 @@ class Slot:
                 return
             except WhatsAppUnavailable as error:
                 if error.code != "busy":
-                    log.error("session %s did not start: %s", login, error.code)
+                    log.error("session %s did not start: %s", login_tag(login), error.code)
                     return
             except WhatsAppError as error:
-                log.error("session %s did not start: %s", login, error.code)
+                log.error("session %s did not start: %s", login_tag(login), error.code)
                 return
             # Its former host still holds the folder; it is ending.
             await asyncio.sleep(0.1)
-        log.error("session %s did not start: its folder is held by another process", login)
+        log.error("session %s did not start: its folder is held by another process", login_tag(login))
 
     # Life of the process
 

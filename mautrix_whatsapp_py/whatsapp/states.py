@@ -14,29 +14,30 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaStateKind,
 )
 
+OUTDATED_ERROR = "wa-client-outdated"
 TEXTS = {
-    "wa-logged-out": "You were logged out from another device. Relogin to continue using the bridge.",
-    "wa-not-logged-in": "You're not logged into WhatsApp. Relogin to continue using the bridge.",
-    "wa-main-device-gone": "Your phone was logged out from WhatsApp. Relogin to continue using the bridge.",
-    "wa-unknown-logout": "You were logged out for an unknown reason. Relogin to continue using the bridge.",
-    "wa-not-connected": "You're not connected to WhatsApp",
-    "wa-connecting": "Reconnecting to WhatsApp...",
-    "wa-keepalive-timeout": "The WhatsApp web servers are not responding. The bridge will try to reconnect.",
-    "wa-phone-offline": "Your phone hasn't been seen in over 12 days. The bridge is currently connected, "
-    "but will get disconnected if you don't open the app soon.",
-    "wa-connection-failed": "Connecting to the WhatsApp web servers failed.",
-    "wa-transient-disconnect": "Disconnected from WhatsApp. Trying to reconnect.",
-    "wa-client-outdated": "Connect failure: 405 client outdated. Bridge must be updated.",
-    REPLACED_ERROR: "Stream replaced: the bridge was started in another location.",
-    "wa-disk-full": "The bridge's disk is full. New messages wait at WhatsApp until there is room.",
+    "wa-logged-out": "The bridge was removed from the linked devices on the phone. Link the account again.",
+    "wa-not-logged-in": "The session of this account is missing or damaged. Link the account again.",
+    "wa-main-device-gone": "The account was moved to another phone or closed. Link it again from its new phone.",
+    "wa-unknown-logout": "WhatsApp ended the link without giving a reason. Link the account again.",
+    "wa-not-connected": "This link is switched off. Send `reconnect` to bring it up.",
+    "wa-connecting": "The link is coming up. Wait a moment.",
+    "wa-keepalive-timeout": "WhatsApp has stopped answering. The bridge keeps trying; there is nothing to do.",
+    "wa-phone-offline": "The phone was offline for 12 days, and after 14 WhatsApp removes this link. "
+    "Open WhatsApp on the phone.",
+    "wa-connection-failed": "WhatsApp cannot be reached. The bridge keeps trying; check its internet connection.",
+    "wa-transient-disconnect": "The connection was lost. The bridge keeps trying; there is nothing to do.",
+    OUTDATED_ERROR: "WhatsApp wants a newer version of the bridge. Update the bridge.",
+    REPLACED_ERROR: "Another program connected with this link. Stop it, then send `reconnect`.",
+    "wa-disk-full": "The bridge's disk is full; new messages wait at WhatsApp. Make room on the disk.",
 }
 _LOGOUTS = {"401": "wa-logged-out", "403": "wa-main-device-gone"}
 _BANS = {
-    "SEND_TO_TOO_MANY_PEOPLE": "you sent too many messages to people who don't have you in their address books",
-    "BLOCKED_BY_USERS": "too many people blocked you",
-    "CREATED_TOO_MANY_GROUPS": "you created too many groups with people who don't have you in their address books",
-    "SENT_TOO_MANY_SAME_MESSAGE": "you sent the same message to too many people",
-    "BROADCAST_LIST": "you sent too many messages to a broadcast list",
+    "SEND_TO_TOO_MANY_PEOPLE": "many messages went to people who do not know this number",
+    "BLOCKED_BY_USERS": "many people have blocked this number",
+    "CREATED_TOO_MANY_GROUPS": "it put many people who do not know this number into groups",
+    "SENT_TOO_MANY_SAME_MESSAGE": "one message went to many people",
+    "BROADCAST_LIST": "broadcast lists were used too much",
 }
 _TRANSIENT = {
     WaLinkKind.DIAL_FAILED: "wa-connection-failed",
@@ -44,7 +45,11 @@ _TRANSIENT = {
     WaLinkKind.KEEPALIVE_TIMEOUT: "wa-keepalive-timeout",
     WaLinkKind.PUMP_DIED: "wa-transient-disconnect",
     WaLinkKind.DEAF: "wa-transient-disconnect",
+    WaLinkKind.HOST_LOST: "wa-transient-disconnect",
+    WaLinkKind.STOPPED: "wa-not-connected",
 }
+_HOST_FACTS = frozenset({WaLinkKind.STARTING, WaLinkKind.STOPPED, WaLinkKind.HOST_LOST})
+"""Say something about the host, not about the account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +92,13 @@ def step(view: LinkView, fact: WaLinkFact) -> LinkView:
 
 def _link_after(before: WaState, fact: WaLinkFact) -> WaState:
     at = fact.at
+    if _is_settled(before) and fact.kind in _HOST_FACTS:
+        return before
+    if fact.kind in _TRANSIENT:
+        return _state(WaStateKind.TRANSIENT_DISCONNECT, at, _TRANSIENT[fact.kind])
     match fact.kind:
         case WaLinkKind.STARTING:
-            return before if _is_settled(before) else WaState(kind=WaStateKind.STARTING, since=at)
+            return WaState(kind=WaStateKind.STARTING, since=at)
         case WaLinkKind.DIALLING:
             # A new try is no news while the user already knows that the link is down.
             is_known = before.kind is WaStateKind.TRANSIENT_DISCONNECT
@@ -103,42 +112,34 @@ def _link_after(before: WaState, fact: WaLinkFact) -> WaState:
         case WaLinkKind.REPLACED:
             return _state(WaStateKind.UNKNOWN_ERROR, at, REPLACED_ERROR)
         case WaLinkKind.OUTDATED:
-            return _state(WaStateKind.UNKNOWN_ERROR, at, "wa-client-outdated")
+            return _state(WaStateKind.UNKNOWN_ERROR, at, OUTDATED_ERROR)
         case WaLinkKind.TEMPORARY_BAN:
             return _banned(fact)
         case WaLinkKind.CONNECT_FAILURE:
+            return _failed(fact)
+        case _:
             code = fact.code or "unknown"
-            text = f"Unknown connection failure: {code}"
-            return WaState(
-                kind=WaStateKind.UNKNOWN_ERROR, since=at, error=f"wa-connect-failure-{code}", message=text
-            )
-        case WaLinkKind.STREAM_ERROR:
-            text = f"Unknown stream error with code {fact.code or 'unknown'}"
+            text = f"WhatsApp broke the connection off with code {code}. The bridge keeps trying."
             return WaState(kind=WaStateKind.UNKNOWN_ERROR, since=at, error="wa-stream-error", message=text)
-        case WaLinkKind.STOPPED:
-            return before if _is_settled(before) else _disconnect(at, "wa-not-connected")
-        case WaLinkKind.HOST_LOST:
-            return before if _is_settled(before) else _disconnect(at, "wa-transient-disconnect")
-        case kind:
-            return _disconnect(at, _TRANSIENT.get(kind, "wa-transient-disconnect"))
 
 
 def _is_settled(state: WaState) -> bool:
     """Whether only the user, or time, changes this state: a host that ends does not."""
     return state.kind in (WaStateKind.BAD_CREDENTIALS, WaStateKind.LOGGED_OUT) or state.error in (
         REPLACED_ERROR,
-        "wa-client-outdated",
+        OUTDATED_ERROR,
     )
 
 
 def _banned(fact: WaLinkFact) -> WaState:
-    reason = _BANS.get(fact.code, "WhatsApp says so, without a reason")
-    end = f" until {fact.until:%Y-%m-%d %H:%M} UTC" if fact.until is not None else ""
+    reason = _BANS.get(fact.code, "no reason was given")
+    end = f"until {fact.until:%Y-%m-%d %H:%M} UTC" if fact.until is not None else "for a while"
     return WaState(
         kind=WaStateKind.BAD_CREDENTIALS,
         since=fact.at,
         error=BAN_ERROR,
-        message=f"You've been temporarily banned{end} because {reason}.",
+        message=f"WhatsApp has banned this account {end} ({reason}). "
+        "The bridge connects again after that; do not link it anew before.",
         until=fact.until,
     )
 
@@ -147,5 +148,11 @@ def _state(kind: WaStateKind, since: datetime, error: str) -> WaState:
     return WaState(kind=kind, since=since, error=error, message=TEXTS[error])
 
 
-def _disconnect(since: datetime, error: str) -> WaState:
-    return _state(WaStateKind.TRANSIENT_DISCONNECT, since, error)
+def _failed(fact: WaLinkFact) -> WaState:
+    code = fact.code or "unknown"
+    return WaState(
+        kind=WaStateKind.UNKNOWN_ERROR,
+        since=fact.at,
+        error=f"wa-connect-failure-{code}",
+        message=f"WhatsApp refuses the connection with code {code}. The bridge keeps trying.",
+    )

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused
-from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
-from mautrix_whatsapp_py.model.mx import MxNotice, MxServerInfo
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri, MxUserId
+from mautrix_whatsapp_py.model.mx import MxNotice, MxPicture, MxServerInfo
 
 BOT = MxUserId("@whatsappbot:localhost")
 
@@ -24,10 +24,22 @@ class Sent:
     notice: MxNotice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentPicture:
+    """A picture that reached a room."""
+
+    room_id: MxRoomId
+    event_id: MxEventId
+    txn_id: MxTxnId
+    picture: MxPicture
+    data: bytes
+
+
 @dataclass(slots=True, kw_only=True)
 class FakeRoom:
     """Who is where."""
 
+    is_encrypted: bool = False
     joined: set[MxUserId] = field(default_factory=set)
     invited: set[MxUserId] = field(default_factory=set)
 
@@ -44,6 +56,8 @@ class FakeMatrixApi:
     def __init__(self) -> None:
         self.rooms: dict[MxRoomId, FakeRoom] = {}
         self.sent: list[Sent] = []
+        self.pictures: list[SentPicture] = []
+        self.uploads: dict[MxUri, bytes] = {}
         self.redacted: list[MxEventId] = []
         self.refusals: list[tuple[MxRoomId, str]] = []
         self.calls: list[str] = []
@@ -71,6 +85,12 @@ class FakeMatrixApi:
     def bodies(self, room_id: MxRoomId) -> list[str]:
         """What stands in a room, in order."""
         return [one.notice.body for one in self.sent if one.room_id == room_id]
+
+    async def wait_for_body(self, room_id: MxRoomId, part: str, *, count: int = 1) -> None:
+        """Wait until so many notices in a room hold these words."""
+        while sum(part in body for body in self.bodies(room_id)) < count:
+            self._called.clear()
+            await self._called.wait()
 
     async def wait_for_calls(self, call: str, count: int) -> None:
         """Wait until a method was called so many times."""
@@ -106,6 +126,7 @@ class FakeMatrixApi:
         if key not in self._events:
             event_id = self._events[key] = MxEventId(f"$sent{len(self._events)}")
             self.sent.append(Sent(room_id=room_id, event_id=event_id, sender=sender, txn_id=txn_id, notice=notice))
+            self._called.set()
         _end(fault)
         return self._events[key]
 
@@ -115,6 +136,35 @@ class FakeMatrixApi:
         fault = self._begin("send_redaction")
         self.redacted.append(event_id)
         _end(fault)
+
+    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
+        fault = self._begin("upload_media")
+        uri = MxUri(f"mxc://localhost/file{len(self.uploads)}")
+        self.uploads[uri] = data
+        _end(fault)
+        return uri
+
+    async def send_picture(
+        self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
+    ) -> MxEventId:
+        fault = self._begin("send_picture")
+        if sender not in self._require_room(room_id).joined:
+            raise MatrixRefused(errcode="M_FORBIDDEN", status=403)
+        key = (sender, room_id, txn_id)
+        if key not in self._events:
+            event_id = self._events[key] = MxEventId(f"$sent{len(self._events)}")
+            data = self.uploads[picture.uri]
+            self.pictures.append(
+                SentPicture(room_id=room_id, event_id=event_id, txn_id=txn_id, picture=picture, data=data)
+            )
+        _end(fault)
+        return self._events[key]
+
+    async def fetch_is_encrypted(self, room_id: MxRoomId) -> bool:
+        fault = self._begin("fetch_is_encrypted")
+        room = self._require_room(room_id)
+        _end(fault)
+        return room.is_encrypted
 
     async def fetch_members(self, room_id: MxRoomId) -> frozenset[MxUserId]:
         fault = self._begin("fetch_members")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from tests.simulator import kinds
 from tests.simulator.accounts import Account, Addressing, Device
 from tests.simulator.jids import BROADCAST, GROUP, LID, NEWSLETTER, PN, STATUS, Jid
+from tests.simulator.launcher_command import host_command
 from tests.simulator.library import LibraryClient, process_authority
 from tests.simulator.media_host import MediaFault
 from tests.simulator.nodes import Node, node
@@ -65,12 +65,3 @@ async def simulator(workdir: Path) -> AsyncIterator[Simulator]:
             await client.stop()
         await running.stop()
     running.trace.require_clean()
-
-
-def host_command(running: Simulator, *command: str, keepalive: str = "", qr: str = "") -> list[str]:
-    """The value for `whatsapp.host_command`: the launcher in front of a command or of the session host."""
-    launcher = str(Path(__file__).with_name("launcher.py"))
-    extra = ["--keepalive", keepalive] if keepalive else []
-    extra += ["--qr", qr] if qr else []
-    target = command or (sys.executable, "-m", "mautrix_whatsapp_py.whatsapp.host")
-    return [sys.executable, "-P", launcher, *running.launcher_arguments(), *extra, "--", *target]

@@ -6,9 +6,12 @@ Only tests of the simulator itself use this; all others run the library in sessi
 from __future__ import annotations
 
 import asyncio
+import atexit
+import contextlib
 import ctypes
 import functools
 import logging
+import shutil
 import tempfile
 import threading
 from collections.abc import Callable
@@ -34,7 +37,9 @@ _KEY_ONLY = {"senderKeyDistributionMessage", "messageContextInfo"}
 @functools.cache
 def process_authority() -> Authority:
     """The one authority of this process: Go loads its TLS roots once."""
-    authority = make_authority(Path(tempfile.mkdtemp(prefix="whatsapp-simulator-")))
+    folder = Path(tempfile.mkdtemp(prefix="whatsapp-simulator-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    authority = make_authority(folder)
     loaded_library().trust_authority(authority.ca_file)
     return authority
 
@@ -86,16 +91,28 @@ class _DaemonExecutor(ThreadPoolExecutor):
 
 
 class _Client(NewAClient):  # type: ignore[misc]
-    """The library's client with its private login status made visible."""
+    """The library's client with callbacks that no closed loop can hurt; its own would leave coroutines behind."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.on_status: Callable[[str], object] | None = None
+    def __init__(self, database: str, name: str, owner: LibraryClient) -> None:
+        super().__init__(database, uuid=name)
+        self._owner = owner
+        # collecting an old client would stop whoever owns its name by then
+        self._stop_finalizer.detach()
+        self.event.list_func = {code: None for code in INT_TO_EVENT if code not in _UNSUBSCRIBED}
+        self.event.execute = self._on_event
+
+    def _on_event(self, _uuid: int, data: int, size: int, code: int) -> None:
+        event = INT_TO_EVENT[code].FromString(ctypes.string_at(data, size))
+        if code == 0:
+            self.me = event
+        else:
+            self._owner.post(self._owner.remember, event)
+
+    def _NewAClient__onQr(self, _uuid: int, data: int) -> None:  # noqa: N802 - overrides a mangled name
+        self._owner.post(self._owner.qr_codes.put_nowait, ctypes.string_at(data).decode())
 
     def _NewAClient__onLoginStatus(self, _uuid: int, status: int) -> None:  # noqa: N802 - overrides a mangled name
-        text = ctypes.string_at(status).decode()
-        if self.on_status:
-            self.on_status(text)
+        self._owner.post(self._owner.statuses.put_nowait, ctypes.string_at(status).decode())
 
 
 class LibraryClient:
@@ -110,12 +127,8 @@ class LibraryClient:
         self.task: asyncio.Task[Any] | None = None
         self._simulator = simulator
         self._loop = asyncio.get_running_loop()
-        self.api: Any = _Client(str(database), uuid=f"{name}-{id(self)}")
+        self.api: Any = _Client(str(database), f"{name}-{id(self)}", self)
         _kept_clients().append(self.api)
-        # collecting an old client stops whoever owns its name by then
-        self.api._stop_finalizer.detach()
-        self.api.on_status = lambda text: self._loop.call_soon_threadsafe(self.statuses.put_nowait, text)
-        self._subscribe()
 
     @property
     def is_started(self) -> bool:
@@ -128,11 +141,14 @@ class LibraryClient:
 
     async def stop(self) -> None:
         """End the session."""
-        if self.task is not None:
-            task, self.task = self.task, None
-            await self.api.stop()
-            task.cancel()
-            await asyncio.wait([task], timeout=1)
+        if self.task is None:
+            return
+        task, self.task = self.task, None
+        await self.api.stop()
+        # a session that was never linked does not return from the native core
+        await asyncio.wait([task], timeout=_STOP_SECONDS)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
     async def pair(self, account: Account) -> Device:
         """Connect, show a QR code and have the account's phone scan it."""
@@ -160,21 +176,20 @@ class LibraryClient:
         """The next real message; bare sender keys and protocol shares are passed over."""
         return await self.wait(library_events.MessageEv, _is_real_message, timeout_seconds)
 
-    def _subscribe(self) -> None:
-        @self.api.event.qr  # type: ignore[untyped-decorator]
-        async def on_qr(_client: Any, data: bytes) -> None:
-            self.qr_codes.put_nowait(data.decode())
-
-        for kind in {INT_TO_EVENT[code] for code in INT_TO_EVENT if code not in _UNSUBSCRIBED}:
-            self.api.event(kind)(self._remember)
-
-    async def _remember(self, _client: Any, event: Any) -> None:
+    def remember(self, event: Any) -> None:
+        """Keep an event for `wait` and for the history."""
         self.history.append(event)
         self.events.put_nowait(event)
 
+    def post(self, callback: Callable[[Any], object], value: Any) -> None:
+        """Call something on the loop from a native thread; late calls after the loop's end are dropped."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(callback, value)
+
 
 # the QR event and the codes the binding reserves
-_UNSUBSCRIBED = (1, 28, 29)
+_UNSUBSCRIBED = (0, 1, 28, 29)
+_STOP_SECONDS = 0.3
 
 
 def _is_real_message(event: Any) -> bool:

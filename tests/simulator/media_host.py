@@ -84,7 +84,7 @@ class MediaHost:
             case "DELETE":
                 return web.Response(status=200)
             case "GET" if request.path == "/":
-                return self._version_page()
+                return self.version_page()
             case "GET":
                 return await self._download(request)
             case _:
@@ -132,7 +132,8 @@ class MediaHost:
         await response.write_eof()
         return response
 
-    def _version_page(self) -> web.Response:
+    def version_page(self) -> web.Response:
+        """The page clients read the newest revision from."""
         revision = self.client_revision
         values = f'"server_revision":{revision},"client_revision":{revision},"push_phase":"C3"'
         return web.Response(text=f"<script>{{{values}}}</script>")

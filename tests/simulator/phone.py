@@ -9,9 +9,11 @@ from typing import Any
 from tests.simulator import appstate, kinds, phone_link, phone_receive, phone_send
 from tests.simulator.accounts import Account, Device
 from tests.simulator.connection import Connection
+from tests.simulator.crypto import sha256
 from tests.simulator.history import HistoryChunk, send_history_chunk
 from tests.simulator.iq import people
 from tests.simulator.jids import SERVER, Jid
+from tests.simulator.media_crypto import decrypt_media
 from tests.simulator.nodes import AttrValue, Node, node
 from tests.simulator.outgoing import Outgoing, Received, Sent
 from tests.simulator.pairing import unlink
@@ -20,6 +22,7 @@ from tests.simulator.routing.calls import route_call
 from tests.simulator.routing.presence import route_chatstate, set_presence
 from tests.simulator.routing.receipts import route_receipt
 from tests.simulator.signal_protocol.device import SignalDevice
+from tests.simulator.violations import ProtocolViolationError, ViolationKind
 from tests.simulator.world import World, now_seconds
 
 
@@ -48,6 +51,7 @@ class Phone:
         self.retries: dict[str, int] = {}
         self.corrupt_next = 0
         self.is_sending_receipts = True
+        self.is_asking_for_retries = True
         self.pending_link: Connection | None = None
 
     # linking
@@ -138,6 +142,14 @@ class Phone:
     async def call(self, to: Account, action: str, call_id: str, **attrs: AttrValue) -> None:
         """Signal a call: offer, accept, preaccept, transport, terminate, reject, offer_notice."""
         route_call(self.world, self.account, to, action, call_id, attrs)
+
+    def download(self, media: Any, kind: str) -> bytes:
+        """Fetch, check and decrypt the file of a received media message."""
+        blob = self.world.media.blobs[media.directPath.split("?")[0]]
+        plain = decrypt_media(blob, media.mediaKey, kind)
+        if (sha256(blob), sha256(plain)) != (media.fileEncSHA256, media.fileSHA256):
+            raise ProtocolViolationError(ViolationKind.BAD_UPLOAD, f"hashes of a {kind}")
+        return plain
 
     # profile
 

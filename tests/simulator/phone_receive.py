@@ -115,5 +115,5 @@ def _complain(phone: Phone, owner: Account, stanza: Node, error: SignalError) ->
     phone.world.trace.violate(violation, peer=str(owner.pn), stanza=stanza)
     message_id = stanza.text("id")
     count = phone.retries[message_id] = phone.retries.get(message_id, 0) + 1
-    if count <= 4:
+    if phone.is_asking_for_retries and count <= 4:
         ask_retry(phone, stanza, count)

@@ -19,6 +19,7 @@ from tests.simulator.violations import ProtocolViolationError, ViolationKind
 
 if TYPE_CHECKING:
     from tests.simulator.groups import Group
+    from tests.simulator.newsletters import Newsletter
 
 
 def now_seconds() -> int:
@@ -34,6 +35,7 @@ class World:
         self.faults = Faults()
         self.accounts = Registry()
         self.groups: dict[str, Group] = {}
+        self.newsletters: dict[str, Newsletter] = {}
         self.broadcast_lists: dict[str, list[Account]] = {}
         self.media = MediaHost(self.trace)
         self.connections: set[Connection] = set()
@@ -117,10 +119,11 @@ class World:
         """The device has taken a stanza; it is not delivered again."""
         if self.faults.is_ignoring_acks:
             return
-        before = len(device.queue)
-        device.queue = [n for n in device.queue if not (n.tag == stanza_class and n.get("id") == stanza_id)]
-        if len(device.queue) != before:
-            self.trace.acknowledge(str(device.pn), stanza_class, stanza_id)
+        for index, stanza in enumerate(device.queue):
+            if stanza.tag == stanza_class and stanza.attrs.get("id") == stanza_id:
+                del device.queue[index]
+                self.trace.acknowledge(str(device.pn), stanza_class, stanza_id)
+                return
 
     def _on_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

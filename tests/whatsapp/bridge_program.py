@@ -1,6 +1,6 @@
 """A bridge reduced to its durable edge: records every event once, acknowledges it, and can be killed at any time.
 
-    python -m tests.whatsapp.bridge_program OPTIONS_JSON RECORD
+python -m tests.whatsapp.bridge_program OPTIONS_JSON RECORD
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 
 
 class RecordingSink:
-    """Appends one line per event; a line that is in the file is durable as far as a killed process is concerned."""
+    """Appends one line per event; what is in the file survives the death of the process."""
 
     def __init__(self, path: Path) -> None:
         path.touch()
@@ -36,7 +36,7 @@ class RecordingSink:
             client.ack(seq)
 
     def on_wa_state(self, login: LoginId, state: WaState) -> None:
-        print(login, state.kind, flush=True)
+        return None
 
 
 async def run(options: NetworkOptions, record: Path) -> None:

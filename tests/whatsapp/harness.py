@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -176,6 +177,11 @@ async def bench(wa: Simulator, folder: Path, **changes: Any) -> AsyncIterator[Be
 
 def to_wa_jid(jid: Jid) -> WaJid:
     return WaJid(user=jid.user, server=jid.server)
+
+
+def report(text: str) -> None:
+    """A figure for whoever reads the test's output."""
+    sys.stdout.write(f"{text}\n")
 
 
 def text_message(text: str) -> bytes:

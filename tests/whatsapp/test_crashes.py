@@ -22,7 +22,7 @@ from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSendUnknown, Wa
 from mautrix_whatsapp_py.whatsapp.client import Client
 from mautrix_whatsapp_py.whatsapp.network import Network
 from tests.simulator.api import Account, ViolationKind, simulator
-from tests.whatsapp.harness import Bench, Recorder, bench, options_for, text_message, to_wa_jid
+from tests.whatsapp.harness import Bench, Recorder, bench, options_for, report, text_message, to_wa_jid
 
 pytestmark = pytest.mark.neonize
 
@@ -61,15 +61,19 @@ async def bridge_process(it: Bench, record: Path) -> AsyncIterator[asyncio.subpr
         await process.wait()
 
 
+def messages_in(record: Path) -> list[list[str]]:
+    raw = record.read_text().splitlines() if record.exists() else []
+    return [line.split("\t") for line in raw if line.endswith(tuple("0123456789"))]
+
+
 async def lines_reach(record: Path, count: int, *, seconds: float = 90.0) -> list[list[str]]:
     lines: list[list[str]] = []
     async with asyncio.timeout(seconds):
         while True:
-            raw = record.read_text().splitlines() if record.exists() else []
-            lines = [line.split("\t") for line in raw if line.endswith(tuple("0123456789"))]
+            lines = messages_in(record)
             if len(lines) >= count:
                 return lines
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.05)  # another process writes the file
 
 
 async def test_bridge_killed_ten_times_under_load(tmp_path: Path) -> None:
@@ -94,7 +98,7 @@ async def test_bridge_killed_ten_times_under_load(tmp_path: Path) -> None:
     counts = Counter(text for _, _, text in lines)
     lost = MESSAGES - len(counts)
     doubled = sum(count - 1 for count in counts.values())
-    print(f"bridge killed {BRIDGE_KILLS} times: {MESSAGES} messages, {lost} lost, {doubled} doubled")
+    report(f"bridge killed {BRIDGE_KILLS} times: {MESSAGES} messages, {lost} lost, {doubled} doubled")
     assert (lost, doubled) == (0, 0)
     for chat in {chat for _, chat, _ in lines}:
         numbers = [int(text) for _, at, text in lines if at == chat]
@@ -127,7 +131,7 @@ async def test_host_killed_twenty_times(tmp_path: Path) -> None:
         texts = [int(text) for text in it.sink.texts() if text != "last"]
     lost = HOST_KILLS * PER_KILL - len(set(texts))
     doubled = len(texts) - len(set(texts))
-    print(f"host killed {HOST_KILLS} times: {HOST_KILLS * PER_KILL} messages, {lost} lost, {doubled} doubled")
+    report(f"host killed {HOST_KILLS} times: {HOST_KILLS * PER_KILL} messages, {lost} lost, {doubled} doubled")
     assert lost < 10 * HOST_KILLS
     assert doubled == 0
 
@@ -155,7 +159,7 @@ async def test_host_killed_while_sending(tmp_path: Path) -> None:
             else:
                 assert isinstance(outcome, WaSent | WaSendUncertain)
         await client.send_message(to_wa_jid(bob.pn), text_message("last"), send_id=SendId("last"))
-        texts = []
+        texts: list[str] = []
         while not texts or texts[-1] != "last":
             texts.append((await bob.phone.receive_next()).text)
     assert len(texts) == len(set(texts))
@@ -256,4 +260,3 @@ async def test_sessions_move_when_a_host_is_recycled(tmp_path: Path) -> None:
         assert worn not in it.network._slots
         received = it.sink.texts(LOGIN)
     assert received == [str(number) for number in range(200)]
-

@@ -25,9 +25,7 @@ async def test_pairs_receives_and_answers(tmp_path: Path) -> None:
         from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 
         content = e2e.Message(conversation="pong").SerializeToString()
-        sent = await client.send_message(
-            to_wa_jid(bob.pn), content, send_id=SendId("s1"), secret=os.urandom(32)
-        )
+        sent = await client.send_message(to_wa_jid(bob.pn), content, send_id=SendId("s1"), secret=os.urandom(32))
         assert isinstance(sent, WaSent)
         received = await bob.phone.receive_next()
         assert received.text == "pong"

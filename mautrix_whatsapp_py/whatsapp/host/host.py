@@ -177,6 +177,6 @@ def _resident_bytes() -> int:
 
 def _count_entries(folder: str) -> int:
     try:
-        return len(os.listdir(folder))
+        return sum(1 for _ in Path(folder).iterdir())
     except OSError:
         return 0

@@ -23,7 +23,7 @@ CALLS_SECONDS = 80.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
-    """Where an incarnation's callbacks go; `journal` runs on the library's thread, the others on the event loop."""
+    """Where callbacks go; `journal` runs on the library's thread, the others on the event loop."""
 
     journal: Callable[[int, bytes], None]
     on_link: Callable[[int, bytes], None]

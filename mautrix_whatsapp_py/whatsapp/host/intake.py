@@ -16,7 +16,7 @@ _RETRY_SECONDS = 1.0
 
 
 class Intake:
-    """Appends to the journal. A full disk or a bridge far behind holds the library back, and with it the server."""
+    """Appends to the journal; a full disk or a bridge far behind holds the library, and with it the server."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Intake:
             try:
                 self._journal.append(code, payload, as_file=is_history)
             except JournalFull:
-                self._set_full(True)
+                self._set_full(is_full=True)
                 continue
-            self._set_full(False)
+            self._set_full(is_full=False)
             with self._changed:
                 self._depth += 1
             self._on_stored()
@@ -80,7 +80,7 @@ class Intake:
             # The last chance of an event is one try after closing began.
             return not (self._is_closing and self._is_disk_full)
 
-    def _set_full(self, is_full: bool) -> None:
+    def _set_full(self, *, is_full: bool) -> None:
         if self._is_disk_full != is_full:
             self._is_disk_full = is_full
             self._on_disk(is_full)

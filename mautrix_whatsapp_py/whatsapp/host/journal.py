@@ -20,6 +20,7 @@ LARGE_BYTES = 128 * 1024
 """Bodies above this go to a file of their own."""
 SPILL_SUFFIX = ".content"
 """What decoding a large event writes beside its file; goes with it."""
+_DELETE_AT_ONCE = 500
 _SEQ_PER_SECOND = 1_000_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
@@ -145,22 +146,22 @@ class Journal:
             file=self._blobs / file if isinstance(file, str) else None,
         )
 
-    def delete(self, seqs: Sequence[JournalSeq]) -> None:
-        """Forget acknowledged events and their files, in one transaction."""
-        if not seqs:
-            return
-        marks = ",".join("?" * len(seqs))
+    def delete(self, seqs: Sequence[JournalSeq]) -> int:
+        """Forget acknowledged events and their files, in one transaction; how many there were."""
+        deleted, files = 0, []
         with self._lock, self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
-            files = self._connection.execute(
-                f"SELECT file FROM event WHERE seq IN ({marks}) AND file IS NOT NULL",  # noqa: S608 only marks
-                seqs,
-            ).fetchall()
-            self._connection.execute(f"DELETE FROM event WHERE seq IN ({marks})", seqs)  # noqa: S608
+            for start in range(0, len(seqs), _DELETE_AT_ONCE):
+                some = seqs[start : start + _DELETE_AT_ONCE]
+                chosen = f"WHERE seq IN ({','.join('?' * len(some))})"
+                find = f"SELECT file FROM event {chosen} AND file IS NOT NULL"  # noqa: S608 only marks
+                files += self._connection.execute(find, some).fetchall()
+                deleted += self._connection.execute(f"DELETE FROM event {chosen}", some).rowcount  # noqa: S608
         for (name,) in files:
             path = self._blobs / name
             path.unlink(missing_ok=True)
             path.with_suffix(SPILL_SUFFIX).unlink(missing_ok=True)
+        return deleted
 
     @property
     def depth(self) -> int:
@@ -227,7 +228,7 @@ def write_private(path: Path, body: bytes) -> None:
     """Write a file only we can read; nothing is left of it when the disk is full."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE_FILE)
     try:
-        with open(descriptor, "wb") as file:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(body)
     except OSError:
         path.unlink(missing_ok=True)

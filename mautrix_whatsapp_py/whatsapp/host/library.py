@@ -1,4 +1,4 @@
-"""The client library behind its C interface; every call here may block, every callback comes on a foreign thread."""
+"""The client library behind its C interface; calls may block, callbacks come on foreign threads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from urllib.parse import quote
 log = logging.getLogger(__name__)
 
 _UNUSED_EVENTS = frozenset({1, 16, 33, 34, 41, 45})
-"""QR lists come by callback; newsletter leave and mute with a role unknown to the library end its event delivery."""
+"""QR codes come by callback; newsletter leave and mute events with an unknown role end all event delivery."""
 SUBSCRIBED = bytes(code for code in (*range(2, 14), *range(17, 28), *range(30, 46)) if code not in _UNUSED_EVENTS)
 
 
@@ -63,8 +63,8 @@ class Library(Protocol):
 def import_binding() -> Any:
     """The C interface without the rest of the package.
 
-    The package's own __init__ pulls in image, HTTP and MIME libraries (libmagic among them) that we never use: with
-    empty packages in its place a host starts in half the time and is 17 MB smaller.
+    The package's own __init__ pulls in image, HTTP and MIME libraries (libmagic among them) that we never use:
+    with empty packages in its place a host starts in half the time and is 17 MB smaller.
     """
     if "neonize" not in sys.modules:
         spec = importlib.util.find_spec("neonize")
@@ -82,7 +82,7 @@ def import_binding() -> Any:
 
 @dataclass(slots=True)
 class _Slot:
-    """The log callback of a login; the library may call it long after its incarnation ended, so it lives for ever."""
+    """The log callback of a login; it lives for ever, for the library may call it after its session ended."""
 
     callback: Any = None
     listener: Listener | None = None

@@ -168,7 +168,7 @@ def get_time_ms(milliseconds: int) -> datetime | None:
 
 
 def strip_wrapper(body: bytes) -> bytes:
-    """The single length-delimited field of a message, without parsing it; the body as it is when it has another form."""
+    """The only field of a message, cut out without parsing; the body as it is when it has another form."""
     if not body or body[0] != _FIELD_ONE_BYTES:
         return body
     size, shift, position = 0, 0, 1

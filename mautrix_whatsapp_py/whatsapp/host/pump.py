@@ -1,4 +1,4 @@
-"""From a session's journal to the bridge: in order, repeated after every reconnect, forgotten when acknowledged."""
+"""From a session's journal to the bridge: in order, again after every reconnect, until acknowledged."""
 
 from __future__ import annotations
 
@@ -124,9 +124,9 @@ class Pump:
         acked, self._acked = self._acked, []
         if not acked:
             return
-        await self._in_thread(lambda: self.journal.delete(acked))
+        deleted = await self._in_thread(lambda: self.journal.delete(acked))
         self._in_flight.difference_update(acked)
-        self.on_acked(len(acked))
+        self.on_acked(deleted)
 
     async def _in_thread(self, function: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self.executor, function)

@@ -64,7 +64,7 @@ class Handlers:
 
 @dataclass(slots=True)
 class HostServer:
-    """Listens on the host's socket. A new bridge takes the place of an old one: the bridge's lock allows only one."""
+    """Listens on the host's socket. A new bridge takes the place of an old one; its lock allows only one."""
 
     name: str
     outlet: BridgeOutlet

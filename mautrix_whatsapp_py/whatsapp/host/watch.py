@@ -17,13 +17,16 @@ from mautrix_whatsapp_py.whatsapp.wire import LinkChanged
 
 log = logging.getLogger(__name__)
 
+_ACTIVE = False
+"""Argument of the library's SetPassive."""
+
 
 class Watch:
     """Looks at one session every few seconds.
 
     A dead pump ends its incarnation by itself. A stuck callback is seen by its age. After a silence the server is
-    asked to make us the active device: a lost socket shows, and a server that had put us to sleep wakes up and sends
-    what it held back.
+    asked to make us the active device: a lost socket shows, and a server that had put us to sleep wakes up and
+    sends what it held back.
     """
 
     def __init__(self, session: Session, library: Library, timings: Timings) -> None:
@@ -61,7 +64,7 @@ class Watch:
         uuid = incarnation.spec.uuid
         try:
             async with asyncio.timeout(self._timings.probe_seconds):
-                error = await self._session.gate.call(lambda: self._library.call("SetPassive", uuid, False))
+                error = await self._session.gate.call(lambda: self._library.call("SetPassive", uuid, _ACTIVE))
         except TimeoutError:
             return False
         except SessionNotLive:

@@ -108,6 +108,16 @@ def on_invite(world: World, connection: Connection, iq: Node) -> None:
     connection.reply(iq, node("invite", {"code": group.invite}))
 
 
+def on_accept(world: World, connection: Connection, iq: Node) -> None:
+    """Accept an invitation that came as a message."""
+    group = world.groups.get(iq.jid("to").user)
+    if group is None or iq.require_child("accept").text("code") != group.invite:
+        connection.refuse(iq, 406, "not-acceptable")
+        return
+    connection.reply(iq)
+    groups.change_members(world, group, connection.linked.account, "add", [connection.linked.account])
+
+
 def _on_foreign_invite(world: World, connection: Connection, iq: Node) -> None:
     account, code = connection.linked.account, iq.require_child("invite").text("code")
     group = next((g for g in world.groups.values() if g.invite == code), None)

@@ -7,6 +7,7 @@ import random
 
 from tests.simulator import groups
 from tests.simulator.accounts import Account, Picture
+from tests.simulator.business import business_node
 from tests.simulator.connection import Connection
 from tests.simulator.jids import GROUP, PN, Jid
 from tests.simulator.nodes import AttrValue, Node, node
@@ -62,6 +63,8 @@ def _usync_answer(account: Account, query: str) -> Node | None:
             return node("status", {"t": now_seconds()}, account.about)
         case "picture" if account.picture and not account.is_picture_hidden:
             return node("picture", {"id": account.picture.picture_id})
+        case "business" if account.business_name:
+            return node("business", {}, [business_node(account.business_name)])
         case "contact":
             return node("contact", {"type": "in"})
         case _:
@@ -145,6 +148,16 @@ def on_blocklist(world: World, connection: Connection, iq: Node) -> None:
     digest = hashlib.sha256(spelled.encode()).hexdigest()[:16]
     listed = [node("item", {"jid": jid}) for jid in account.blocked]
     connection.reply(iq, node("list", {"dhash": digest, "matched": "false"}, listed))
+
+
+def on_status_privacy(_world: World, connection: Connection, iq: Node) -> None:
+    """Who sees status posts."""
+    connection.reply(iq, node("privacy", {}, [node("list", {"type": "contacts", "default": "true"})]))
+
+
+def on_contact_link(_world: World, connection: Connection, iq: Node) -> None:
+    """The link others add this account by."""
+    connection.reply(iq, node("qr", {"code": f"SIM{connection.linked.account.lid.user}"}))
 
 
 def on_about(world: World, connection: Connection, iq: Node) -> None:

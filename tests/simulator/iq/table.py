@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.simulator.connection import Connection
-from tests.simulator.iq import app_state, community, group, keys, link, media, people, session
+from tests.simulator.iq import app_state, community, group, keys, link, media, mex, people, session
 from tests.simulator.nodes import Node
 from tests.simulator.violations import ProtocolViolationError, ViolationKind
 from tests.simulator.world import World
@@ -36,6 +36,11 @@ _TABLE: Final[Mapping[str, Handler]] = {
     "blocklist/get/": people.on_blocklist,
     "blocklist/set/item": people.on_blocklist,
     "status/set/status": people.on_about,
+    "status/get/privacy": people.on_status_privacy,
+    "w:qr/set/qr": people.on_contact_link,
+    "w:mex/get/query": mex.on_query,
+    "newsletter/get/messages": mex.on_posts,
+    "newsletter/set/live_updates": mex.on_live_updates,
     "disappearing_mode/set/disappearing_mode": session.on_ok,
     "w:m/set/media_conn": media.on_media_conn,
     "w:sync:app:state/set/sync": app_state.on_sync,
@@ -60,6 +65,7 @@ _TABLE: Final[Mapping[str, Handler]] = {
     "w:g2/set/links": community.on_link,
     "w:g2/set/unlink": community.on_unlink,
     "w:g2/get/membership_approval_requests": community.on_membership_requests,
+    "w:g2/set/accept": group.on_accept,
     "w:g2/get/invite": group.on_invite,
     "w:g2/set/invite": group.on_invite,
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.simulator.jids import Jid
 from tests.simulator.kinds.actions import MessageRef
+from tests.simulator.kinds.media import Uploaded
 from tests.simulator.nodes import node
 from tests.simulator.outgoing import Outgoing
 from tests.simulator.protobufs import e2e
@@ -46,11 +47,16 @@ def forwarded(body: str, *, score: int = 1) -> Outgoing:
     )
 
 
-def link_preview(body: str, url: str, title: str, description: str, thumbnail: bytes = b"") -> Outgoing:
-    """Text with the preview of a link in it."""
+def link_preview(
+    body: str, url: str, title: str, description: str, thumbnail: bytes = b"", file: Uploaded | None = None
+) -> Outgoing:
+    """Text with the preview of a link in it; a large thumbnail is a file of kind `link`."""
     extended = e2e.ExtendedTextMessage(
         text=body, matchedText=url, title=title, description=description, JPEGThumbnail=thumbnail
     )
+    if file:
+        extended.thumbnailDirectPath, extended.mediaKey = file.direct_path, file.key
+        extended.thumbnailSHA256, extended.thumbnailEncSHA256 = file.sha256, file.encrypted_sha256
     return Outgoing(message=e2e.Message(extendedTextMessage=extended), media_type="url")
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from tests.simulator.accounts import Account
+from tests.simulator.business import business_node
 from tests.simulator.groups import Group, members_of
 from tests.simulator.jids import BROADCAST, GROUP, NEWSLETTER, Jid
 from tests.simulator.nodes import AttrValue, Node, node
 from tests.simulator.violations import ProtocolViolationError, ViolationKind
 from tests.simulator.world import World, now_seconds
 
-_PASSED_ON = ("device-identity", "meta", "bot", "biz", "reporting")
+_PASSED_ON = ("device-identity", "meta", "bot", "biz", "reporting", "verified_name")
 
 
 def route_message(world: World, sender: Account, device: int, stanza: Node) -> None:
     """Deliver what one of the sender's devices sent."""
     to = stanza.jid("to")
+    if sender.business_name and device == 0:
+        stanza = Node(stanza.tag, stanza.attrs, [*stanza.children, business_node(sender.business_name)])
     base: dict[str, AttrValue] = {
         "id": stanza.text("id"),
         "type": stanza.text("type"),
@@ -22,8 +25,6 @@ def route_message(world: World, sender: Account, device: int, stanza: Node) -> N
         "notify": sender.name,
         "edit": stanza.get("edit"),
     }
-    if sender.business_name:
-        base["verified_name"] = sender.business_name
     if stanza.get("category") == "peer":
         _to_own_phone(sender, device, stanza, base)
     elif _is_resend(stanza, to):

@@ -9,6 +9,7 @@ from tests.simulator.connection import Connection
 from tests.simulator.iq.table import handle_iq
 from tests.simulator.nodes import AttrValue, Node, node
 from tests.simulator.routing.messages import route_message
+from tests.simulator.routing.newsletter_messages import on_newsletter_message
 from tests.simulator.routing.presence import presence_node, route_chatstate, set_presence
 from tests.simulator.routing.receipts import route_receipt
 from tests.simulator.violations import ProtocolViolationError, ViolationKind
@@ -40,14 +41,10 @@ def _on_message(world: World, connection: Connection, stanza: Node) -> None:
         connection.send(node("ack", attrs))
         return
     if to.server == "newsletter":
-        _on_newsletter_message(world, connection, stanza)
+        on_newsletter_message(world, connection, stanza)
         return
     connection.send(node("ack", {"class": "message", "id": stanza_id, "from": to, "t": now_seconds()}))
     route_message(world, device.account, device.number, stanza)
-
-
-def _on_newsletter_message(world: World, connection: Connection, stanza: Node) -> None:
-    raise ProtocolViolationError(ViolationKind.UNKNOWN_CHAT, stanza.text("to"), str(stanza))
 
 
 def _on_receipt(world: World, connection: Connection, stanza: Node) -> None:

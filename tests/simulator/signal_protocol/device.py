@@ -62,6 +62,7 @@ class SignalDevice:
         self._signed = KeyPair.generate()
         self._signature = self.identity.sign(KEY_TYPE + self._signed.public)
         self._prekeys: dict[int, KeyPair] = {}
+        self._used_prekeys: dict[int, KeyPair] = {}
         self._next_prekey_id = 1
         self._sessions: dict[str, list[Session]] = {}
 
@@ -108,6 +109,12 @@ class SignalDevice:
         )
         session.send = session.ratchet(session.ours, signed.public)
         self._sessions.setdefault(address, []).insert(0, session)
+
+    def forget_sessions(self, *, keep_prekeys: bool = False) -> None:
+        """Lose all pairwise sessions; used-up prekeys come back only when told to."""
+        self._sessions.clear()
+        if keep_prekeys:
+            self._prekeys |= self._used_prekeys
 
     def encrypt(self, address: str, plain: bytes) -> Ciphertext:
         """Encrypt for an address that has a session."""
@@ -156,6 +163,7 @@ class SignalDevice:
             prekey = self._prekeys.pop(prekey_id, None)
             if prekey is None:
                 raise ConsumedPrekeyError(f"prekey {prekey_id}")
+            self._used_prekeys[prekey_id] = prekey
             secret += prekey.agree(base)
         keys = hkdf(secret, None, b"WhisperText", 64)
         session = Session(

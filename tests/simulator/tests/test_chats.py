@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from neonize.aioze.events import (
@@ -213,6 +214,32 @@ async def test_status_post_reaches_the_client(tmp_path: Path) -> None:
         assert event.Info.MessageSource.Sender.User == x.bob.lid.user
 
 
+async def test_client_posts_a_status(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        await x.alice.phone.set_contact(x.bob.pn, "Bob")
+        await x.alice.phone.welcome(x.device)
+        await eventually(lambda: contact_name(x.client.api, x.bob.pn.user))
+        await x.client.api.send_message(build_jid("status", "broadcast"), "my day")
+        received = await x.bob.phone.receive_next()
+        assert (received.chat, received.text) == (STATUS, "my day")
+
+
+async def test_two_linked_clients_write_to_each_other(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        other = x.wa.client("bob")
+        await other.pair(x.bob)
+        for number in range(3):
+            await x.client.api.send_message(build_jid(x.bob.pn.user), f"to Bob {number}")
+            assert (await other.message()).Message.extendedTextMessage.text == f"to Bob {number}"
+            await other.api.send_message(build_jid(x.alice.pn.user), f"to Alice {number}")
+            assert (await x.client.message()).Message.extendedTextMessage.text == f"to Alice {number}"
+        group = groups.create_group(x.wa.world, x.bob, "Group", [x.alice])
+        await other.api.send_message(build_jid(group.jid.user, "g.us"), "to all")
+        assert (await x.client.message()).Message.extendedTextMessage.text == "to all"
+        await x.client.api.send_message(build_jid(group.jid.user, "g.us"), "back to all")
+        assert (await other.message()).Message.extendedTextMessage.text == "back to all"
+
+
 async def test_broadcast_list_reaches_the_client(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
         x.wa.world.broadcast_lists["1700000000"] = [x.alice]
@@ -284,6 +311,11 @@ async def test_every_stanza_is_in_the_log(tmp_path: Path) -> None:
         assert x.wa.trace.stanzas(Direction.OUT, "success")
 
 
-async def push_name(api: object) -> str:
+async def contact_name(api: Any, number: str) -> str:
+    """A name in the contact book of the library."""
+    return str((await api.contact.get_contact(build_jid(number))).FullName)
+
+
+async def push_name(api: Any) -> str:
     """The push name the library has stored."""
-    return str((await api.get_me()).PushName)  # type: ignore[attr-defined]
+    return str((await api.get_me()).PushName)

@@ -150,7 +150,7 @@ async def test_joining_a_group_that_asks_first(tmp_path: Path) -> None:
         groups.request_to_join(x.wa.world, group, eve)
         await x.client.wait(GroupInfoEv)
         asked = await x.client.api.get_group_request_participants(build_jid(group.jid.user, "g.us"))
-        assert [person.User for person in asked] == [eve.lid.user]
+        assert [request.Participant.User for request in asked] == [eve.lid.user]
 
 
 async def test_groups_work_in_both_directions_with_many_members(tmp_path: Path) -> None:

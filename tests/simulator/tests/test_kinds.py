@@ -10,6 +10,7 @@ import pytest
 from neonize.aioze.events import MessageEv
 from neonize.events import UndecryptableMessageEv
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
+from neonize.utils.enum import MediaType, MediaTypeToMMS
 from neonize.utils.jid import build_jid
 
 from tests.simulator import groups, message_secrets
@@ -186,6 +187,32 @@ async def test_view_once_is_unavailable_to_companions(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
         await x.bob.phone.send_view_once_notice(x.alice.pn, "VO1")
         assert (await x.client.wait(UndecryptableMessageEv)).IsUnavailable
+
+
+async def test_business_name_travels_with_messages(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        x.bob.business_name = "Bob's Bakery"
+        await x.bob.phone.text(x.alice.pn, "fresh bread")
+        event = await x.client.message()
+        assert event.Info.VerifiedName.Details.verifiedName == "Bob's Bakery"
+
+
+async def test_thumbnail_of_a_link_preview(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        file = kinds.upload(x.wa.media, b"thumbnail", "link")
+        outgoing = kinds.link_preview("see http://e.x", "http://e.x", "T", "D", file=file)
+        await x.bob.phone.send(x.alice.pn, outgoing)
+        seen = (await x.client.message()).Message.extendedTextMessage
+        data = await x.client.api.download_media_with_path(
+            seen.thumbnailDirectPath,
+            seen.thumbnailEncSHA256,
+            seen.thumbnailSHA256,
+            seen.mediaKey,
+            len(b"thumbnail"),
+            MediaType.MediaLinkThumbnail,
+            MediaTypeToMMS.MediaLinkThumbnail,
+        )
+        assert data == b"thumbnail"
 
 
 async def test_push_name_travels_with_messages(tmp_path: Path) -> None:

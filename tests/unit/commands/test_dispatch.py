@@ -32,7 +32,7 @@ GOLDEN = {
     "count": "That is not a number.\nUsage: `count`\nExample: `count 3`",
     "refuse": "Not on a Sunday.",
     "ehco hello": "There is no command `ehco`. Did you mean `echo`? Send `help` for what there is.",
-    "sudo rm": "You may not use `sudo`: it needs the level admin.",
+    "sudo rm": "You may not use `sudo`: it needs the level admin. Ask the person who runs the bridge.",
     "sud": "There is no command `sud`. Send `help` for what there is.",
     "😀": "There is no command `😀`. Send `help` for what there is.",
     "`rm`": "There is no command `'rm'`. Send `help` for what there is.",
