@@ -41,7 +41,7 @@ class Person:
     shown_name: str = ""
     """What the ghost was last called at the homeserver."""
     avatar_id: str = ""
-    avatar_uri: MxUri = MxUri("")
+    avatar_uri: MxUri | None = None
 
     def jid(self, *, is_lid_addressed: bool) -> WaJid:
         """An address of theirs, the wanted kind if there is one."""

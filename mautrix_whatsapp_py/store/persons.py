@@ -57,7 +57,7 @@ class PersonRows:
             "name_rank": int(person.name_rank),
             "shown_name": person.shown_name,
             "avatar_id": person.avatar_id,
-            "avatar_uri": person.avatar_uri,
+            "avatar_uri": person.avatar_uri or "",
         }
         await tx.execute(update(persons).where(persons.c.id == person.id).values(values))
 
@@ -99,5 +99,5 @@ def _decode(row: Row[Any]) -> Person:
         name_rank=NameRank(row.name_rank),
         shown_name=row.shown_name,
         avatar_id=row.avatar_id,
-        avatar_uri=MxUri(row.avatar_uri),
+        avatar_uri=MxUri(row.avatar_uri) if row.avatar_uri else None,
     )
