@@ -14,7 +14,16 @@ from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.from_matrix import encrypted, member, message
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId
-from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEphemeral, MxEvent, MxMember, MxOther, MxText
+from mautrix_whatsapp_py.model.mx import (
+    MxEncrypted,
+    MxEphemeral,
+    MxEvent,
+    MxMember,
+    MxMessage,
+    MxOther,
+    MxReaction,
+    MxRedaction,
+)
 from mautrix_whatsapp_py.tasks import Backoff, KeyedQueue
 
 log = logging.getLogger(__name__)
@@ -128,13 +137,13 @@ class Bridge:
         if self._deps.is_ours(event.origin.sender):
             return
         match event:
-            case MxText():
+            case MxMessage():
                 await message.handle(event, self._deps)
             case MxMember():
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxOther():
+            case MxReaction() | MxRedaction() | MxOther():
                 pass
             case _:
                 assert_never(event)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
 
 
 class MxMembership(StrEnum):
@@ -44,14 +45,27 @@ class MxOrigin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MxText:
-    """A text message of a person."""
+class MxMessage:
+    """Something a person wrote or sent, new or as an edit."""
 
     origin: MxOrigin
-    body: str
-    html: str | None = None
-    msgtype: str = "m.text"
-    reply_to: MxEventId | None = None
+    content: MxMessageContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxReaction:
+    """A reaction to an event."""
+
+    origin: MxOrigin
+    content: MxReactionContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxRedaction:
+    """A message or reaction was taken back."""
+
+    origin: MxOrigin
+    content: MxRedactionContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,5 +146,5 @@ class MxServerInfo:
     software: str | None = None
 
 
-MxEvent: TypeAlias = MxText | MxMember | MxEncrypted | MxOther
+MxEvent: TypeAlias = MxMessage | MxReaction | MxRedaction | MxMember | MxEncrypted | MxOther
 MxEphemeral: TypeAlias = MxTyping | MxReceipt

@@ -17,7 +17,16 @@ from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
-from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxMember, MxMembership, MxOrigin, MxStored, MxText
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
+from mautrix_whatsapp_py.model.mx import (
+    MxEncrypted,
+    MxEvent,
+    MxMember,
+    MxMembership,
+    MxMessage,
+    MxOrigin,
+    MxStored,
+)
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.clock import FakeClock
@@ -119,9 +128,10 @@ class World:
 
     def text(
         self, body: str, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE, msgtype: str = "m.text"
-    ) -> MxText:
+    ) -> MxMessage:
         """A message."""
-        return MxText(origin=self.origin(room_id, sender), body=body, msgtype=msgtype)
+        content = MxMessageContent(msgtype=MxMsgType(msgtype), body=body)
+        return MxMessage(origin=self.origin(room_id, sender), content=content)
 
     def invite(self, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE, user: MxUserId = BOT) -> MxMember:
         """An invitation."""
