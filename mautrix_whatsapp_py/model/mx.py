@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
 
 
@@ -135,6 +135,41 @@ class MxPicture:
     size_bytes: int
     caption: str
     edits: MxEventId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxNewRoom:
+    """A room to be made for a chat."""
+
+    alias: str
+    """Localpart of an alias: whoever asks twice gets one room."""
+    chat_id: str
+    login: LoginId | None
+    name: str = ""
+    topic: str = ""
+    is_direct: bool = False
+    invites: tuple[MxUserId, ...] = ()
+    members: tuple[MxUserId, ...] = ()
+    """Ghosts that are to be in it from the start."""
+
+
+class MxSendOutcome(StrEnum):
+    """What became of a message on its way to WhatsApp."""
+
+    SUCCESS = "SUCCESS"
+    PENDING = "PENDING"
+    FAILED = "FAIL_PERMANENT"
+    FAILED_MAYBE = "FAIL_RETRIABLE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxSendStatus:
+    """What a client shows beside a message."""
+
+    event_id: MxEventId
+    outcome: MxSendOutcome
+    reason: str = ""
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
