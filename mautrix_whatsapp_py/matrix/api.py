@@ -80,7 +80,7 @@ class HttpMatrixApi:
         """Send or edit a notice; the same transaction id gives the same event."""
         path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
         answer = await self._senders.put_once(path, encode_notice(notice), sender)
-        return MxEventId(require_text(answer, \"event_id\"))
+        return MxEventId(require_text(answer, "event_id"))
 
     async def send_redaction(
         self, room_id: MxRoomId, event_id: MxEventId, *, sender: MxUserId, txn_id: MxTxnId, reason: str = ""
@@ -100,7 +100,9 @@ class HttpMatrixApi:
     ) -> MxEventId:
         """Send or edit a picture; the same transaction id gives the same event."""
         path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
-        return MxEventId(require_text(await self._senders.put_once(path, encode_picture(picture), sender), \"event_id\"))
+        return MxEventId(
+            require_text(await self._senders.put_once(path, encode_picture(picture), sender), "event_id")
+        )
 
     async def fetch_is_encrypted(self, room_id: MxRoomId) -> bool:
         """Whether a room's messages are to be encrypted."""
