@@ -60,15 +60,19 @@ class HttpMatrixChats:
             return found
         return MxRoomId(require_text(answer, "room_id"))
 
-    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite one of our users, who joins."""
+    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have the bot invite somebody; who is there or invited already stays so."""
         query = {"user_id": self._identity.bot}
         try:
             await self._http.call(Method.POST, Path.v3.rooms[room_id].invite, {"user_id": user}, query=query)
         except MatrixRefused as error:
-            # Whoever is there already cannot be invited; joining tells whether that was the reason.
+            # Whoever is there already cannot be invited; no other answer tells it apart.
             if error.errcode not in _ALREADY_THERE:
                 raise
+
+    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have the bot invite one of our users, who joins."""
+        await self.invite(room_id, user)
         await self._http.call(Method.POST, Path.v3.rooms[room_id].join, {}, query={"user_id": user})
 
     async def send_message(

@@ -49,7 +49,7 @@ def encode_room(room: MxNewRoom, identity: Identity) -> Json:
 def _initial_state(room: MxNewRoom, identity: Identity) -> list[Json]:
     bridge = _bridge_info(room, identity)
     key = f"{identity.domain}/{identity.appservice_id}"
-    service = {"service_members": [identity.bot]}
+    service = {"service_members": [identity.bot, *room.service_members]}
     return [
         {"type": "m.bridge", "state_key": key, "content": bridge},
         {"type": "uk.half-shot.bridge", "state_key": key, "content": bridge},

@@ -151,6 +151,8 @@ class MxNewRoom:
     invites: tuple[MxUserId, ...] = ()
     members: tuple[MxUserId, ...] = ()
     """Ghosts that are to be in it from the start."""
+    service_members: tuple[MxUserId, ...] = ()
+    """Users beside the bot whom clients leave out when they name the room after its members."""
 
 
 class MxSendOutcome(StrEnum):

@@ -38,6 +38,22 @@ class MessageRows:
         row = (await tx.execute(select(messages).where(messages.c.event_id == event_id))).first()
         return None if row is None else _decode(row)
 
+    async def get_newest(
+        self, tx: Tx, portal_id: PortalId, message_ids: Sequence[WaMessageId]
+    ) -> MessagePart | None:
+        """The newest of some messages."""
+        where = (messages.c.portal_id == portal_id, messages.c.message_id.in_(message_ids))
+        order = (messages.c.sent_at_ms.desc(), messages.c.part.desc())
+        row = (await tx.execute(select(messages).where(*where).order_by(*order).limit(1))).first()
+        return None if row is None else _decode(row)
+
+    async def get_login_of(self, tx: Tx, portal_id: PortalId, logins: Sequence[LoginId]) -> LoginId | None:
+        """Which of these logins a chat was seen by last."""
+        where = (messages.c.portal_id == portal_id, messages.c.login_id.in_(logins))
+        found = select(messages.c.login_id).where(*where).order_by(messages.c.sent_at_ms.desc()).limit(1)
+        value = (await tx.execute(found)).scalar()
+        return None if value is None else LoginId(value)
+
     async def get_between(
         self, tx: Tx, portal_id: PortalId, *, after: datetime | None, until: datetime, limit: int
     ) -> list[MessagePart]:

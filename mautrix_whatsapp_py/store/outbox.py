@@ -39,6 +39,11 @@ class OutboxRows:
         row = (await tx.execute(select(outbox).where(outbox.c.send_id == send_id))).first()
         return None if row is None else _decode(row)
 
+    async def get_of_portal(self, tx: Tx, portal_id: PortalId) -> list[OutboxRow]:
+        """What is on its way to a chat."""
+        rows = await tx.execute(select(outbox).where(outbox.c.portal_id == portal_id))
+        return [_decode(row) for row in rows]
+
     async def get_uncertain(self, tx: Tx) -> list[OutboxRow]:
         """Messages of which nobody knows whether they left."""
         rows = await tx.execute(select(outbox).where(outbox.c.state == SendState.UNCERTAIN.value))

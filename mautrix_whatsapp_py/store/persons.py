@@ -33,8 +33,8 @@ class PersonRows:
         row = (await tx.execute(select(persons).where(persons.c.id == person_id))).first()
         return None if row is None else _decode(row)
 
-    async def add(self, tx: Tx, *, pn: str | None, lid: str | None, ghost: MxUserId) -> Person:
-        """Somebody new."""
+    async def add(self, tx: Tx, *, pn: str | None, lid: str | None, ghost: MxUserId) -> Person | None:
+        """Somebody new; None when somebody else added them, or their ghost, meanwhile."""
         row = {
             "pn": pn,
             "lid": lid,
@@ -45,8 +45,9 @@ class PersonRows:
             "avatar_id": "",
             "avatar_uri": "",
         }
-        found = await tx.execute(tx.insert(persons).values(row).returning(persons.c.id))
-        return Person(id=PersonId(found.scalar_one()), ghost=ghost, pn=pn, lid=lid)
+        insert = tx.insert(persons).values(row).on_conflict_do_nothing().returning(persons.c.id)
+        new_id = (await tx.execute(insert)).scalar()
+        return None if new_id is None else Person(id=PersonId(new_id), ghost=ghost, pn=pn, lid=lid)
 
     async def put(self, tx: Tx, person: Person) -> None:
         """Store what changed about somebody."""

@@ -35,15 +35,15 @@ class PortalRows:
         row = (await tx.execute(select(portals).where(*where))).first()
         return None if row is None else _decode(row)
 
-    async def get_by_room(self, tx: Tx, room_id: MxRoomId) -> Portal | None:
-        """The portal of a room."""
-        row = (await tx.execute(select(portals).where(portals.c.room_id == room_id))).first()
+    async def get_by_id(self, tx: Tx, portal_id: PortalId) -> Portal | None:
+        """One portal."""
+        row = (await tx.execute(select(portals).where(portals.c.id == portal_id))).first()
         return None if row is None else _decode(row)
 
-    async def get_rooms(self, tx: Tx) -> list[MxRoomId]:
+    async def get_rooms(self, tx: Tx) -> list[tuple[MxRoomId, PortalId]]:
         """Every room that is a portal."""
-        rows = await tx.execute(select(portals.c.room_id).where(portals.c.room_id.is_not(None)))
-        return [MxRoomId(row.room_id) for row in rows]
+        rows = await tx.execute(select(portals.c.room_id, portals.c.id).where(portals.c.room_id.is_not(None)))
+        return [(MxRoomId(row.room_id), PortalId(row.id)) for row in rows]
 
     async def put(self, tx: Tx, portal: Portal) -> None:
         """Store what changed about a portal."""
