@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.ids import (
     WaJid,
     WaMessageId,
 )
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaSendable
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
@@ -240,9 +240,9 @@ class WhatsAppClient(Protocol):
         """The event is durable on our side; never fails, any order."""
 
     async def send_message(
-        self, chat: WaJid, content: bytes, *, send_id: SendId, secret: bytes = b""
+        self, chat: WaJid, content: WaSendable, *, send_id: SendId, secret: bytes = b""
     ) -> WaSent | WaSendUncertain:
-        """Send a serialized message that will carry `secret` (32 bytes).
+        """Send a message that will carry `secret` (32 bytes).
 
         The same send id is sent once: calling again, in any later process, gives the first outcome.
         """

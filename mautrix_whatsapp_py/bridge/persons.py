@@ -54,6 +54,7 @@ class Persons:
         self._rows = PersonRows()
         self._names = names
         self._known: OrderedDict[WaJid, Person] = OrderedDict()
+        self._by_id: dict[PersonId, Person] = {}
         self._listeners: list[OnMerged] = []
 
     def add_listener(self, listener: OnMerged) -> None:
@@ -95,6 +96,9 @@ class Persons:
 
     async def get(self, person_id: PersonId) -> Person | None:
         """One person."""
+        known = self._by_id.get(person_id)
+        if known is not None:
+            return known
         async with self._store.reading() as tx:
             person = await self._rows.get(tx, person_id)
         return None if person is None else self._remember(person)
@@ -150,16 +154,19 @@ class Persons:
         return person
 
     def _announce(self, merged: Merged) -> None:
+        self._by_id.pop(merged.dropped.id, None)
         log.info("two addresses turned out to be one person: %s", merged.kept.id)
         for listener in self._listeners:
             listener(merged)
 
     def _remember(self, person: Person) -> Person:
+        self._by_id[person.id] = person
         for jid in person.jids:
             self._known[jid] = person
             self._known.move_to_end(jid)
         while len(self._known) > CACHE_SIZE:
-            self._known.popitem(last=False)
+            _, dropped = self._known.popitem(last=False)
+            self._by_id.pop(dropped.id, None)
         return person
 
 

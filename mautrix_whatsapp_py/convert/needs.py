@@ -24,11 +24,12 @@ from mautrix_whatsapp_py.model.content import (
     WaQuote,
     WaReaction,
     WaRevoke,
+    WaSilent,
     WaText,
-    WaUndecryptable,
     WaUnsupported,
     WaViewOnceNotice,
 )
+from mautrix_whatsapp_py.model.wa import WaUndecryptable
 
 _LINK: Final = re.compile(r"https?://[^\s<>]+")
 _AFTER_LINK: Final = ".,;:!?)]}'\"*_~"
@@ -62,7 +63,7 @@ class MxNeeds:
     preview_url: str | None = None
 
 
-def needs_of_wa(content: WaContent, chat: WaJid) -> WaNeeds:
+def needs_of_wa(content: WaContent | WaUndecryptable, chat: WaJid) -> WaNeeds:
     """What a message of this chat needs."""
     match content:
         case WaText():
@@ -73,7 +74,7 @@ def needs_of_wa(content: WaContent, chat: WaJid) -> WaNeeds:
             return WaNeeds(target=target)
         case WaRevoke(target=target):
             return WaNeeds(target=target, people=_people(target.sender))
-        case WaUndecryptable() | WaViewOnceNotice() | WaUnsupported() | WaEphemeralTimer():
+        case WaUndecryptable() | WaViewOnceNotice() | WaUnsupported() | WaEphemeralTimer() | WaSilent():
             return WaNeeds()
         case _:
             assert_never(content)

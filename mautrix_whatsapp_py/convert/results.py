@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from mautrix_whatsapp_py.convert.notices import Refusal, explain
 from mautrix_whatsapp_py.ids import MxEventId
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaContent
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaSendable
 
 
 class SkipReason(StrEnum):
@@ -17,6 +17,7 @@ class SkipReason(StrEnum):
     TARGET_UNKNOWN = "target_unknown"
     UNCHANGED = "unchanged"
     BY_OPTION = "by_option"
+    NOT_FOR_USERS = "not_for_users"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +70,7 @@ class MxRedact:
 class WaSend:
     """What to send to the chat."""
 
-    content: WaContent
+    content: WaSendable
 
 
 ToMatrix: TypeAlias = MxSend | MxReact | MxRedact | Skipped

@@ -29,11 +29,12 @@ from mautrix_whatsapp_py.model.content import (
     WaEphemeralTimer,
     WaReaction,
     WaRevoke,
+    WaSilent,
     WaText,
-    WaUndecryptable,
     WaUnsupported,
     WaViewOnceNotice,
 )
+from mautrix_whatsapp_py.model.wa import WaUndecryptable
 
 EVENT_BYTES: Final = 40_000
 """What the text of one event may take: events end at 65,536 bytes, and encryption adds a third."""
@@ -44,7 +45,7 @@ _HEAD_BYTES: Final = 8_000
 _FORWARDED_HTML: Final = f"<p data-mx-forwarded-notice><em>{notices.FORWARDED}</em></p>"
 
 
-def to_matrix(content: WaContent, context: ToMatrixContext) -> ToMatrix:
+def to_matrix(content: WaContent | WaUndecryptable, context: ToMatrixContext) -> ToMatrix:
     """What a message comes to on Matrix."""
     match content:
         case WaText():
@@ -67,6 +68,8 @@ def to_matrix(content: WaContent, context: ToMatrixContext) -> ToMatrix:
         case WaEphemeralTimer(timer_s=timer_s, is_automatic=is_automatic):
             notice = _notice(notices.tell_timer(timer_s, is_automatic=is_automatic))
             return MxSend(parts=(notice,), timer_s=max(timer_s, 0))
+        case WaSilent():
+            return Skipped(reason=SkipReason.NOT_FOR_USERS)
         case _:
             assert_never(content)
 

@@ -101,10 +101,6 @@ class WaReaction(WaStruct, frozen=True, kw_only=True):
     emoji: str
 
 
-class WaUndecryptable(WaStruct, frozen=True, kw_only=True):
-    """A message is there and cannot be read yet; the sender was asked to send it again."""
-
-
 class WaViewOnceNotice(WaStruct, frozen=True, kw_only=True):
     """A view-once message that linked devices are not given."""
 
@@ -124,9 +120,16 @@ class WaEphemeralTimer(WaStruct, frozen=True, kw_only=True):
     is_automatic: bool = False
 
 
-WaContent: TypeAlias = (
-    WaText | WaEdit | WaRevoke | WaReaction | WaUndecryptable | WaViewOnceNotice | WaUnsupported | WaEphemeralTimer
-)
+class WaSilent(WaStruct, frozen=True, kw_only=True):
+    """What devices say among themselves: nothing for users; another message may come under the same id."""
+
+    kind: str
+
+
+WaSendable: TypeAlias = WaText | WaEdit | WaRevoke | WaReaction | WaEphemeralTimer
+"""What the bridge sends."""
+WaContent: TypeAlias = WaSendable | WaViewOnceNotice | WaUnsupported | WaSilent
+"""What a message that could be read says."""
 
 
 class MxMsgType(StrEnum):

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.content import WaSendable
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -51,7 +52,7 @@ class FakeClient:
         self.acknowledged.append(seq)
 
     async def send_message(
-        self, chat: WaJid, content: bytes, *, send_id: SendId, secret: bytes = b""
+        self, chat: WaJid, content: WaSendable, *, send_id: SendId, secret: bytes = b""
     ) -> WaSent | WaSendUncertain:
         self._require_usable()
         message_id = WaMessageId(f"FAKE{len(self.sent)}")

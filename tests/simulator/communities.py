@@ -55,6 +55,4 @@ def describe_sub_groups(world: World, parent: Group) -> Node:
 
 
 def _brief(group: Group) -> Node:
-    return node(
-        "group", {"jid": group.jid, "id": group.jid.user, "subject": group.subject, "s_t": group.created}
-    )
+    return node("group", {"jid": group.jid, "id": group.jid.user, "subject": group.subject, "s_t": group.created})

@@ -200,9 +200,7 @@ def rename(world: World, group: Group, actor: Account, subject: str) -> None:
     notify(world, group, actor, node("subject", attrs))
 
 
-def set_topic(
-    world: World, group: Group, actor: Account, text: str | None, topic_id: str | None = None
-) -> None:
+def set_topic(world: World, group: Group, actor: Account, text: str | None, topic_id: str | None = None) -> None:
     """Set or remove the description."""
     new_id = topic_id or world.next_id()
     group.topic = Topic(topic_id=new_id, text=text, author=actor.lid, at=now_seconds()) if text else None

@@ -101,9 +101,7 @@ class MediaHost:
             self._trace.violate(error, peer="media upload")
             return web.Response(status=400, text="hash mismatch")
         stored = self.store(body)
-        return web.json_response(
-            {"url": stored.url, "direct_path": stored.direct_path, "handle": "simulator"}
-        )
+        return web.json_response({"url": stored.url, "direct_path": stored.direct_path, "handle": "simulator"})
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
         blob = self.blobs.get(request.path)

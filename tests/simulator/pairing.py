@@ -74,9 +74,7 @@ def device_hash(devices: list[Jid]) -> str:
 def _make_device(account: Account, connection: Connection, keys: CompanionKeys) -> Device:
     registered = connection.registration.devicePairingData
     if registered.eIdent != keys.identity or connection.static_public != keys.noise_public:
-        raise ProtocolViolationError(
-            ViolationKind.BAD_SIGNATURE, "the QR code names other keys than the login"
-        )
+        raise ProtocolViolationError(ViolationKind.BAD_SIGNATURE, "the QR code names other keys than the login")
     signed = SignedPrekey(
         key_id=int.from_bytes(registered.eSkeyID, "big"),
         public=bytes(registered.eSkeyVal),

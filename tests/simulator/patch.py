@@ -57,9 +57,7 @@ class QrTimings:
     def encode(self) -> bytes:
         """The two instructions that load these constants (x86-64 only)."""
         following = struct.pack("<q", int(self.next_seconds * _NANOSECONDS))
-        return (
-            b"\x48\xbe" + following + b"\x49\xb8" + struct.pack("<q", int(self.first_seconds * _NANOSECONDS))
-        )
+        return b"\x48\xbe" + following + b"\x49\xb8" + struct.pack("<q", int(self.first_seconds * _NANOSECONDS))
 
 
 class LoadedLibrary:

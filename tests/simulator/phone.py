@@ -115,21 +115,13 @@ class Phone:
         self, chat: Jid, message_ids: list[str], kind: str | None = "read", *, participant: Jid | None = None
     ) -> None:
         """Send a receipt of any type for messages in a chat."""
-        more = (
-            [node("list", {}, [node("item", {"id": i}) for i in message_ids[1:]])]
-            if message_ids[1:]
-            else None
-        )
+        more = [node("list", {}, [node("item", {"id": i}) for i in message_ids[1:]])] if message_ids[1:] else None
         attrs: dict[str, AttrValue] = {"id": message_ids[0], "to": chat, "type": kind, "t": now_seconds()}
-        route_receipt(
-            self.world, self.account, 0, node("receipt", {**attrs, "participant": participant}, more)
-        )
+        route_receipt(self.world, self.account, 0, node("receipt", {**attrs, "participant": participant}, more))
 
     async def typing(self, chat: Jid, state: str = "composing", *, media: str | None = None) -> None:
         """Show or hide that this person types or records."""
-        route_chatstate(
-            self.world, self.account, node("chatstate", {"to": chat}, [node(state, {"media": media})])
-        )
+        route_chatstate(self.world, self.account, node("chatstate", {"to": chat}, [node(state, {"media": media})]))
 
     async def set_online(self, *, is_online: bool) -> None:
         """Come or go."""
@@ -195,9 +187,7 @@ class Phone:
     async def set_push_name(self, name: str | None = None) -> None:
         """Set the own push name."""
         self.account.name = name or self.account.name
-        value = sync_action.SyncActionValue(
-            pushNameSetting=sync_action.PushNameSetting(name=self.account.name)
-        )
+        value = sync_action.SyncActionValue(pushNameSetting=sync_action.PushNameSetting(name=self.account.name))
         await self.set_app_state("critical_block", ["setting_pushName"], value, version=1)
 
     async def set_contact(self, jid: Jid, full_name: str, first_name: str = "") -> None:
@@ -225,16 +215,12 @@ class Phone:
 
     async def set_archived(self, chat: Jid, *, is_archived: bool = True) -> None:
         """Archive or unarchive a chat."""
-        value = sync_action.SyncActionValue(
-            archiveChatAction=sync_action.ArchiveChatAction(archived=is_archived)
-        )
+        value = sync_action.SyncActionValue(archiveChatAction=sync_action.ArchiveChatAction(archived=is_archived))
         await self.set_app_state("regular_low", ["archive", str(chat)], value, version=3)
 
     async def mark_chat_read(self, chat: Jid, *, is_read: bool = True) -> None:
         """Mark a whole chat read or unread."""
-        value = sync_action.SyncActionValue(
-            markChatAsReadAction=sync_action.MarkChatAsReadAction(read=is_read)
-        )
+        value = sync_action.SyncActionValue(markChatAsReadAction=sync_action.MarkChatAsReadAction(read=is_read))
         await self.set_app_state("regular_low", ["markChatAsRead", str(chat)], value, version=3)
 
     # what the network hands to the phone

@@ -115,9 +115,7 @@ def _audience(phone: Phone, to: Jid) -> list[Account]:
 def _sender_key_parts(phone: Phone, to: Jid, outgoing: Outgoing, people: Iterable[Account]) -> list[Node]:
     distribution = _with_sender_key(phone, to, e2e.Message())
     parts = [
-        node(
-            "to", {"jid": member.lid.with_device(number)}, [encrypt_for(phone, member, number, distribution)]
-        )
+        node("to", {"jid": member.lid.with_device(number)}, [encrypt_for(phone, member, number, distribution)])
         for member in people
         for number in member.device_numbers
         if member is not phone.account or number

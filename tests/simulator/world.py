@@ -105,8 +105,7 @@ class World:
         """The device is ready: send its offline queue in order, then go live."""
         device = connection.linked
         counts: dict[str, AttrValue] = {
-            tag: sum(n.tag == tag for n in device.queue)
-            for tag in ("message", "notification", "receipt", "call")
+            tag: sum(n.tag == tag for n in device.queue) for tag in ("message", "notification", "receipt", "call")
         }
         preview = node("offline_preview", {"count": len(device.queue), "appdata": 0, **counts})
         connection.send(node("ib", {"from": SERVER}, [preview]))

@@ -10,12 +10,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from mautrix_whatsapp_py.ids import JournalSeq, LoginId
+from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid
 from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind, WaSessionStats
 from mautrix_whatsapp_py.tasks import Backoff, spawn
 from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder, lock_file, require_session_jid
-from mautrix_whatsapp_py.whatsapp.host.decode import decode_row
+from mautrix_whatsapp_py.whatsapp.host.decode import Account, decode_row
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
 from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, TERMINAL, decode_end, decode_fact
 from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile
@@ -26,6 +27,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
+from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.wire import LinkChanged, LinkOptions
 
@@ -87,11 +89,17 @@ class Session:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{login}")
         self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
         self.gate = Gate(login, surroundings.turnstile)
+        self.own = WaJid(user=login, server=USER_SERVER)
+        account = Account(
+            own=self.own,
+            get_secrets=partial(get_secrets, folder.database),
+            protobuf=surroundings.protobuf,
+        )
         self._pump = Pump(
             login=login,
             journal=self._journal,
             outlet=surroundings.outlet,
-            decode=lambda row: decode_row(row, surroundings.protobuf),
+            decode=lambda row: decode_row(row, account),
             on_acked=self.intake.acked,
             on_phone_seen=self._phone_seen,
             executor=self._executor,

@@ -75,9 +75,7 @@ def contacts(title: str, cards: dict[str, str]) -> Outgoing:
 
 def location(latitude: float, longitude: float, *, name: str = "", address: str = "") -> Outgoing:
     """A place."""
-    place = e2e.LocationMessage(
-        degreesLatitude=latitude, degreesLongitude=longitude, name=name, address=address
-    )
+    place = e2e.LocationMessage(degreesLatitude=latitude, degreesLongitude=longitude, name=name, address=address)
     return Outgoing(message=e2e.Message(locationMessage=place), type="media", media_type="location")
 
 

@@ -90,9 +90,7 @@ def _to_group(world: World, sender: Account, device: int, stanza: Node, base: di
     _to_members(world, sender, device, stanza, attrs, members_of(world, group))
 
 
-def _to_broadcast(
-    world: World, sender: Account, device: int, stanza: Node, base: dict[str, AttrValue]
-) -> None:
+def _to_broadcast(world: World, sender: Account, device: int, stanza: Node, base: dict[str, AttrValue]) -> None:
     people = {world.accounts.require(jid, stanza) for jid in encrypted_parts(stanza)}
     attrs = {**base, "from": stanza.jid("to"), **sender.participant_attrs(device, "lid")}
     _to_members(world, sender, device, stanza, attrs, people)

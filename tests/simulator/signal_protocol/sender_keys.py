@@ -29,9 +29,7 @@ class OwnSenderKey:
         """One signed group message."""
         counter = self.chain.index
         keys = hkdf(self.chain.step(), None, b"WhisperGroup", 48)
-        body = VERSION + encode_fields(
-            {1: self.key_id, 2: counter, 3: cbc_encrypt(keys[16:], keys[:16], plain)}
-        )
+        body = VERSION + encode_fields({1: self.key_id, 2: counter, 3: cbc_encrypt(keys[16:], keys[:16], plain)})
         return body + self.signing.sign(body)
 
 

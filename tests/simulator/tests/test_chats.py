@@ -74,9 +74,7 @@ async def test_client_marks_as_read(tmp_path: Path) -> None:
         message_id = await x.bob.phone.text(x.alice.pn, "read me")
         event = await x.client.message()
         source = event.Info.MessageSource
-        await x.client.api.mark_read(
-            message_id, chat=source.Chat, sender=source.Sender, receipt=ReceiptType.READ
-        )
+        await x.client.api.mark_read(message_id, chat=source.Chat, sender=source.Sender, receipt=ReceiptType.READ)
         assert (await x.bob.phone.receipt_next("read")).get("id") == message_id
 
 
@@ -98,15 +96,9 @@ async def test_typing_both_ways(tmp_path: Path, state: str, media: str | None) -
         seen = await x.client.wait(ChatPresenceEv)
         assert (seen.State == protocol.ChatPresence.PAUSED) == (state == "paused")
         assert (seen.Media == protocol.ChatPresence.AUDIO) == (media == "audio")
-        shown = (
-            ChatPresence.CHAT_PRESENCE_COMPOSING
-            if state == "composing"
-            else ChatPresence.CHAT_PRESENCE_PAUSED
-        )
+        shown = ChatPresence.CHAT_PRESENCE_COMPOSING if state == "composing" else ChatPresence.CHAT_PRESENCE_PAUSED
         medium = (
-            ChatPresenceMedia.CHAT_PRESENCE_MEDIA_AUDIO
-            if media
-            else ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
+            ChatPresenceMedia.CHAT_PRESENCE_MEDIA_AUDIO if media else ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
         )
         await x.client.api.send_chat_presence(build_jid(x.bob.pn.user), shown, medium)
         await x.wa.trace.wait_for(lambda: bool(x.bob.phone.chat_states))

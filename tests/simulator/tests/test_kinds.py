@@ -106,14 +106,10 @@ async def test_every_kind_from_the_client(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
         group = groups.create_group(x.wa.world, x.bob, "Group", [x.alice])
         for chat in (x.bob.pn, group.jid):
-            target = MessageRef(
-                chat=chat, message_id="3EB0AA", sender=x.alice.lid, is_own=True, secret=SECRET
-            )
+            target = MessageRef(chat=chat, message_id="3EB0AA", sender=x.alice.lid, is_own=True, secret=SECRET)
             for name, build in KINDS.items():
                 outgoing = build(x, target)
-                response = await x.client.api.send_message(
-                    build_jid(chat.user, chat.server), outgoing.message
-                )
+                response = await x.client.api.send_message(build_jid(chat.user, chat.server), outgoing.message)
                 received = await x.bob.phone.receive_next()
                 assert received.message_id == response.ID, name
                 assert content(received.message) == content(outgoing.message), name

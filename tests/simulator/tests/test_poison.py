@@ -64,9 +64,7 @@ SURVIVED: dict[str, Make] = {
     "unknown call step": lambda x, _g: node(
         "call", {"from": x.bob.lid, "id": "C1", "t": 1_800_000_000}, [node("waltz", {"call-id": "1"})]
     ),
-    "dirty": lambda _x, _g: node(
-        "ib", {"from": SERVER}, [node("dirty", {"type": "groups", "timestamp": "1"})]
-    ),
+    "dirty": lambda _x, _g: node("ib", {"from": SERVER}, [node("dirty", {"type": "groups", "timestamp": "1"})]),
     "unknown notification": notification("hologram", node("x")),
 }
 POISON: dict[str, Make] = {

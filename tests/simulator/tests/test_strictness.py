@@ -58,9 +58,7 @@ MISTAKES: dict[str, tuple[ViolationKind, Callable[[Pair], Node]]] = {
     "no session": (ViolationKind.UNDECRYPTABLE, lambda x: message(x.bob.pn, encrypted(x.bob.lid))),
     "wrong key count": (
         ViolationKind.MISSING_CHILD,
-        lambda _x: node(
-            "iq", {"id": "1", "xmlns": "encrypt", "type": "set"}, [node("registration", {}, b"1234")]
-        ),
+        lambda _x: node("iq", {"id": "1", "xmlns": "encrypt", "type": "set"}, [node("registration", {}, b"1234")]),
     ),
 }
 
@@ -117,9 +115,7 @@ async def test_wrong_connection_header_is_noticed(tmp_path: Path) -> None:
         with wa.trace.expected(ViolationKind.MALFORMED_NODE):
             async with (
                 aiohttp.ClientSession() as session,
-                session.ws_connect(
-                    "https://web.whatsapp.com/ws/chat", proxy=wa.proxy_url, ssl=False
-                ) as socket,
+                session.ws_connect("https://web.whatsapp.com/ws/chat", proxy=wa.proxy_url, ssl=False) as socket,
             ):
                 await socket.send_bytes(b"WA\x06\x02nonsense")
                 await wa.trace.wait_for(lambda: bool(wa.trace.violations))
@@ -154,9 +150,7 @@ jids = st.builds(
     st.integers(0, 99),
 )
 nodes = st.recursive(
-    st.builds(
-        node, texts, st.dictionaries(texts, texts | jids, max_size=4), st.binary(min_size=1, max_size=300)
-    ),
+    st.builds(node, texts, st.dictionaries(texts, texts | jids, max_size=4), st.binary(min_size=1, max_size=300)),
     lambda inner: st.builds(node, texts, st.just({}), st.lists(inner, min_size=1, max_size=4)),
     max_leaves=8,
 )

@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.convert.context import ToMatrixContext, ToWhatsAppConte
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaMessageRef
 from mautrix_whatsapp_py.model.people import MxPerson
+from mautrix_whatsapp_py.model.wa import WaSource, WaUndecryptable
 
 GROUP = WaJid(user="120363000000000001", server="g.us")
 ALICE = WaJid(user="12", server="lid")
@@ -32,6 +33,9 @@ NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 EVENT = MxEventId("$event")
 REF = WaMessageRef(chat=GROUP, message_id=WaMessageId("3EB0AA"), sender=ALICE)
 TO_MATRIX = ToMatrixContext(chat=GROUP, sender=ALICE, sender_user=ALICE_MX, people=PEOPLE)
+UNDECRYPTABLE = WaUndecryptable(
+    source=WaSource(chat=GROUP, sender=ALICE), message_id=WaMessageId("3EB0AA"), timestamp=NOON
+)
 TO_WHATSAPP = ToWhatsAppContext(chat=GROUP, written_at=NOON, now=NOON, addressed=ADDRESSED)
 
 

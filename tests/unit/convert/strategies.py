@@ -102,7 +102,7 @@ WA_CONTENTS: st.SearchStrategy[model.WaContent] = st.one_of(
     st.builds(model.WaEdit, target=st.just(REF), content=WA_TEXTS),
     st.builds(model.WaRevoke, target=st.just(REF)),
     st.builds(model.WaReaction, target=st.just(REF), emoji=LOOSE),
-    st.just(model.WaUndecryptable()),
+    st.builds(model.WaSilent, kind=LOOSE),
     st.builds(model.WaViewOnceNotice, kind=st.sampled_from(model.WaKind)),
     st.builds(model.WaUnsupported, kind=LOOSE),
     st.builds(model.WaEphemeralTimer, timer_s=st.integers(), is_automatic=st.booleans()),

@@ -25,12 +25,25 @@ from mautrix_whatsapp_py.model.content import (
     WaQuote,
     WaReaction,
     WaRevoke,
+    WaSilent,
     WaText,
-    WaUndecryptable,
     WaUnsupported,
     WaViewOnceNotice,
 )
-from tests.unit.convert.builders import ALICE, ALICE_MX, BOB, BOB_MX, CAROL, EVENT, GROUP, REF, pill, replace
+from mautrix_whatsapp_py.model.wa import WaUndecryptable
+from tests.unit.convert.builders import (
+    ALICE,
+    ALICE_MX,
+    BOB,
+    BOB_MX,
+    CAROL,
+    EVENT,
+    GROUP,
+    REF,
+    UNDECRYPTABLE,
+    pill,
+    replace,
+)
 
 QUOTE = WaQuote(
     message_id=WaMessageId("Q"), sender=replace(BOB, device=4), preview=WaPreview(mentions=frozenset({CAROL}))
@@ -41,7 +54,7 @@ ELSEWHERE = replace(
     REPLY, context=replace(REPLY.context, quote=replace(QUOTE, chat=WaJid(user="1", server="g.us")))
 )
 
-FROM_WHATSAPP: dict[str, tuple[WaContent, WaNeeds]] = {
+FROM_WHATSAPP: dict[str, tuple[WaContent | WaUndecryptable, WaNeeds]] = {
     "text": (WaText(body="@12"), WaNeeds()),
     "reply": (
         REPLY,
@@ -57,7 +70,8 @@ FROM_WHATSAPP: dict[str, tuple[WaContent, WaNeeds]] = {
         WaText(body="x", link_preview=WaLinkPreview(url="https://x", thumbnail=b"j")),
         WaNeeds(preview_thumbnail=b"j"),
     ),
-    "undecryptable": (WaUndecryptable(), WaNeeds()),
+    "undecryptable": (UNDECRYPTABLE, WaNeeds()),
+    "silent": (WaSilent(kind="x"), WaNeeds()),
     "view once": (WaViewOnceNotice(), WaNeeds()),
     "unsupported": (WaUnsupported(kind="x"), WaNeeds()),
     "timer": (WaEphemeralTimer(timer_s=1), WaNeeds()),
@@ -65,7 +79,7 @@ FROM_WHATSAPP: dict[str, tuple[WaContent, WaNeeds]] = {
 
 
 @pytest.mark.parametrize(("content", "needs"), FROM_WHATSAPP.values(), ids=FROM_WHATSAPP.keys())
-def test_from_whatsapp(content: WaContent, needs: WaNeeds) -> None:
+def test_from_whatsapp(content: WaContent | WaUndecryptable, needs: WaNeeds) -> None:
     assert needs_of_wa(content, GROUP) == needs
 
 

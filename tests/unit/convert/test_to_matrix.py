@@ -34,11 +34,12 @@ from mautrix_whatsapp_py.model.content import (
     WaQuote,
     WaReaction,
     WaRevoke,
+    WaSilent,
     WaText,
-    WaUndecryptable,
     WaUnsupported,
     WaViewOnceNotice,
 )
+from mautrix_whatsapp_py.model.wa import WaUndecryptable
 from tests.unit.convert.builders import (
     ALICE,
     ALICE_MX,
@@ -49,6 +50,7 @@ from tests.unit.convert.builders import (
     EVENT,
     REF,
     TO_MATRIX,
+    UNDECRYPTABLE,
     pill,
     replace,
     require_well_formed,
@@ -61,7 +63,7 @@ QUOTE = WaQuote(
 KNOWN = replace(TO_MATRIX, reply_to=MxTarget(event_id=EVENT, sender=BOB_MX))
 
 
-def only_event(content: WaContent, context: ToMatrixContext = TO_MATRIX) -> MxMessageContent:
+def only_event(content: WaContent | WaUndecryptable, context: ToMatrixContext = TO_MATRIX) -> MxMessageContent:
     result = to_matrix(content, context)
     assert isinstance(result, MxSend)
     (event,) = result.parts
@@ -222,11 +224,15 @@ def test_a_message_that_was_undecryptable_replaces_its_placeholder() -> None:
 
 
 def test_the_placeholder_is_sent_once() -> None:
-    event = only_event(WaUndecryptable())
+    event = only_event(UNDECRYPTABLE)
     assert event.msgtype is MxMsgType.NOTICE
     assert event.flags == {MxFlag.UNDECRYPTABLE}
-    again = to_matrix(WaUndecryptable(), replace(TO_MATRIX, placeholder=PLACEHOLDER))
+    again = to_matrix(UNDECRYPTABLE, replace(TO_MATRIX, placeholder=PLACEHOLDER))
     assert again == Skipped(reason=SkipReason.UNCHANGED)
+
+
+def test_what_devices_say_among_themselves_is_not_shown() -> None:
+    assert to_matrix(WaSilent(kind="none"), TO_MATRIX) == Skipped(reason=SkipReason.NOT_FOR_USERS)
 
 
 @pytest.mark.parametrize("size", [65_536, 40_001])
