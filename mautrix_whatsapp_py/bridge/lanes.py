@@ -53,10 +53,14 @@ class Lanes(Generic[Key]):
 
     def put(self, key: Key, work: Work) -> None:
         """Queue work behind all that waits under its key; never waits."""
-        lane = self._lanes.get(key)
-        if lane is None:
-            lane = self._lanes[key] = _Lane(backoff=self._make_backoff())
+        lane = self._open_lane(key)
         lane.works.append(work)
+        self._queue_lane(key, lane)
+
+    def put_first(self, key: Key, work: Work) -> None:
+        """Queue work before all that waits under its key."""
+        lane = self._open_lane(key)
+        lane.works.appendleft(work)
         self._queue_lane(key, lane)
 
     async def idle(self) -> None:
@@ -72,6 +76,12 @@ class Lanes(Generic[Key]):
         except TimeoutError:
             log.warning("stopping with work under way; it is repeated at the next start")
         await self._queue.stop()
+
+    def _open_lane(self, key: Key) -> _Lane:
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(backoff=self._make_backoff())
+        return lane
 
     def _queue_lane(self, key: Key, lane: _Lane) -> None:
         self._queue.put(key, partial(self._advance, key, lane))

@@ -142,3 +142,26 @@ def _span(seconds: int) -> str:
 
 def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+NO_LOGIN: Final = (
+    "What you write here does not reach WhatsApp, because none of your WhatsApp accounts is in this chat. "
+    "Send `login` to the bridge bot to link one."
+)
+MOVED: Final = "This chat goes on in another room. Write there."
+REFUSED: Final = "WhatsApp refused it. Try again later, or send it from your phone."
+EXPIRED: Final = (
+    "WhatsApp could not be reached for too long. Check your link with the bridge bot and send it again."
+)
+UNREADABLE: Final = "The bridge cannot read encrypted messages. Switch to a room without encryption."
+UNKNOWN_OUTCOME: Final = "WhatsApp did not confirm it. Look at your phone before you send it again."
+
+
+def tell_failed(what: str, reason: str) -> str:
+    """Something did not reach WhatsApp."""
+    return f"⚠️ Your {what} was not bridged: {reason}"
+
+
+def tell_uncertain(what: str) -> str:
+    """Something may have reached WhatsApp or not."""
+    return f"⚠️ Your {what} may not have been bridged: {UNKNOWN_OUTCOME}"

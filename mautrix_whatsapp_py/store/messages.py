@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, delete, or_, select, update
 
 from mautrix_whatsapp_py.ids import LoginId, MxEventId, PersonId, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.portal import MessagePart, PortalId, ReactionRow
@@ -55,13 +55,20 @@ class MessageRows:
         return None if value is None else LoginId(value)
 
     async def get_between(
-        self, tx: Tx, portal_id: PortalId, *, after: datetime | None, until: datetime, limit: int
+        self,
+        tx: Tx,
+        portal_id: PortalId,
+        *,
+        reader: LoginId,
+        after: datetime | None,
+        until: datetime,
+        limit: int,
     ) -> list[MessagePart]:
-        """Others' messages between two moments, the newest first."""
+        """Messages that others than the reader wrote between two moments, the newest first."""
         where = [
             messages.c.portal_id == portal_id,
             messages.c.sent_at_ms <= _ms(until),
-            messages.c.is_own.is_(False),
+            or_(messages.c.is_own.is_(False), messages.c.login_id != reader),
             messages.c.part == 0,
         ]
         if after is not None:

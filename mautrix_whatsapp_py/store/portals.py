@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
-from mautrix_whatsapp_py.ids import LoginId, MxRoomId, PortalKey, decode_jid
+from mautrix_whatsapp_py.ids import LoginId, MxRoomId, PortalKey, WaJid, decode_jid
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import portals
@@ -44,6 +44,11 @@ class PortalRows:
         """Every room that is a portal."""
         rows = await tx.execute(select(portals.c.room_id, portals.c.id).where(portals.c.room_id.is_not(None)))
         return [(MxRoomId(row.room_id), PortalId(row.id)) for row in rows]
+
+    async def get_rooms_of(self, tx: Tx, chat: WaJid) -> list[MxRoomId]:
+        """The rooms of a chat, one for each login that has it."""
+        where = (portals.c.chat == str(chat), portals.c.room_id.is_not(None))
+        return [MxRoomId(row.room_id) for row in await tx.execute(select(portals.c.room_id).where(*where))]
 
     async def put(self, tx: Tx, portal: Portal) -> None:
         """Store what changed about a portal."""
