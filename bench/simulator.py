@@ -19,7 +19,7 @@ from pathlib import Path
 
 from tests.simulator.api import Jid, Simulator, simulator
 from tests.simulator.history import HistoryChunk
-from tests.simulator.tests.test_sync import conversation
+from tests.simulator.tests.clients import conversation
 
 ROUNDS = 5
 TARGET_SECONDS = {"pairing": 0.3, "inbound_500": 4.0, "accounts_20": 20.0}
@@ -92,9 +92,7 @@ async def measure_history(wa: Simulator) -> float:
     chats = [conversation(Jid(f"2000{n}", "lid"), 100) for n in range(100)]
     started = time.perf_counter()
     for order in range(5):
-        await alice.phone.send_history(
-            device, HistoryChunk(sync_type="FULL", order=order, conversations=chats)
-        )
+        await alice.phone.send_history(device, HistoryChunk(sync_type="FULL", order=order, conversations=chats))
         await client.wait(HistorySyncEv, timeout_seconds=60)
     return time.perf_counter() - started
 

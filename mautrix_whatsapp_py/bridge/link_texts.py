@@ -12,6 +12,7 @@ CODE_STEPS = """Your code is `{code}`.
 Open WhatsApp on your phone, then Settings (or the menu ⋮), Linked devices, Link a device, \
 Link with phone number instead, and type the code.
 It is valid for about three minutes. Send `cancel` to stop."""
+NO_CODE = "There is no code here any more."
 SUCCESS = "Successfully logged in as {number}"
 TAKEN_OVER = "This account was linked here by somebody else before; that link has ended."
 LOST_TO_OTHER = (
@@ -32,7 +33,10 @@ HOMESERVER_FAULT = "The code could not be shown because the homeserver did not t
 DATABASE_FAULT = "The code could not be shown because the bridge's database is away. Send `login` to try again."
 
 FAILURES = {
-    WaPairingFailure.TIMEOUT: "Nobody scanned or typed the code in time. Send `login` for a new one.",
+    WaPairingFailure.TIMEOUT: (
+        "Nobody scanned or typed the code in time. If the phone refused it, four devices are linked already: "
+        "remove one on the phone under Linked devices. Then send `login` for a new code."
+    ),
     WaPairingFailure.CANCELLED: "Stopped. Nothing was linked.",
     WaPairingFailure.OUTDATED: (
         "WhatsApp does not accept this version of the bridge any more. "

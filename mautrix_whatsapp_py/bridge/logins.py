@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
 from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import LoginId, MxUserId, login_tag
@@ -32,6 +33,7 @@ class Logins:
         self._logins: dict[LoginId, Login] = {}
         self._listeners: list[OnState] = []
         self._leaving: set[LoginId] = set()
+        self._gone_since: dict[LoginId, datetime] = {}
 
     async def load(self) -> None:
         """Read the database; before the network starts."""
@@ -62,10 +64,11 @@ class Logins:
         """Where a link stands; without a session it has to be linked again."""
         client = self._network.get_client(login.id)
         if client is not None:
+            self._gone_since.pop(login.id, None)
             return client.state
         return WaState(
             kind=WaStateKind.BAD_CREDENTIALS,
-            since=self._clock.now(),
+            since=self._gone_since.setdefault(login.id, self._clock.now()),
             error="wa-not-logged-in",
             message="This account is not linked to WhatsApp any more.",
         )
@@ -160,6 +163,7 @@ class Logins:
 
     async def _remove(self, login: Login) -> None:
         await self._book.remove(login.id)
+        self._gone_since.pop(login.id, None)
         if self._logins.pop(login.id, None) is not None:
             self._publish_end(login)
 

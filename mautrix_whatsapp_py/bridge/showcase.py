@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from mautrix_whatsapp_py.bridge.link_texts import CODE_STEPS, QR_CAPTION
+from mautrix_whatsapp_py.bridge.link_texts import CODE_STEPS, NO_CODE, QR_CAPTION
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
@@ -15,6 +16,9 @@ from mautrix_whatsapp_py.ports import MatrixApi, QrArtist
 from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
 
 log = logging.getLogger(__name__)
+
+_PLANNED = "planned:"
+"""Stands for the event id of a code that was about to be sent; its transaction id follows."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -56,16 +60,22 @@ class Showcase:
             caption=QR_CAPTION,
             edits=stand.picture,
         )
-        txn_id = stand.txn_id(f"qr-{len(stand.codes)}")
-        event_id = await self._matrix.send_picture(stand.room_id, picture, sender=self._matrix.bot, txn_id=txn_id)
+        matrix = self._matrix
+        event_id = await self._show(
+            stand,
+            "qr",
+            lambda txn_id: matrix.send_picture(stand.room_id, picture, sender=matrix.bot, txn_id=txn_id),
+        )
         stand.picture = stand.picture or event_id
-        await self._note(stand, event_id)
 
     async def show_code(self, stand: Stand, code: str) -> None:
         """Show a code to type, with what to do."""
-        notice, txn_id = to_notice(CODE_STEPS.format(code=code)), stand.txn_id(f"code-{len(stand.codes)}")
-        bot = self._matrix.bot
-        await self._note(stand, await self._matrix.send_notice(stand.room_id, notice, sender=bot, txn_id=txn_id))
+        matrix, notice = self._matrix, to_notice(CODE_STEPS.format(code=code))
+        await self._show(
+            stand,
+            "code",
+            lambda txn_id: matrix.send_notice(stand.room_id, notice, sender=matrix.bot, txn_id=txn_id),
+        )
 
     async def take_away(self, stand: Stand) -> bool:
         """Redact what is on show; False when something had to stay for now."""
@@ -80,19 +90,41 @@ class Showcase:
             stands.setdefault(code.room_id, left).codes.append(code)
         return list(stands.values())
 
-    async def _note(self, stand: Stand, event_id: MxEventId) -> None:
-        code = ShownCode(event_id=event_id, room_id=stand.room_id, user=stand.user)
-        stand.codes.append(code)
-        await self._shown.add(code)
+    async def _show(self, stand: Stand, step: str, send: Callable[[MxTxnId], Awaitable[MxEventId]]) -> MxEventId:
+        """Send a code; that it is on show is stored before anybody can see it."""
+        txn_id, place = stand.txn_id(f"{step}-{len(stand.codes)}"), len(stand.codes)
+        planned = ShownCode(event_id=MxEventId(_PLANNED + txn_id), room_id=stand.room_id, user=stand.user)
+        await self._shown.add(planned)
+        stand.codes.append(planned)
+        try:
+            event_id = await send(txn_id)
+        except MatrixRefused:
+            del stand.codes[place]
+            await self._shown.remove(planned.event_id)
+            raise
+        stand.codes[place] = ShownCode(event_id=event_id, room_id=stand.room_id, user=stand.user)
+        await self._shown.add(stand.codes[place])
+        await self._shown.remove(planned.event_id)
+        return event_id
+
+    async def _find_event(self, code: ShownCode) -> MxEventId:
+        """The event of a code, also when we never learnt its id."""
+        if not code.event_id.startswith(_PLANNED):
+            return code.event_id
+        # The homeserver answers with the event that came of this transaction id; if none did, this is it.
+        txn_id = MxTxnId(code.event_id.removeprefix(_PLANNED))
+        bot = self._matrix.bot
+        return await self._matrix.send_notice(code.room_id, to_notice(NO_CODE), sender=bot, txn_id=txn_id)
 
     async def _has_redacted(self, code: ShownCode) -> bool:
         """Whether there is nothing more to do about a code."""
         try:
+            event_id = await self._find_event(code)
             await self._matrix.send_redaction(
                 code.room_id,
-                code.event_id,
+                event_id,
                 sender=self._matrix.bot,
-                txn_id=MxTxnId(f"hide-{code.event_id}"),
+                txn_id=MxTxnId(f"hide-{event_id}"),
                 reason="The code is of no use any more.",
             )
         except MatrixRefused as error:

@@ -133,8 +133,8 @@ class Network:
                 if self._places.get(login) is slot:
                     await self._displace(login)
                     await self._place(login)
-        self._slots.remove(slot)
         await slot.stop(keeps_host=False)
+        self._slots.remove(slot)
 
     def _exclusively(self, login: LoginId) -> asyncio.Lock:
         return self._changing.setdefault(login, asyncio.Lock())

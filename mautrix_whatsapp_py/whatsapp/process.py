@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 
 log = logging.getLogger(__name__)
 
+_POLL_SECONDS = 0.02
 _LOG_BYTES = 1 << 20
 _TAIL_BYTES = 8192
 _FATAL = ("panic:", "fatal error:", "SIGSEGV", "SIGABRT", "Traceback", "Error:")
@@ -28,15 +30,18 @@ _FATAL = ("panic:", "fatal error:", "SIGSEGV", "SIGABRT", "Traceback", "Error:")
 
 @dataclass(slots=True)
 class HostProcess:
-    """A child we started, or one an earlier bridge did and we found again."""
+    """A child we started, or one an earlier bridge did and we found again.
+
+    Not a subprocess of asyncio's: those are killed when our event loop ends, and a host has to live on.
+    """
 
     pid: int
-    child: asyncio.subprocess.Process | None = None
+    child: subprocess.Popen[bytes] | None = None
 
     @property
     def has_ended(self) -> bool:
         if self.child is not None:
-            return self.child.returncode is not None
+            return self.child.poll() is not None
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
@@ -47,11 +52,11 @@ class HostProcess:
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the host and whatever wraps it; a process that is gone is no error."""
-        if self.pid <= 1:
+        if self.pid <= 1 or self.has_ended:
             return
         try:
             if self.child is not None:
-                os.killpg(self.child.pid, number)
+                os.killpg(self.pid, number)
             else:
                 os.kill(self.pid, number)
         except (ProcessLookupError, PermissionError):
@@ -59,17 +64,17 @@ class HostProcess:
 
     async def ended(self, timeout_seconds: float) -> bool:
         """Wait for the end."""
-        if self.child is not None:
-            try:
-                async with asyncio.timeout(timeout_seconds):
-                    await self.child.wait()
-            except TimeoutError:
-                return False
-            return True
-        deadline = asyncio.get_running_loop().time() + timeout_seconds
-        while not self.has_ended and asyncio.get_running_loop().time() < deadline:  # noqa: ASYNC110 not our child
-            await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        while not self.has_ended and loop.time() < deadline:  # noqa: ASYNC110 a process ends without telling
+            await asyncio.sleep(_POLL_SECONDS)
         return self.has_ended
+
+    def let_go(self) -> None:
+        """Leave the process to itself, and to the next bridge."""
+        if self.child is not None and self.child.poll() is None:
+            # Without this its object would complain, when it is collected, that the process still runs.
+            self.child.returncode = 0
 
     async def end(self, *, patience_seconds: float) -> None:
         """Ask, wait, insist."""
@@ -90,11 +95,11 @@ async def spawn_host(name: str, folder: Path, options: NetworkOptions, *, is_pai
     # A file outlives us, a pipe does not; the library's runtime would die of writing into a broken one.
     stderr = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE_FILE)
     try:
-        child = await asyncio.create_subprocess_exec(
-            *options.command,
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
+        child = await asyncio.to_thread(
+            subprocess.Popen,
+            (*options.command, *arguments),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
             stderr=stderr,
             env=host_environment(os.environ),
             start_new_session=True,

@@ -33,6 +33,7 @@ _STOP_SECONDS = 120.0
 _REATTACH_SECONDS = 3.0
 _POLL_SECONDS = 0.02
 _BUSY_TRIES = 100
+_STEADY_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class Slot:
         self._process: HostProcess | None = None
         self._connection: HostConnection | None = None
         self._is_up = asyncio.Event()
+        self._up_since = 0.0
         self._should_end = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: asyncio.Task[None] | None = None
@@ -164,6 +166,7 @@ class Slot:
         running = set(connection.hello.logins)
         connection.start()
         self._is_up.set()
+        self._up_since = asyncio.get_running_loop().time()
         await asyncio.gather(*(self._start_session(login) for login in tuple(self.logins) if login not in running))
         lost = asyncio.create_task(connection.lost.wait())
         ending = asyncio.create_task(self._should_end.wait())
@@ -237,8 +240,9 @@ class Slot:
     # Ending
 
     async def stop(self, *, keeps_host: bool) -> None:
-        """Let go of the host; it lives on when it is to be kept."""
+        """Let go of the host; it lives on when it is to be kept and holds anything."""
         self._should_end.set()
+        keeps_host = keeps_host and bool(self.logins)
         if self._runner is not None:
             await asyncio.gather(self._runner, return_exceptions=True)
         connection, process = self._connection, self._process
@@ -248,6 +252,8 @@ class Slot:
             if connection is None or not await process.ended(_STOP_SECONDS):
                 await process.end(patience_seconds=10)
             self._remove_folder()
+        if process is not None and keeps_host:
+            process.let_go()
         if connection is not None:
             await connection.close()
         for task in tuple(self._tasks):
@@ -257,7 +263,8 @@ class Slot:
     def _on_frame(self, frame: wire.FromHost) -> None:
         if isinstance(frame, wire.Heartbeat):
             if frame.stats is not None:
-                self._backoff.reset()
+                if asyncio.get_running_loop().time() - self._up_since > _STEADY_SECONDS:
+                    self._backoff.reset()
                 self.stats = frame.stats
                 trim_log(self._folder)
                 if not self.is_retiring and is_worn(frame.stats, self._options.limits):
@@ -289,7 +296,9 @@ async def await_host(
         if (folder / "sock").exists():
             try:
                 return await connect_host(folder / "sock", "bridge", on_frame)
-            except (HostUnreachable, HostSpeaksOtherVersion):
+            except HostUnreachable:
+                log.debug("session host %s does not answer yet", folder.name)
+            except HostSpeaksOtherVersion:
                 return None
         await asyncio.sleep(_POLL_SECONDS)  # A socket file appears without telling anyone.
     return None

@@ -20,6 +20,11 @@ class FakeClock:
     def monotonic(self) -> float:
         return self._elapsed_seconds
 
+    @property
+    def sleeping(self) -> int:
+        """How many wait for their time."""
+        return sum(not future.done() for _, future in self._sleepers)
+
     async def sleep(self, seconds: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sleepers.append((self._elapsed_seconds + seconds, future))

@@ -59,6 +59,9 @@ class FakeMatrixApi:
         self.pictures: list[SentPicture] = []
         self.uploads: dict[MxUri, bytes] = {}
         self.redacted: list[MxEventId] = []
+        self.is_cut_off = False
+        """Whether the bridge is dead: what it still tries has no effect."""
+        self.is_cut_off_after_crash = False
         self.refusals: list[tuple[MxRoomId, str]] = []
         self.calls: list[str] = []
         self._called = asyncio.Event()
@@ -183,10 +186,14 @@ class FakeMatrixApi:
         return 0.001
 
     def _begin(self, call: str) -> _Fault | None:
+        if self.is_cut_off:
+            raise KilledError
         self.calls.append(call)
         self._called.set()
         faults = self._faults.get(call)
         fault = faults.popleft() if faults else None
+        if fault is not None and isinstance(fault.error, KilledError):
+            self.is_cut_off = self.is_cut_off_after_crash
         if fault is not None and not fault.is_answer_lost:
             raise fault.error
         return fault

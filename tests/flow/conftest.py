@@ -22,4 +22,4 @@ async def world(store: Store) -> AsyncIterator[World]:  # noqa: F811
     """A running bridge with a room of Alice's."""
     world = World(store)
     yield world
-    await world.bridge.stop(seconds=1)
+    await world.stop()

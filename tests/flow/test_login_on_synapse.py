@@ -2,100 +2,137 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
-import zxingcpp
-from PIL import Image
 
 from tests.conftest import MakeBridge, MakeSynapse
-from tests.homeserver import MatrixClient, PortPool, Registration
-from tests.homeserver.events import Event
-from tests.homeserver.runner import BridgeProcess
-from tests.simulator.api import Account, Simulator, host_command, simulator
+from tests.flow.linking_stage import Seat, Stage
+from tests.homeserver import PortPool, Registration
+from tests.postgres import Postgres
+from tests.simulator.api import PairingRefusedError, WrongCodeError, host_command, simulator
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
-BOT = "@whatsappbot:localhost"
+NUMBER = "+15550001111"
+SUCCESS = f"Successfully logged in as {NUMBER}"
+both_databases = pytest.mark.parametrize("database_uri", ["sqlite", "postgres"], indirect=True)
 
 
-@dataclass(slots=True, kw_only=True)
-class Stage:
-    """Everything there is, with alice in her management room."""
-
-    wa: Simulator
-    bridge: BridgeProcess
-    alice: MatrixClient
-    room: str
-    phone: Account
-
-    async def ask(self, command: str, *, answer: str) -> Event:
-        """Send a command and wait for what answers it."""
-        mark = self.alice.mark()
-        await self.alice.send_text(self.room, command)
-        return await self.alice.wait_for_message(self.room, contains=answer, after=mark)
-
-    async def ask_until(self, command: str, *, answer: str) -> Event:
-        """Ask again and again until the answer is the awaited one."""
-        async with asyncio.timeout(30):
-            while True:
-                mark = self.alice.mark()
-                await self.alice.send_text(self.room, command)
-                said = await self.alice.wait_for(
-                    lambda event: event.is_message and event.sender == BOT and event.room_id == self.room,
-                    after=mark,
-                )
-                if answer in said.body:
-                    return said
-
-    async def read_code(self, event: Event) -> str:
-        """What a phone would read from the picture."""
-        content = event.content.get("m.new_content", event.content)
-        data = await self.alice.download(str(content["url"]))
-        path = self.bridge.folder / "seen.png"
-        path.write_bytes(data)
-        with Image.open(path) as image:
-            (found,) = zxingcpp.read_barcodes(image.convert("L"))
-        return found.text
-
-    async def link(self) -> None:
-        """Scan the QR code with the simulated phone."""
-        mark = self.alice.mark()
-        await self.alice.send_text(self.room, "login")
-        shown = await self.alice.wait_for(
-            lambda event: event.room_id == self.room and event.content.get("msgtype") == "m.image", after=mark
-        )
-        await self.phone.phone.scan(await self.read_code(shown))
-        await self.alice.wait_for_message(self.room, contains="Successfully logged in as +15550001111", after=mark)
+@pytest.fixture
+def database_uri(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """None is the SQLite file in the bridge's folder."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield None
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = f"bridge_{uuid4().hex}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
 
 
 @pytest.fixture
 async def stage(
-    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool, database_uri: str | None
 ) -> AsyncIterator[Stage]:
     async with simulator(tmp_path / "wa") as wa:
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration)
         sections = {"whatsapp": {"host_command": list(host_command(wa))}}
-        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        bridge = make_bridge(synapse.url, registration, port=port, database_uri=database_uri, sections=sections)
         await bridge.start()
-        alice = await synapse.create_client("alice")
-        room = await alice.create_room(invite=[BOT], is_direct=True)
-        await alice.wait_for_message(room, contains="management room")
-        yield Stage(wa=wa, bridge=bridge, alice=alice, room=room, phone=wa.add_account("15550001111", "Alice"))
+        alice = await Seat.take(await synapse.create_client("alice"), bridge)
+        phone = wa.add_account("15550001111", "Alice")
+        yield Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
         await bridge.stop()
+        assert "Traceback" not in bridge.output
+        assert "15550001111" not in bridge.output
 
 
-async def test_login_by_qr_then_logout(stage: Stage) -> None:
-    await stage.link()
-    await stage.ask_until("ping", answer="is connected")
-    reply = await stage.ask("status", answer="+15550001111")
-    assert "connected since" in reply.body
-    assert "0 events waiting" in reply.body
-    await stage.ask("logout", answer="Unlinked +15550001111")
-    assert not stage.phone.devices
-    await stage.ask("list-logins", answer="You have no WhatsApp account linked")
+@both_databases
+async def test_the_life_of_a_link(stage: Stage) -> None:
+    """Linked by QR code; resumed after a restart and a kill; unlinked on the phone; linked again; logged out."""
+    alice = stage.alice
+    mark = alice.client.mark()
+    device = await stage.alice.scan(stage.phone)
+    await alice.until_redacted(await alice.shown(after=mark))
+    await alice.until_connected()
+    status = await alice.ask("status", answer=NUMBER)
+    assert "connected since" in status
+    assert "0 events waiting" in status
+    await stage.bridge.restart()
+    await alice.until_connected()
+    await stage.bridge.kill()
+    await stage.bridge.start()
+    await alice.until_connected()
+    assert list(stage.phone.devices.values()) == [device]
+    mark = alice.client.mark()
+    stage.phone.phone.unlink(device)
+    await alice.heard(f"{NUMBER} was unlinked from the phone. Send `login` to link it again.", after=mark)
+    await alice.ask("reconnect", answer="send `relogin`")
+    mark = alice.client.mark()
+    again = await alice.scan(stage.phone, "relogin")
+    await alice.until_connected()
+    await alice.ask("logout", answer=f"Unlinked {NUMBER}, here and on the phone")
+    assert again.number not in stage.phone.devices
+    assert stage.session_files() == []
+    await alice.ask("list-logins", answer="You have no WhatsApp account linked")
+    said = [event.body for event in alice.client.events[mark.position :] if event.room_id == alice.room]
+    assert not [body for body in said if "was unlinked from the phone" in body]
+
+
+@both_databases
+async def test_a_wrong_code_then_the_right_one(stage: Stage) -> None:
+    alice = stage.alice
+    first = await alice.code(f"login code {NUMBER}")
+    with pytest.raises(WrongCodeError):
+        await stage.phone.phone.enter_code(first[:-1] + ("A" if first[-1] != "A" else "B"))
+    await stage.phone.phone.enter_code(await alice.code(f"login code {NUMBER}"))
+    await alice.heard(SUCCESS)
+    await alice.until_connected()
+    assert first not in stage.bridge.output
+
+
+async def test_cancel_then_two_people(stage: Stage) -> None:
+    alice = stage.alice
+    mark = alice.client.mark()
+    await alice.client.send_text(alice.room, "login")
+    shown = await alice.shown(after=mark)
+    await alice.ask("login", answer="You are linking an account already")
+    await alice.ask("cancel", answer="Stopped. Nothing was linked.")
+    await alice.until_redacted(shown)
+    with pytest.raises(PairingRefusedError):
+        await stage.phone.phone.scan(await alice.read(shown))
+    bob = await Seat.take(await stage.synapse.create_client("bob"), stage.bridge)
+    await bob.scan(stage.wa.add_account("15550002222", "Bob"))
+    await alice.scan(stage.phone)
+    await bob.until_connected()
+    mark = alice.client.mark()
+    await bob.scan(stage.phone)
+    await bob.heard("linked here by somebody else before")
+    await alice.heard("was linked on this bridge by another person just now", after=mark)
+    await alice.ask("list-logins", answer="You have no WhatsApp account linked")
+    assert len(stage.phone.devices) == 1
+
+
+async def test_four_devices_and_a_bridge_killed_while_a_code_is_shown(stage: Stage) -> None:
+    alice = stage.alice
+    stage.phone.max_companions = 0
+    stage.wa.faults.qr_refs = 1
+    mark = alice.client.mark()
+    await alice.client.send_text(alice.room, "login")
+    shown = await alice.shown(after=mark)
+    with pytest.raises(PairingRefusedError):
+        await stage.phone.phone.scan(await alice.read(shown))
+    await alice.heard("four devices are linked already", after=mark)
+    await alice.until_redacted(shown)
+    mark = alice.client.mark()
+    await alice.client.send_text(alice.room, "login")
+    shown = await alice.shown(after=mark)
+    await stage.bridge.kill()
+    await stage.bridge.start()
+    await alice.heard("Linking was interrupted because the bridge restarted", after=mark)
+    await alice.until_redacted(shown)

@@ -5,19 +5,35 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
+from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.herald import LinkHerald
+from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
+from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.links import link_commands
+from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
+from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
-from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
+from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
@@ -27,22 +43,36 @@ from mautrix_whatsapp_py.model.mx import (
     MxOrigin,
     MxStored,
 )
+from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.inbox import Inbox
+from mautrix_whatsapp_py.store.logins import LoginBook
+from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
 from mautrix_whatsapp_py.store.store import Store
+from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.whatsapp import FakeNetwork
 
 DEADLINE_SECONDS = 20
 ALICE = MxUserId("@alice:localhost")
 BOB = MxUserId("@bob:localhost")
+CAROL = MxUserId("@carol:localhost")
+"""May link one account."""
+NOLOGIN = MxUserId("@nologin:localhost")
+"""May use commands, but link nothing."""
 RELAYED = MxUserId("@relayed:elsewhere")
 BLOCKED = MxUserId("@blocked:elsewhere")
 DM = MxRoomId("!dm:localhost")
+BOBS_DM = MxRoomId("!bob:localhost")
 GROUP = MxRoomId("!group:localhost")
 PERMISSIONS = Permissions(
     MappingProxyType(
         {
             "localhost": Permission(level=PermissionLevel.USER),
+            CAROL: Permission(level=PermissionLevel.USER, max_logins=1),
+            NOLOGIN: Permission(level=PermissionLevel.COMMANDS),
             RELAYED: Permission(level=PermissionLevel.RELAY),
         }
     )
@@ -67,6 +97,54 @@ class FaultyInbox(Inbox):
             raise error
 
 
+class FaultyShownCodes(ShownCodes):
+    """The codes on show, whose table can be told to be away."""
+
+    failures = 0
+
+    async def add(self, code: ShownCode) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable
+        await super().add(code)
+
+
+class FaultyLoginBook(LoginBook):
+    """The logins, whose table can be told to be away."""
+
+    failures = 0
+
+    async def put(self, login: Login) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise StoreUnavailable
+        await super().put(login)
+
+
+class _Artist:
+    def draw_qr(self, text: str) -> Picture:
+        return Picture(data=text.encode(), mimetype="image/png", filename="qr.png", width=600, height=600)
+
+
+class _Reporter:
+    def __init__(self, states: list[tuple[MxUserId, str]]) -> None:
+        self._states = states
+
+    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
+        self._states.append((user, f"{login.id} {state.kind}"))
+
+
+class _Sink:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
+        self._world.bridge.on_wa_event(login, seq, event)
+
+    def on_wa_state(self, login: LoginId, state: WaState) -> None:
+        self._world.logins.on_wa_state(login, state)
+
+
 class World:
     """The homeserver and the database stay, bridges come and go."""
 
@@ -76,13 +154,27 @@ class World:
         self.clock = FakeClock()
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
+        self.network = FakeNetwork()
+        self.states: list[tuple[MxUserId, str]] = []
+        """What the status endpoint was told."""
+        self.notices = StatusNotices.ERRORS
+        self.chats = FakeMatrixChats(self.matrix)
+        self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
+        self.talk_settings = TalkSettings()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
 
     def _new_bridge(self) -> Bridge:
         dialogs = Dialogs()
-        commands = admin_commands(AdminDeps(users=self.users, dialogs=dialogs, status_parts=()))
+        self._make_links()
+        links = links_part(logins=self.logins, network=self.network, clock=self.clock)
+        admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=(self.linking.cancel,))
+        commands = (
+            *login_commands(linking=self.linking, logins=self.logins),
+            *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *admin_commands(admin),
+        )
         settings = BridgeSettings(
             command_prefix="!wa",
             permissions=PERMISSIONS,
@@ -95,13 +187,91 @@ class World:
             commands=Dispatcher(commands, prefix="!wa", dialogs=dialogs),
             clock=self.clock,
             settings=settings,
+            talk=self._make_talk(),
         )
-        return Bridge(deps)
+        bridge = Bridge(deps)
+        self.logins.add_listener(bridge.on_state)
+        return bridge
+
+    def _make_talk(self) -> Talk:
+        names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
+        self.persons, portals = Persons(self.store, names), Portals(self.store)
+        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT)
+        rooms = Rooms(
+            store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
+        )
+        return Talk(
+            store=self.store,
+            rows=Rows(),
+            chats=self.chats,
+            persons=self.persons,
+            portals=portals,
+            ghosts=ghosts,
+            rooms=rooms,
+            logins=self.logins,
+            network=self.network,
+            delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            clock=self.clock,
+            new_secret=lambda: b"s" * 32,
+            settings=self.talk_settings,
+        )
+
+    def _make_links(self) -> None:
+        self.book = FaultyLoginBook(self.store)
+        self.logins = Logins(
+            book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
+        )
+        self.network.sink = _Sink(self)
+        self.herald = LinkHerald(
+            logins=self.logins,
+            network=self.network,
+            users=self.users,
+            matrix=self.matrix,
+            clock=self.clock,
+            level=self.notices,
+        )
+        self.logins.add_listener(self.herald.on_state)
+        self.shown = FaultyShownCodes(self.store)
+        self.linking = Linking(
+            LinkingDeps(
+                matrix=self.matrix,
+                network=self.network,
+                logins=self.logins,
+                users=self.users,
+                showcase=Showcase(matrix=self.matrix, artist=_Artist(), shown=self.shown),
+                clock=self.clock,
+                max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
+            )
+        )
+
+    async def stop(self) -> None:
+        """The bridge ends in order."""
+        await self.bridge.stop(seconds=1)
+        await self.linking.stop()
+        await self.herald.stop()
+
+    async def kill(self) -> None:
+        """The bridge ends without a chance to tidy up: nothing reaches the homeserver any more."""
+        await self.bridge.stop(seconds=1)
+        self.matrix.is_cut_off = True
+        tasks = [*self.linking._tasks, *self.herald._tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.matrix.is_cut_off = self.matrix.is_cut_off_after_crash = False
 
     async def restart(self) -> None:
         """Another bridge takes over what is stored."""
-        await self.bridge.stop(seconds=1)
+        await self.stop()
+        await self.start_anew()
+
+    async def start_anew(self) -> None:
+        """A bridge starts on what is stored."""
         self.bridge = self._new_bridge()
+        await self.bridge.load()
+        await self.logins.load()
+        self.logins.check_sessions()
+        await self.linking.recover()
         for stored in await self.inbox.get_pending():
             self.bridge.on_mx_event(self._events[stored.event_id], stored.seq)
 
@@ -111,6 +281,37 @@ class World:
         txn_id = MxTxnId(f"txn{next(self._counter)}")
         for new in await self.inbox.add_transaction(txn_id, stored):
             self.bridge.on_mx_event(self._events[new.event_id], new.seq)
+
+    async def say(self, body: str, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE) -> None:
+        """Somebody says something, and the bridge does at once what it does about it."""
+        await self.deliver(self.text(body, room_id=room_id, sender=sender))
+        await self.settled()
+
+    async def heard(self, part: str, *, room_id: MxRoomId = DM, count: int = 1) -> str:
+        """The last notice with these words, as soon as there are so many of them."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.matrix.wait_for_body(room_id, part, count=count)
+        return next(body for body in reversed(self.matrix.bodies(room_id)) if part in body)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Let the bridge work until something is so."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while not condition():
+                await asyncio.sleep(0.001)
+
+    async def quiet(self) -> None:
+        """Wait until all that is to be told of links is told, or waits for its time."""
+        await self.settled()
+        for _ in range(10):
+            # A waiting task needs some turns of the loop to see that it has been woken.
+            await asyncio.sleep(0)
+        await self.until(lambda: len(self.herald._tasks) <= self.clock.sleeping)
+
+    async def noted(self, count: int) -> None:
+        """Wait until so many codes are stored as being on show."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            while len(await self.shown.get_all()) < count:
+                await asyncio.sleep(0.001)
 
     async def settled(self) -> None:
         """Wait until the bridge has handled everything."""
@@ -141,10 +342,10 @@ class World:
         """A message nobody here can read."""
         return MxEncrypted(origin=self.origin(room_id, sender))
 
-    async def open_dm(self) -> None:
-        """Alice invites the bot to a direct chat."""
-        self.matrix.add_room(DM, ALICE)
-        await self.deliver(self.invite())
+    async def open_dm(self, *, room_id: MxRoomId = DM, user: MxUserId = ALICE) -> None:
+        """Somebody invites the bot to a direct chat."""
+        self.matrix.add_room(room_id, user)
+        await self.deliver(self.invite(room_id=room_id, sender=user))
         await self.settled()
 
     def fail_mark(self, *, is_too_late: bool, is_crash: bool) -> None:

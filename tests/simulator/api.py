@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.simulator import kinds
+from tests.simulator import communities, groups, kinds, newsletters
 from tests.simulator.accounts import Account, Addressing, Device
+from tests.simulator.history import HistoryChunk, HistoryConversation, HistoryMessage
 from tests.simulator.jids import BROADCAST, GROUP, LID, NEWSLETTER, PN, STATUS, Jid
 from tests.simulator.launcher_command import host_command
 from tests.simulator.library import LibraryClient, process_authority
@@ -33,6 +34,9 @@ __all__ = [
     "Addressing",
     "Device",
     "Direction",
+    "HistoryChunk",
+    "HistoryConversation",
+    "HistoryMessage",
     "Jid",
     "LibraryClient",
     "MediaFault",
@@ -45,8 +49,11 @@ __all__ = [
     "Simulator",
     "ViolationKind",
     "WrongCodeError",
+    "communities",
+    "groups",
     "host_command",
     "kinds",
+    "newsletters",
     "node",
     "simulator",
 ]

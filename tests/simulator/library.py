@@ -91,7 +91,7 @@ class _DaemonExecutor(ThreadPoolExecutor):
 
 
 class _Client(NewAClient):  # type: ignore[misc]
-    """The library's client with callbacks that no closed loop can hurt; its own would leave coroutines behind."""
+    """The library's client with callbacks a closed loop cannot hurt; its own leave coroutines behind."""
 
     def __init__(self, database: str, name: str, owner: LibraryClient) -> None:
         super().__init__(database, uuid=name)
@@ -111,7 +111,7 @@ class _Client(NewAClient):  # type: ignore[misc]
     def _NewAClient__onQr(self, _uuid: int, data: int) -> None:  # noqa: N802 - overrides a mangled name
         self._owner.post(self._owner.qr_codes.put_nowait, ctypes.string_at(data).decode())
 
-    def _NewAClient__onLoginStatus(self, _uuid: int, status: int) -> None:  # noqa: N802 - overrides a mangled name
+    def _NewAClient__onLoginStatus(self, _uuid: int, status: int) -> None:  # noqa: N802 - mangled, too
         self._owner.post(self._owner.statuses.put_nowait, ctypes.string_at(status).decode())
 
 
@@ -127,7 +127,7 @@ class LibraryClient:
         self.task: asyncio.Task[Any] | None = None
         self._simulator = simulator
         self._loop = asyncio.get_running_loop()
-        self.api: Any = _Client(str(database), f"{name}-{id(self)}", self)
+        self.api: Any = _Client(f"{database}{_SQLITE_OPTIONS}", f"{name}-{id(self)}", self)
         _kept_clients().append(self.api)
 
     @property
@@ -190,6 +190,8 @@ class LibraryClient:
 # the QR event and the codes the binding reserves
 _UNSUBSCRIBED = (0, 1, 28, 29)
 _STOP_SECONDS = 0.3
+# tests need no durability; the trailing name swallows what the binding appends
+_SQLITE_OPTIONS = "?_journal_mode=WAL&_synchronous=OFF&_busy_timeout=10000&_foreign_keys=on&_x="
 
 
 def _is_real_message(event: Any) -> bool:

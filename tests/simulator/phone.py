@@ -52,6 +52,7 @@ class Phone:
         self.corrupt_next = 0
         self.is_sending_receipts = True
         self.is_asking_for_retries = True
+        self.was_reinstalled = False
         self.pending_link: Connection | None = None
 
     # linking
@@ -67,6 +68,16 @@ class Phone:
     def unlink(self, device: Device) -> None:
         """Remove a companion in the phone's settings."""
         unlink(self.world, device)
+
+    def reinstall(self) -> None:
+        """Register anew on another phone: all companions go, all keys change, contacts are told."""
+        for device in list(self.account.devices.values()):
+            self.unlink(device)
+        self.signal = SignalDevice()
+        self.was_reinstalled = True
+        for other in self.world.accounts:
+            notice = self.world.notification(self.account.lid, "encrypt", node("identity"))
+            self.world.deliver_to_account(other, notice)
 
     async def welcome(self, device: Device, *history: HistoryChunk) -> None:
         """What a phone does right after linking: push name, app state key, history."""

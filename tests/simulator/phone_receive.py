@@ -17,6 +17,7 @@ from tests.simulator.signal_protocol.errors import (
     BadMacError,
     ConsumedPrekeyError,
     DuplicateMessageError,
+    NoSessionError,
     SignalError,
 )
 from tests.simulator.violations import ProtocolViolationError, ViolationKind
@@ -104,6 +105,20 @@ def _received(phone: Phone, owner: Account, sender: Jid, stanza: Node, message: 
 
 
 def _complain(phone: Phone, owner: Account, stanza: Node, error: SignalError) -> None:
+    if not _is_excused(phone, error):
+        _record(phone, owner, stanza, error)
+    message_id = stanza.text("id")
+    count = phone.retries[message_id] = phone.retries.get(message_id, 0) + 1
+    if phone.is_asking_for_retries and count <= 4:
+        ask_retry(phone, stanza, count)
+
+
+def _is_excused(phone: Phone, error: SignalError) -> bool:
+    # a sender cannot know that the sessions of the old phone are gone
+    return phone.was_reinstalled and isinstance(error, NoSessionError | ConsumedPrekeyError)
+
+
+def _record(phone: Phone, owner: Account, stanza: Node, error: SignalError) -> None:
     match error:
         case ConsumedPrekeyError():
             kind = ViolationKind.CONSUMED_PREKEY
@@ -113,7 +128,3 @@ def _complain(phone: Phone, owner: Account, stanza: Node, error: SignalError) ->
             kind = ViolationKind.UNDECRYPTABLE
     violation = ProtocolViolationError(kind, f"{type(error).__name__}: {error}", str(stanza))
     phone.world.trace.violate(violation, peer=str(owner.pn), stanza=stanza)
-    message_id = stanza.text("id")
-    count = phone.retries[message_id] = phone.retries.get(message_id, 0) + 1
-    if phone.is_asking_for_retries and count <= 4:
-        ask_retry(phone, stanza, count)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -41,11 +42,14 @@ class RecordingSink:
 
 
 async def run(options: NetworkOptions, record: Path) -> None:
-    """Run until killed."""
+    """Run until told to stop, or killed."""
     sink = RecordingSink(record)
     sink.network = Network(options, sink)
+    ending = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ending.set)
     await sink.network.start()
-    await asyncio.Event().wait()
+    await ending.wait()
+    await sink.network.stop()
 
 
 def main() -> None:

@@ -128,8 +128,11 @@ class Bench:
         self.network = Network(self.options, self.sink)
         self.sink.client_of = self.network.get_client
 
-    def pids(self) -> list[int]:
-        return [stats.pid for stats in self.network.get_hosts()]
+    def host_pids(self) -> list[int]:
+        return [slot.pid for slot in self.network._slots if slot.pid]
+
+    def host_names(self) -> list[str]:
+        return [slot.name for slot in self.network._slots]
 
 
 async def scan(attempt: PairingAttempt, account: Account) -> tuple[Device, WaPaired]:

@@ -213,6 +213,27 @@ async def test_links_stay_up_while_the_bridge_is_away(tmp_path: Path) -> None:
         assert device.connection is connection
 
 
+async def test_a_bridge_that_ends_leaves_its_links_up(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    async with simulator(tmp_path / "wa") as wa, bench(wa, tmp_path / "data") as it:
+        alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
+        _, device = await it.pair(alice)
+        await it.network.stop()
+        async with bridge_process(it, record) as process:
+            await wa.trace.wait_for(lambda: device.connection is not None and device.is_active, 30)
+            await bob.phone.text(alice.pn, "1")
+            await lines_reach(record, 1)
+            connection = device.connection
+            process.terminate()
+            assert await process.wait() == 0
+        await bob.phone.text(alice.pn, "2")
+        await wa.trace.wait_for(lambda: not wa.unacknowledged(device))
+        assert device.connection is connection
+        it.start_over()
+        await it.network.start()
+        await it.sink.until(lambda: it.sink.texts() == ["2"])
+
+
 async def test_orphaned_host_ends_cleanly(tmp_path: Path) -> None:
     async with (
         simulator(tmp_path / "wa") as wa,

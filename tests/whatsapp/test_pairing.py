@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 import pytest
@@ -162,12 +163,26 @@ async def test_linking_the_same_account_again_takes_its_place(tmp_path: Path) ->
         await it.sink.until(lambda: "waits" in it.sink.texts())
 
 
-async def test_many_cancelled_attempts_leave_nothing(tmp_path: Path) -> None:
+async def test_a_hundred_cancelled_attempts_leave_nothing(tmp_path: Path) -> None:
+    at_once = 5
     async with simulator(tmp_path / "wa") as wa, bench(wa, tmp_path / "data") as it:
-        for _ in range(3):
-            attempts = [await it.network.start_pairing() for _ in range(2)]
+        descriptors, threads = count("fd"), count("task")
+        for _ in range(100 // at_once):
+            attempts = [await it.network.start_pairing() for _ in range(at_once)]
             for attempt in attempts:
                 assert isinstance(await anext(attempt.steps()), WaQrCode)
             await asyncio.gather(*(attempt.cancel() for attempt in attempts))
+        await wa.trace.wait_for(lambda: not wa.world.refs, 30)
         assert leftovers(it) == []
-        assert it.network.get_hosts() == ()
+        assert children() == []
+        assert count("fd") <= descriptors + at_once
+        assert count("task") <= threads + at_once
+
+
+def count(folder: str) -> int:
+    return sum(1 for _ in Path(f"/proc/self/{folder}").iterdir())
+
+
+def children() -> list[str]:
+    pids = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [pid for pid in pids if b"whatsapp.host" in Path(f"/proc/{pid}/cmdline").read_bytes()]

@@ -115,6 +115,8 @@ class Arrivals:
 
     async def _find_chat(self, event: WaEvent, login: Login) -> Portal | None:
         talk = self._talk
+        # Known by both addresses before anybody else is seen to use one of them.
+        await talk.rooms.own_person(login)
         match event:
             case WaMessage() | WaUndecryptable():
                 key = await resolve_key(event.source, login, talk.persons)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -96,7 +97,7 @@ class Gate:
         self._empty.clear()
         loop = asyncio.get_running_loop()
         future = self._executor.submit(function)
-        future.add_done_callback(lambda _: loop.call_soon_threadsafe(self._returned))
+        future.add_done_callback(lambda _: post(loop, self._returned))
         # Shielded: a call that entered the library cannot be taken back, and its end must still be counted.
         return await asyncio.shield(asyncio.wrap_future(future))
 
@@ -110,6 +111,12 @@ class Gate:
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 
+def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:
+    """Run something on the event loop, from any thread; dropped when the loop has ended with its process."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(callback, *arguments)
+
+
 async def in_thread(function: Callable[[], None], *, name: str, timeout_seconds: float) -> bool:
     """Run something that may hang on a thread of its own; False when it has not returned in time."""
     loop = asyncio.get_running_loop()
@@ -119,7 +126,7 @@ async def in_thread(function: Callable[[], None], *, name: str, timeout_seconds:
         try:
             function()
         finally:
-            loop.call_soon_threadsafe(done.set)
+            post(loop, done.set)
 
     threading.Thread(target=run, name=name, daemon=True).start()
     try:

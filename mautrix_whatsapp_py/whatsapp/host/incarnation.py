@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, in_thread
+from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, in_thread, post
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, LOGGED_OUT_CODE
 
@@ -49,6 +49,7 @@ class Incarnation:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     is_live: bool = False
+    live_since: float = 0.0
     error: str = ""
     last_callback: float = 0.0
     callback_since: float = 0.0
@@ -85,6 +86,10 @@ class Incarnation:
         async with self.turnstile.turn():
             await in_thread(self._stop, name=f"stop-{self.spec.slot}", timeout_seconds=STOP_SECONDS)
 
+    def live_seconds(self) -> float:
+        """How long this incarnation has been up."""
+        return time.monotonic() - self.live_since if self.is_live else 0.0
+
     def callback_stuck_seconds(self) -> float:
         """How long the callback under way has been running."""
         since = self.callback_since
@@ -115,18 +120,12 @@ class Incarnation:
                 # Its socket still acknowledges messages nobody will see: close it before anything else.
                 self.library.disconnect(self.spec.uuid)
         finally:
-            self._post(self._on_end)
+            post(self.loop, self._on_end)
 
     def _on_end(self) -> None:
         self.gate.close()
         self.ended.set()
         self.settled.set()
-
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        try:
-            self.loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            return  # The process is ending; the journal has what matters.
 
     # Callbacks, on the library's threads
 
@@ -135,13 +134,13 @@ class Incarnation:
         self.callback_since = time.monotonic()
         try:
             if code == DEVICE_CODE:
-                self._post(self._on_sign)
+                post(self.loop, self._on_sign)
             elif code == LOGGED_OUT_CODE:
                 # The library has dropped the device by now; a call that looks at it takes the process down.
                 self._is_stopping = True
                 self.gate.close()
             if code in self.hooks.link_codes:
-                self._post(self.hooks.on_link, code, body)
+                post(self.loop, self.hooks.on_link, code, body)
             else:
                 self.hooks.journal(code, body)
         finally:
@@ -150,20 +149,21 @@ class Incarnation:
 
     def on_qr(self, text: str) -> None:
         """A code to show: the library now knows the session."""
-        self._post(self._on_sign)
-        self._post(self.hooks.on_qr, text)
+        post(self.loop, self._on_sign)
+        post(self.loop, self.hooks.on_qr, text)
 
     def on_status(self, word: str) -> None:
         """A login ended, well or not."""
-        self._post(self.hooks.on_status, word)
+        post(self.loop, self.hooks.on_status, word)
 
     def on_log(self, line: bytes) -> None:
         """A line of the library's log."""
-        self._post(self.hooks.on_log, line)
+        post(self.loop, self.hooks.on_log, line)
 
     def _on_sign(self) -> None:
         if not self._is_stopping and not self.is_live:
             self.is_live = True
+            self.live_since = time.monotonic()
             self.gate.open()
             self.settled.set()
 

@@ -7,6 +7,7 @@ import sys
 
 import msgspec
 
+from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.whatsapp.host.library_log import scrub
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet
 from mautrix_whatsapp_py.whatsapp.wire import LogLine
@@ -32,8 +33,9 @@ class OutletHandler(logging.Handler):
 
 
 def _text(record: logging.LogRecord) -> str:
-    login = getattr(record, "login", "")
-    text = f"{login}: {record.getMessage()}" if login else record.getMessage()
+    login: str = getattr(record, "login", "")
+    name = login_tag(LoginId(login)) if login.isdigit() else login
+    text = f"{name}: {record.getMessage()}" if name else record.getMessage()
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
         trace = error.__traceback__

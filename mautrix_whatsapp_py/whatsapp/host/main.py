@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -66,8 +67,10 @@ def parse_options(arguments: Sequence[str]) -> HostOptions:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run until told to stop, or until no bridge has been there for too long."""
     options = parse_options(sys.argv[1:] if arguments is None else arguments)
+    os.umask(0o077)
     outlet = BridgeOutlet()
     set_up_logs(outlet)
+    _raise_descriptor_limit()
     if os.environ.get(BOT_TAG) != "off":
         # Read by the library's runtime from the environment of the exec only; too late to set it here.
         log.error("%s=off is missing in the environment: messages would be marked as a bot's", BOT_TAG)
@@ -75,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     logging.shutdown()
     # Threads of the library may never return; nothing of ours is open any more.
     os._exit(code)
+
+
+def _raise_descriptor_limit() -> None:
+    """Room for the files the library never closes; the bridge replaces us long before it is used up."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:

@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder
 from mautrix_whatsapp_py.whatsapp.host.decode import Account, decode_row
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
 from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, TERMINAL, decode_end, decode_fact
-from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile
+from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, post
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
 from mautrix_whatsapp_py.whatsapp.host.intake import Intake
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal
@@ -112,6 +112,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._runner: asyncio.Task[None] | None = None
         self._disconnected_since = 0.0
+        self._is_phone_unseen = False
         self._is_closed = False
 
     # Owner's side, on the event loop
@@ -166,9 +167,9 @@ class Session:
         """A bridge is there: tell it where we stand and repeat what it has not acknowledged."""
         self._around.outlet.put(LinkChanged(login=self.login, fact=self.fact))
         if self.intake.is_disk_full:
-            self._around.outlet.put(
-                LinkChanged(login=self.login, fact=WaLinkFact(kind=WaLinkKind.DISK_FULL, at=_now()))
-            )
+            self._tell_aside(WaLinkKind.DISK_FULL)
+        if self._is_phone_unseen:
+            self._tell_aside(WaLinkKind.PHONE_UNSEEN)
         self._pump.wake()
 
     def ack(self, seqs: Sequence[JournalSeq]) -> None:
@@ -215,7 +216,9 @@ class Session:
                 self._executor, lambda: require_session_jid(self.folder, self.login)
             )
         except SessionFileError as error:
-            self._tell_not_logged_in(error.code)
+            reason = await self.in_journal_thread(lambda: self._journal.get_fact(_ENDED_FACT))
+            kind = WaLinkKind.LOGGED_OUT if reason else WaLinkKind.NOT_LOGGED_IN
+            self._tell(kind, str(reason) or error.code)
             return
         self._generation += 1
         spec = ConnectSpec(
@@ -246,7 +249,7 @@ class Session:
         finally:
             ended.cancel()
             changed.cancel()
-        if incarnation.is_live and not incarnation.ended.is_set():
+        if incarnation.live_seconds() > self._around.timings.steady_seconds:
             backoff.reset()
         if incarnation.ended.is_set() and not self._wishes.should_stop and self.fact.kind not in TERMINAL:
             fact = decode_end(incarnation.error, incarnation.is_live, _now())
@@ -272,15 +275,17 @@ class Session:
 
     async def _rest(self, backoff: Backoff) -> None:
         """Wait before the next incarnation; for ever when only the owner can change anything."""
-        if self._wishes.should_restart:
+        if self._wishes.should_restart or self._wishes.should_stop:
             return
+        self._wishes.changed.clear()
         await wait_for(self._wishes.changed, self._rest_seconds(backoff))
 
     def _rest_seconds(self, backoff: Backoff) -> float | None:
         match self.fact.kind:
             case WaLinkKind.PUMP_DIED | WaLinkKind.DEAF:
                 # Once at once; but an event that kills the pump may well come again.
-                return 0.0 if not backoff.attempt else backoff.next_seconds()
+                is_first, seconds = not backoff.attempt, backoff.next_seconds()
+                return 0.0 if is_first else min(seconds, self._around.timings.retry_pump_seconds)
             case WaLinkKind.TEMPORARY_BAN:
                 until = self.fact.until or _now() + timedelta(hours=1)
                 return max((until - _now()).total_seconds(), 1.0)
@@ -308,16 +313,10 @@ class Session:
         self.counters.last_event_at = _now()
 
     def _stored(self) -> None:
-        self._post(self._pump.wake)
+        post(self._loop, self._pump.wake)
 
     def _disk_changed(self, is_full: bool) -> None:
-        self._post(self._tell_disk, is_full)
-
-    def _post(self, callback: Callable[..., None], *arguments: object) -> None:
-        try:
-            self._loop.call_soon_threadsafe(callback, *arguments)
-        except RuntimeError:
-            return  # The process is ending.
+        post(self._loop, self._tell_disk, is_full)
 
     def _on_log(self, line: bytes) -> None:
         if log_library_line(line, self.login, self._around.protobuf):
@@ -334,10 +333,10 @@ class Session:
             self._disconnected_since = time.monotonic()
         elif fact.kind is WaLinkKind.CONNECTED:
             self._disconnected_since = 0.0
-            self._journal.set_fact(_ENDED_FACT, "")
+            self._remember(_ENDED_FACT, "")
         elif fact.kind in TERMINAL:
             if fact.kind is WaLinkKind.LOGGED_OUT:
-                self._journal.set_fact(_ENDED_FACT, fact.code)
+                self._remember(_ENDED_FACT, fact.code)
             self._wishes.changed.set()
 
     def disconnected_seconds(self) -> float:
@@ -348,29 +347,41 @@ class Session:
         seen = self.counters.phone_seen_at
         if seen is None or (at - seen).total_seconds() >= _PHONE_NOTED_SECONDS:
             self.counters.phone_seen_at = at
-            self._journal.set_fact(_PHONE_FACT, at.isoformat())
+            self._remember(_PHONE_FACT, at.isoformat())
+
+    def set_phone_unseen(self, *, is_unseen: bool) -> None:
+        """The phone has been away for too long, or is back."""
+        if is_unseen != self._is_phone_unseen:
+            self._is_phone_unseen = is_unseen
+            self._tell_aside(WaLinkKind.PHONE_UNSEEN if is_unseen else WaLinkKind.PHONE_SEEN)
+
+    def _remember(self, name: str, value: str) -> None:
+        future = self._executor.submit(self._journal.set_fact, name, value)
+        future.add_done_callback(_log_forgotten)
 
     # Facts
 
     def _tell(self, kind: WaLinkKind, code: str = "") -> None:
         self._publish(WaLinkFact(kind=kind, at=_now(), code=code))
 
-    def _tell_not_logged_in(self, code: str) -> None:
-        reason = self._journal.get_fact(_ENDED_FACT)
-        if reason:
-            self._tell(WaLinkKind.LOGGED_OUT, reason)
-        else:
-            self._tell(WaLinkKind.NOT_LOGGED_IN, code)
-
     def _tell_disk(self, is_full: bool) -> None:
         kind = WaLinkKind.DISK_FULL if is_full else WaLinkKind.DISK_FREE
         log.log(logging.ERROR if is_full else logging.INFO, "journal: %s", kind, extra={"login": self.login})
+        self._tell_aside(kind)
+
+    def _tell_aside(self, kind: WaLinkKind) -> None:
+        """Tell of something beside the link itself."""
         self._around.outlet.put(LinkChanged(login=self.login, fact=WaLinkFact(kind=kind, at=_now())))
 
     def _publish(self, fact: WaLinkFact) -> None:
         self.fact = fact
         log.info("link %s %s", fact.kind, fact.code, extra={"login": self.login})
         self._around.outlet.put(LinkChanged(login=self.login, fact=fact))
+
+
+def _log_forgotten(future: Future[None]) -> None:
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.warning("a fact was not noted: %s", type(error).__name__)
 
 
 def _now() -> datetime:

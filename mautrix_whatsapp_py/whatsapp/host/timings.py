@@ -10,6 +10,9 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
 
     retry_first_seconds: float = 1.0
     retry_cap_seconds: float = 60.0
+    retry_pump_seconds: float = 5.0
+    steady_seconds: float = 60.0
+    """A link that held this long starts over with its delays."""
     refused_seconds: float = 30.0
     """Pause after the server refused the login for a reason that may pass."""
     quiet_seconds: float = 0.5

@@ -7,13 +7,12 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 
-from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind
+from mautrix_whatsapp_py.model.wa_link import WaLinkKind
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Incarnation
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.session import Session
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
-from mautrix_whatsapp_py.whatsapp.wire import LinkChanged
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +33,6 @@ class Watch:
         self._library = library
         self._timings = timings
         self._probed_at = 0.0
-        self._is_phone_unseen = False
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -78,11 +76,6 @@ class Watch:
 
     def _look_for_phone(self) -> None:
         seen = self._session.counters.phone_seen_at
-        if seen is None:
-            return
-        now = datetime.now(UTC)
-        is_unseen = now - seen > timedelta(days=self._timings.phone_unseen_days)
-        if is_unseen != self._is_phone_unseen:
-            self._is_phone_unseen = is_unseen
-            kind = WaLinkKind.PHONE_UNSEEN if is_unseen else WaLinkKind.PHONE_SEEN
-            self._session.outlet.put(LinkChanged(login=self._session.login, fact=WaLinkFact(kind=kind, at=now)))
+        if seen is not None:
+            limit = timedelta(days=self._timings.phone_unseen_days)
+            self._session.set_phone_unseen(is_unseen=datetime.now(UTC) - seen > limit)

@@ -9,10 +9,14 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from tests.simulator.api import Account, Device, LibraryClient, Simulator, simulator
+from tests.simulator.api import Account, Device, Jid, LibraryClient, Simulator, simulator
+from tests.simulator.history import HistoryConversation, HistoryMessage
 from tests.simulator.patch import KeepAlive, QrTimings, loaded_library
+from tests.simulator.protobufs import e2e
+
+HISTORY_START: Final = 1_700_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +87,25 @@ async def eventually(condition: Callable[[], Any], timeout_seconds: float = 10) 
             if outcome:
                 return
             await asyncio.sleep(0.01)
+
+
+async def read_line(stream: asyncio.StreamReader, prefix: bytes) -> bytes:
+    """The rest of the next line with this prefix."""
+    while line := await stream.readline():
+        if line.startswith(prefix):
+            return line.removeprefix(prefix).strip()
+    raise AssertionError("the process ended early")
+
+
+def conversation(chat: Jid, count: int) -> HistoryConversation:
+    """A chat with old messages."""
+    messages = [
+        HistoryMessage(
+            message_id=f"OLD{n}",
+            message=e2e.Message(conversation=f"old {n}"),
+            at_seconds=HISTORY_START + n,
+            is_from_me=n % 2 == 0,
+        )
+        for n in range(count)
+    ]
+    return HistoryConversation(chat=chat, name="Bob", messages=messages, unread=1)

@@ -14,6 +14,7 @@ from neonize.aioze.events import (
     CallTerminateEv,
     CallTransportEv,
     ChatPresenceEv,
+    IdentityChangeEv,
     MessageEv,
     PresenceEv,
     ReceiptEv,
@@ -230,6 +231,29 @@ async def test_two_linked_clients_write_to_each_other(tmp_path: Path) -> None:
         assert (await x.client.message()).Message.extendedTextMessage.text == "to all"
         await x.client.api.send_message(build_jid(group.jid.user, "g.us"), "back to all")
         assert (await other.message()).Message.extendedTextMessage.text == "back to all"
+
+
+async def test_companion_linked_later_gets_messages_too(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        await x.client.api.send_message(build_jid(x.bob.pn.user), "phone only")
+        await x.bob.phone.receive_next()
+        other = x.wa.client("bob")
+        await other.pair(x.bob)
+        await x.wa.trace.wait_for(lambda: not x.wa.unacknowledged(x.device))
+        await x.client.api.send_message(build_jid(x.bob.pn.user), "both")
+        assert (await other.message()).Message.extendedTextMessage.text == "both"
+
+
+async def test_new_phone_changes_the_identity(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        await x.bob.phone.text(x.alice.pn, "old phone")
+        await x.client.message()
+        x.bob.phone.reinstall()
+        assert (await x.client.wait(IdentityChangeEv)).JID.User == x.bob.lid.user
+        await x.client.api.send_message(build_jid(x.bob.pn.user), "to the new phone")
+        assert (await x.bob.phone.receive_next()).text == "to the new phone"
+        await x.bob.phone.text(x.alice.pn, "new phone")
+        assert (await x.client.message()).Message.conversation == "new phone"
 
 
 async def test_broadcast_list_reaches_the_client(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.simulator.tests.test_launcher import read_line
+from tests.simulator.tests.clients import read_line
 
 pytestmark = pytest.mark.neonize
 ROOT = Path(__file__).parents[3]

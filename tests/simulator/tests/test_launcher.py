@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.simulator.api import host_command, simulator
+from tests.simulator.tests.clients import read_line
 
 pytestmark = pytest.mark.neonize
 
@@ -35,9 +37,25 @@ async def test_child_process_links_and_echoes_from_any_folder(tmp_path: Path) ->
                 await process.wait()
 
 
-async def read_line(stream: asyncio.StreamReader, prefix: bytes) -> bytes:
-    """The rest of the next line with this prefix."""
-    while line := await stream.readline():
-        if line.startswith(prefix):
-            return line.removeprefix(prefix).strip()
-    raise AssertionError("the process ended early")
+async def test_failure_413_takes_the_process_down(tmp_path: Path) -> None:
+    async with simulator(tmp_path) as wa:
+        alice = wa.add_account("15550001111", "Alice")
+        command = host_command(wa, sys.executable, "-m", "tests.simulator.tests.hosted")
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            str(tmp_path / "hosted.db"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(30):
+                await alice.phone.scan((await read_line(process.stdout, b"QR ")).decode())
+                await read_line(process.stdout, b"CONNECTED")
+                with wa.failing_logins(413):
+                    wa.proxy.drop_all()
+                    assert await process.wait() == -signal.SIGABRT
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()

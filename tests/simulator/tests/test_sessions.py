@@ -111,6 +111,14 @@ async def test_relinking_after_a_logout_makes_a_new_device(tmp_path: Path) -> No
         assert (await again.message()).Message.conversation == "welcome back"
 
 
+async def test_unlinked_while_away(tmp_path: Path) -> None:
+    async with alice_and_bob(tmp_path) as x:
+        with x.wa.network(Network.AWAY):
+            await x.wa.trace.wait_for(lambda: x.device.connection is None)
+            x.alice.phone.unlink(x.device)
+        assert (await x.client.wait(LoggedOutEv)).OnConnect
+
+
 async def test_logout_by_the_companion(tmp_path: Path) -> None:
     async with alice_and_bob(tmp_path) as x:
         await x.client.api.logout()

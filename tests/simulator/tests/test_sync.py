@@ -12,25 +12,10 @@ from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
 from neonize.utils.jid import build_jid
 
 from tests.simulator.api import Jid
-from tests.simulator.history import HistoryChunk, HistoryConversation, HistoryMessage
-from tests.simulator.tests.clients import Pair, alice_and_bob, eventually
+from tests.simulator.history import HistoryChunk, HistoryMessage
+from tests.simulator.tests.clients import HISTORY_START, Pair, alice_and_bob, conversation, eventually
 
 pytestmark = pytest.mark.neonize
-START = 1_700_000_000
-
-
-def conversation(chat: Jid, count: int) -> HistoryConversation:
-    """A chat with old messages."""
-    messages = [
-        HistoryMessage(
-            message_id=f"OLD{n}",
-            message=e2e.Message(conversation=f"old {n}"),
-            at_seconds=START + n,
-            is_from_me=n % 2 == 0,
-        )
-        for n in range(count)
-    ]
-    return HistoryConversation(chat=chat, name="Bob", messages=messages, unread=1)
 
 
 @pytest.mark.parametrize("is_inline", [True, False])
@@ -48,7 +33,9 @@ def conversation(chat: Jid, count: int) -> HistoryConversation:
 )
 async def test_chunks_of_every_type(tmp_path: Path, sync_type: str, is_inline: bool) -> None:
     async with alice_and_bob(tmp_path) as x:
-        status = HistoryMessage(message_id="S", message=e2e.Message(conversation="s"), at_seconds=START)
+        status = HistoryMessage(
+            message_id="S", message=e2e.Message(conversation="s"), at_seconds=HISTORY_START
+        )
         chunk = HistoryChunk(
             sync_type=sync_type,
             order=3,

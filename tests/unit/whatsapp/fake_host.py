@@ -42,7 +42,8 @@ class FakeHost:
                     note("Shutdown")
                     self.end.set()
                 case wire.Ack():
-                    note(f"Ack {len(frame.seqs)}")
+                    for seq in frame.seqs:
+                        note(f"Ack {seq}")
                 case wire.Heartbeat() if self.mode != "mute":
                     stats = WaHostStats(
                         host=self.name, pid=os.getpid(), threads=int(os.environ.get("THREADS", "1"))

@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -157,6 +158,31 @@ async def test_a_session_file_of_somebody_else_is_not_opened(tmp_path: Path, jid
     async with stand(tmp_path, jid=jid) as it:
         await it.until_fact(WaLinkKind.NOT_LOGGED_IN)
         assert it.library.runs == []
+
+
+async def test_a_replaced_session_rests(tmp_path: Path) -> None:
+    async with stand(tmp_path) as it:
+        await it.until_fact(WaLinkKind.CONNECTED)
+        it.library.emit(7, b"")
+        await it.until_fact(WaLinkKind.REPLACED)
+        async with asyncio.timeout(10):
+            while it.session.incarnation is not None:  # noqa: ASYNC110 it is being taken down
+                await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        await it.session.stop()
+        assert it.facts[-2:] == [WaLinkKind.REPLACED, WaLinkKind.STOPPED]
+
+
+async def test_the_phone_is_missed_and_seen_again(tmp_path: Path) -> None:
+    async with stand(tmp_path) as it:
+        await it.until_fact(WaLinkKind.CONNECTED)
+        it.session.counters.phone_seen_at = datetime.now(UTC) - timedelta(days=13)
+        await it.until_fact(WaLinkKind.PHONE_UNSEEN)
+        it.session.attached()
+        assert it.facts.count(WaLinkKind.PHONE_UNSEEN) == 2
+        it.session.counters.phone_seen_at = datetime.now(UTC)
+        await it.until_fact(WaLinkKind.PHONE_SEEN)
 
 
 async def test_restart_also_helps_after_an_end(tmp_path: Path) -> None:
