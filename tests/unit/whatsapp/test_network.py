@@ -201,7 +201,7 @@ async def test_a_worn_host_is_emptied_and_ended(it: Stand) -> None:
         assert "StopSession" in it.lines
         await sink.until_connected(A)
         async with asyncio.timeout(20):
-            while worn in network._slots:  # noqa: ASYNC110 nobody is told
+            while worn in network._slots:
                 await asyncio.sleep(0.01)
 
 

@@ -166,7 +166,7 @@ async def test_a_replaced_session_rests(tmp_path: Path) -> None:
         it.library.emit(7, b"")
         await it.until_fact(WaLinkKind.REPLACED)
         async with asyncio.timeout(10):
-            while it.session.incarnation is not None:  # noqa: ASYNC110 it is being taken down
+            while it.session.incarnation is not None:
                 await asyncio.sleep(0)
         for _ in range(100):
             await asyncio.sleep(0)
