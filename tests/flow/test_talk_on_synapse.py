@@ -174,13 +174,13 @@ def _is_receipt(event: Event, room: str, event_id: str | None, reader: str) -> b
 
 
 async def test_what_is_written_while_whatsapp_is_away_goes_out_in_order(talk: Talk) -> None:
-    talk.stage.wa.network = Network.AWAY
+    talk.stage.wa.proxy.network = Network.AWAY
     await talk.stage.alice.ask("ping", answer="not connected")
     for number in range(10):
         await talk.alice.send_text(talk.room, f"away {number}")
     doomed = await talk.alice.send_text(talk.room, "never mind")
     await talk.alice.redact(talk.room, doomed)
-    talk.stage.wa.network = Network.UP
+    talk.stage.wa.proxy.network = Network.UP
     seen = [(await talk.ben.phone.receive_next(timeout_seconds=60)).text for _ in range(10)]
     assert seen == [f"away {number}" for number in range(10)]
     await talk.alice.send_text(talk.room, "last")

@@ -133,7 +133,14 @@ class Calls:
     # Sending
 
     async def send(self, call: wire.SendMessage) -> WaSendOutcome:
-        """Send once: a send id that was tried before is answered, not repeated."""
+        """Send once: a send id that was tried before is answered, not repeated.
+
+        Shielded with its turn: a send goes on when its caller's deadline passes or the caller is gone, its outcome
+        must be noted, and nothing that is sent later may overtake it.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._send_in_turn(call)))
+
+    async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
             known = await self._session.in_journal_thread(lambda: self._session.journal.get_send(call.send_id))
             if known is not None:
@@ -146,8 +153,7 @@ class Calls:
             await self._session.in_journal_thread(
                 lambda: self._session.journal.add_send(call.send_id, call.secret)
             )
-            # Shielded: the send goes on when its caller's deadline passes, and its outcome must be noted.
-            return await asyncio.shield(asyncio.ensure_future(self._send_now(call, content)))
+            return await self._send_now(call, content)
 
     async def _encode(self, call: wire.SendMessage) -> bytes:
         if self._own.lid is None:
