@@ -31,7 +31,8 @@ from mautrix_whatsapp_py.model.content import (
     WaUnsupported,
 )
 from mautrix_whatsapp_py.model.wa import WaMessage
-from mautrix_whatsapp_py.model.wa_link import WaSent
+from mautrix_whatsapp_py.model.wa_link import WaSendUnknown, WaSent, WaStateKind
+from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.client import Client
 from tests.simulator import groups
 from tests.simulator.api import Account, Jid, Outgoing, Received, kinds, simulator
@@ -223,3 +224,24 @@ async def test_replies_to_files_keep_their_pictures(tmp_path: Path) -> None:
         message = await x.exchange(chat, WaText(body="nice", context=WaContext(quote=quote)))
         quoted = message.extendedTextMessage.contextInfo.quotedMessage.imageMessage
         assert (quoted.caption, quoted.JPEGThumbnail) == ("caption", b"\xff\xd8thumb")
+
+
+async def test_looking_into_the_tables_leaves_them_to_the_library(tmp_path: Path) -> None:
+    async with talk(tmp_path) as x:
+        chat = to_wa_jid(x.bob.lid)
+        for number in range(2):
+            await x.send(chat, WaText(body="hello"))
+            await x.bob.phone.receive_next(60)
+            secret = os.urandom(32)
+            outcome = await x.client.fetch_send_outcome(SendId(f"unknown{number}"), secret)
+            assert outcome == WaSendUnknown(send_id=SendId(f"unknown{number}"))
+            x.it.sink.states.clear()
+            await x.client.request(wire.RestartSession(login=x.client.login))
+            await x.it.sink.until_state(x.client.login, WaStateKind.CONNECTED)
+        names = open_files(x.it.network._slots[0].pid)
+        assert [name for name in names if name.endswith("(deleted)") and "session.db" in name] == []
+        assert any(name.endswith("session.db-wal") for name in names)
+
+
+def open_files(pid: int) -> list[str]:
+    return [str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()]

@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.model.content import (
     WaUnsupported,
 )
 from mautrix_whatsapp_py.whatsapp.host.decode_content import decode_content
-from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_own_lid, get_secrets
+from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_secrets
 from tests.simulator import message_secrets
 from tests.simulator.jids import Jid
 from tests.unit.whatsapp.host.contents import (
@@ -29,7 +29,6 @@ from tests.unit.whatsapp.host.contents import (
     E2E,
     GROUP,
     OWN,
-    OWN_LID,
     SECRET,
     Message,
     add_secret,
@@ -148,10 +147,3 @@ def test_a_send_is_known_by_its_secret(tables: Path, tmp_path: Path) -> None:
     assert get_message_id(tables, b"other") is None
     assert get_message_id(tables, b"") is None
     assert get_message_id(tmp_path / "nowhere", SECRET) is None
-
-
-def test_the_own_lid(tables: Path, tmp_path: Path) -> None:
-    assert get_own_lid(tables) == OWN_LID
-    assert get_own_lid(tmp_path / "nowhere") is None
-    (tmp_path / "broken").write_bytes(b"x" * 4096)
-    assert get_own_lid(tmp_path / "broken") is None
