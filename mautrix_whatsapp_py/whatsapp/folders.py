@@ -7,15 +7,17 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from mautrix_whatsapp_py.ids import LoginId, WaJid, decode_jid
+from mautrix_whatsapp_py.whatsapp.tables import Reader, read_here
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 _MAX_SOCKET_PATH = 100
+_IDENTITY = (("SELECT jid FROM whatsmeow_device", ()), ("SELECT count(*) FROM whatsmeow_identity_keys", ()))
 
 
 class FolderBusy(Exception):
@@ -150,7 +152,7 @@ def socket_address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def require_session_jid(folder: SessionFolder, login: LoginId | None) -> WaJid:
+def require_session_jid(folder: SessionFolder, login: LoginId | None, read: Reader = read_here) -> WaJid:
     """The device address in a session file; SessionFileError when there is none or it is another account's.
 
     The client library takes its process down when it is asked for a device its tables do not hold.
@@ -158,9 +160,7 @@ def require_session_jid(folder: SessionFolder, login: LoginId | None) -> WaJid:
     if not folder.database.exists():
         raise SessionFileError("missing")
     try:
-        with closing(sqlite3.connect(f"file:{folder.database}?mode=rw", uri=True, timeout=10)) as connection:
-            rows = connection.execute("SELECT jid FROM whatsmeow_device").fetchall()
-            connection.execute("SELECT count(*) FROM whatsmeow_identity_keys").fetchone()
+        rows, _ = read(folder.database, _IDENTITY)
     except sqlite3.OperationalError as error:
         raise SessionFileError("busy" if "locked" in str(error) else "foreign") from error
     except sqlite3.DatabaseError as error:

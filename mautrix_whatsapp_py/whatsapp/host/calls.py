@@ -15,11 +15,11 @@ import msgspec
 from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
-from mautrix_whatsapp_py.whatsapp.host.encode_content import OwnAddresses, Sending, encode_content
+from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
-from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_own_lid
+from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
 from mautrix_whatsapp_py.whatsapp.host.session import Session
 
 log = logging.getLogger(__name__)
@@ -79,7 +79,6 @@ class Calls:
         self._library = library
         self._protobuf = protobuf
         self._sending = asyncio.Lock()
-        self._own = OwnAddresses(pn=session.own)
 
     async def run(self, call: wire.Call) -> wire.Result:
         """Carry a request out; CallFailed says why not."""
@@ -149,17 +148,15 @@ class Calls:
                     return outcome
             if not self._session.gate.is_open:
                 raise CallFailed("not-connected")
-            content = await self._encode(call)
+            content = self._encode(call)
             await self._session.in_journal_thread(
                 lambda: self._session.journal.add_send(call.send_id, call.secret)
             )
             return await self._send_now(call, content)
 
-    async def _encode(self, call: wire.SendMessage) -> bytes:
-        if self._own.lid is None:
-            lid = await self._session.in_journal_thread(lambda: get_own_lid(self._session.folder.database))
-            self._own = OwnAddresses(pn=self._own.pn, lid=lid if isinstance(lid, WaJid) else None)
-        sending = Sending(chat=call.chat, own=self._own, secret=call.secret, at_ms=time.time_ns() // 1_000_000)
+    def _encode(self, call: wire.SendMessage) -> bytes:
+        at_ms = time.time_ns() // 1_000_000
+        sending = Sending(chat=call.chat, own=self._session.own, secret=call.secret, at_ms=at_ms)
         try:
             return encode_content(call.content, sending, self._protobuf)
         except ValueError as error:

@@ -123,7 +123,7 @@ def _decode_edit(message: Any, target: WaMessageRef, scene: Scene) -> WaContent:
         caption = get_text(part.caption, MAX_TEXT)
         text = WaText(body=caption, context=decode_context(part, scene.source.chat))
         return WaEdit(target=target, content=text)
-    return WaUnsupported(kind=name)
+    return WaUnsupported(kind=name or "protocolMessage")
 
 
 def _decode_reaction(name: str, part: Any, key: Any, scene: Scene) -> WaContent:

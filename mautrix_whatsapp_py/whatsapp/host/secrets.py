@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from mautrix_whatsapp_py.ids import LID_SERVER, USER_SERVER, WaJid, WaMessageId, decode_jid
+from mautrix_whatsapp_py.ids import WaJid, WaMessageId
+from mautrix_whatsapp_py.whatsapp.host.protobuf import get_address
+from mautrix_whatsapp_py.whatsapp.tables import read_apart
 
 _KEY_BYTES = 32
 _MOST_ROWS = 8
 """An id names one message, but other people of a chat may repeat it."""
+_FIND_SENT = "SELECT message_id FROM whatsmeow_message_secrets WHERE hex(key) = upper(?) LIMIT 1"
 _FIND = """
-SELECT key, sender_jid FROM whatsmeow_message_secrets
-WHERE our_jid IN (SELECT jid FROM whatsmeow_device) AND chat_jid IN (?, ?) AND message_id = ? LIMIT ?
+SELECT hex(found.key), found.sender_jid, person.lid || '@lid', person.pn || '@s.whatsapp.net'
+FROM whatsmeow_message_secrets AS found
+LEFT JOIN whatsmeow_lid_map AS person
+    ON found.sender_jid IN (person.lid || '@lid', person.pn || '@s.whatsapp.net')
+WHERE found.our_jid IN (SELECT jid FROM whatsmeow_device)
+    AND found.chat_jid IN (
+        SELECT ?
+        UNION SELECT pn || '@s.whatsapp.net' FROM whatsmeow_lid_map WHERE lid || '@lid' = ?
+        UNION SELECT lid || '@lid' FROM whatsmeow_lid_map WHERE pn || '@s.whatsapp.net' = ?
+    )
+    AND found.message_id = ?
+LIMIT ?
 """
+"""Chats and people may be kept by number or by LID."""
 
 
 class SealUse(StrEnum):
@@ -49,39 +62,18 @@ def get_message_id(database: Path, secret: bytes) -> WaMessageId | None:
     """The id of the message that carries this secret; None: the library never began to send it."""
     if not secret or not database.exists():
         return None
-    with closing(_connect(database)) as connection:
-        row = connection.execute(
-            "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ? LIMIT 1", (secret,)
-        ).fetchone()
-    return WaMessageId(str(row[0])) if row else None
+    (rows,) = read_apart(database, [(_FIND_SENT, (secret.hex(),))])
+    return WaMessageId(str(rows[0][0])) if rows else None
 
 
 def get_secrets(database: Path, chat: WaJid, message_id: WaMessageId) -> tuple[StoredSecret, ...]:
     """Secrets kept of a chat's messages with this id; none also when the tables cannot be read."""
-    if not database.exists():
-        return ()
+    address = str(chat.bare)
     try:
-        with closing(_connect(database)) as connection:
-            chats = _addresses(connection, str(chat.bare))
-            rows = connection.execute(_FIND, (str(chats[0]), str(chats[-1]), message_id, _MOST_ROWS)).fetchall()
-            return tuple(
-                StoredSecret(secret=bytes(key), authors=_addresses(connection, str(sender)))
-                for key, sender in rows
-            )
+        (rows,) = read_apart(database, [(_FIND, (address, address, address, message_id, _MOST_ROWS))])
     except sqlite3.Error:
         return ()
-
-
-def get_own_lid(database: Path) -> WaJid | None:
-    """The account's own hidden address, as far as the library knows it."""
-    if not database.exists():
-        return None
-    try:
-        with closing(_connect(database)) as connection:
-            row = connection.execute("SELECT lid FROM whatsmeow_device LIMIT 1").fetchone()
-        return decode_jid(str(row[0])).bare if row and row[0] else None
-    except (sqlite3.Error, ValueError):
-        return None
+    return tuple(StoredSecret(secret=bytes.fromhex(str(key)), authors=_decode_jids(jids)) for key, *jids in rows)
 
 
 def unseal(
@@ -115,20 +107,6 @@ def _open(sealed: Sealed, secret: bytes, author: WaJid, actor: WaJid) -> bytes |
         return None
 
 
-def _addresses(connection: sqlite3.Connection, text: str) -> tuple[WaJid, ...]:
-    """An address and its other form: number and LID of one person."""
-    try:
-        jid = decode_jid(text).bare
-    except ValueError:
-        return ()
-    wanted = {USER_SERVER: ("lid", "pn", LID_SERVER), LID_SERVER: ("pn", "lid", USER_SERVER)}.get(jid.server)
-    if wanted is None:
-        return (jid,)
-    column, known, server = wanted
-    query = f"SELECT {column} FROM whatsmeow_lid_map WHERE {known} = ?"  # noqa: S608 names of columns are ours
-    row = connection.execute(query, (jid.user,)).fetchone()
-    return (jid, WaJid(user=str(row[0]), server=server)) if row else (jid,)
-
-
-def _connect(database: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=10)
+def _decode_jids(texts: Iterable[object]) -> tuple[WaJid, ...]:
+    found = (get_address(text) for text in texts if isinstance(text, str))
+    return tuple(jid for jid in found if jid is not None)
