@@ -14,6 +14,8 @@ from mautrix_whatsapp_py.tasks import Backoff
 
 log = logging.getLogger(__name__)
 
+_PING_TRIES = 3
+
 OLDEST_SUPPORTED = (1, 4)
 _VERSION = re.compile(r"^v(\d+)\.(\d+)")
 
@@ -41,7 +43,7 @@ async def require_homeserver(api: HttpMatrixApi, questions: StartupQuestions, cl
 async def require_ping(api: HttpMatrixApi, questions: StartupQuestions) -> None:
     """A homeserver that reaches the bridge; or StartupError."""
     try:
-        seconds = await api.send_ping()
+        seconds = await _send_ping(api)
     except MatrixError as error:
         if error.status == 404:
             log.warning("the homeserver cannot test the connection to the bridge; going on without")
@@ -54,6 +56,17 @@ async def require_ping(api: HttpMatrixApi, questions: StartupQuestions) -> None:
             code=ExitCode.PING_FAILED,
         ) from error
     log.info("the homeserver reached the bridge in %.0f ms", seconds * 1000)
+
+
+async def _send_ping(api: HttpMatrixApi) -> float:
+    for _ in range(_PING_TRIES - 1):
+        try:
+            return await api.send_ping()
+        except MatrixError as error:
+            # After a crash of ours the homeserver may try a connection it had kept to the process that is gone.
+            if error.errcode != "M_CONNECTION_FAILED":
+                raise
+    return await api.send_ping()
 
 
 async def _require_versions(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> MxServerInfo:

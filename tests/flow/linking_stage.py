@@ -73,7 +73,8 @@ class Seat:
         path = self.bridge.folder / "seen.png"
         path.write_bytes(await self.client.download(str(event.content["url"])))
         with Image.open(path) as image:
-            (found,) = zxingcpp.read_barcodes(image.convert("L"))
+            # Other kinds of codes are found by chance in the pattern of some.
+            (found,) = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
         return found.text
 
     async def until_redacted(self, event: Event) -> None:

@@ -136,3 +136,12 @@ async def test_a_homeserver_that_knows_no_ping_is_used_all_the_same(
     server.script("POST", PING, Answer(status=404, content={"errcode": "M_UNRECOGNIZED"}))
     await require_ping(hasty, questions(server))
     assert "cannot test the connection" in caplog.text
+
+
+async def test_a_connection_the_homeserver_had_kept_to_a_bridge_that_died_is_no_reason_to_stop(
+    hasty: HttpMatrixApi, server: ScriptedServer
+) -> None:
+    lost = Answer(status=502, content={"errcode": "M_CONNECTION_FAILED"})
+    server.script("POST", PING, lost, lost, Answer(content={"duration_ms": 1}))
+    await require_ping(hasty, questions(server))
+    assert len(server.seen_at(PING)) == 3
