@@ -96,6 +96,7 @@ class Bridge:
             await self._deps.clock.sleep(WATCH_SECONDS)
             self._departures.call()
             self._arrivals.drop_late()
+            await self._departures.forget_sends()
 
     async def idle(self) -> None:
         """Wait until everything is handled that can be."""

@@ -251,3 +251,12 @@ async def test_the_addressing_of_the_chat_is_followed(chat: Chat) -> None:
     )
     await chat.say("hi")
     assert chat.client.messages[0].chat == type(BEN)(user="1000002", server="lid")
+
+
+async def test_links_forget_what_is_recorded(chat: Chat) -> None:
+    await chat.say("hi")
+    assert len(chat.client.sent) == 1
+    chat.go_offline()
+    await chat.say("later")
+    await chat.world.bridge._departures.forget_sends()
+    assert not chat.client.sent

@@ -113,7 +113,7 @@ async def test_history_comes_as_a_file(tmp_path: Path) -> None:
         client.ack(seq)
         client.flush()
         async with asyncio.timeout(10):
-            while mode_of(path):  # noqa: ASYNC110 another process deletes it
+            while mode_of(path):
                 await asyncio.sleep(0.02)
 
 

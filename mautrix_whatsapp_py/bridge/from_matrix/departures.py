@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 
+from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.from_matrix import outgoing
 from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login
 from mautrix_whatsapp_py.bridge.from_matrix.context import set_stage
@@ -14,8 +15,8 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import LaneKey
 from mautrix_whatsapp_py.bridge.lanes import Lanes
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
-from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable
-from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable, WhatsAppError
+from mautrix_whatsapp_py.ids import LoginId, SendId
 from mautrix_whatsapp_py.model.mx import MxOrigin, MxRedaction
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 
@@ -29,6 +30,7 @@ class Departures:
         self._talk = talk
         self._lanes = lanes
         self._waiting = Waiting()
+        self._settled: dict[LoginId, list[SendId]] = {}
 
     @property
     def depth(self) -> int:
@@ -55,6 +57,18 @@ class Departures:
         """Try again what waits for a login, or for any."""
         for place in self._waiting.get_places(login_id):
             self._call_next(place)
+
+    async def forget_sends(self) -> None:
+        """Let the links forget what is recorded here; what they are not told they only keep."""
+        settled, self._settled = self._settled, {}
+        for login_id, send_ids in settled.items():
+            client = self._talk.network.get_client(login_id)
+            if client is None:
+                continue
+            try:
+                await client.forget_sends(send_ids)
+            except WhatsAppError:
+                self._settled.setdefault(login_id, []).extend(send_ids)
 
     def _call_next(self, place: Place) -> None:
         # First, because all that is in the lane came later than what waits.
@@ -92,7 +106,10 @@ class Departures:
             await self._refuse_once(letter.event.origin, portal, sentence)
             await outgoing.drop(letter, self._talk)
             return True
-        return await outgoing.handle(letter, stage, self._talk)
+        is_settled = await outgoing.handle(letter, stage, self._talk)
+        if is_settled:
+            self._settled.setdefault(place[1], []).append(send_id_of(letter.event.origin.event_id))
+        return is_settled
 
     async def _has_cancelled(self, letter: Letter, portal_id: PortalId) -> bool:
         """A redaction of what still waits takes it out of the line, and there is nothing left to send."""
