@@ -19,8 +19,18 @@ from mautrix_whatsapp_py.ids import (
     WaJid,
     WaMessageId,
 )
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaSendable
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.mx import MxEphemeral, MxEvent, MxNotice, MxPicture, MxServerInfo, MxStored
+from mautrix_whatsapp_py.model.mx import (
+    MxEphemeral,
+    MxEvent,
+    MxNewRoom,
+    MxNotice,
+    MxPicture,
+    MxSendStatus,
+    MxServerInfo,
+    MxStored,
+)
 from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
@@ -99,6 +109,64 @@ class MatrixApi(Protocol):
         """Have the homeserver call us back; the seconds it took."""
 
 
+class MatrixChats(Protocol):
+    """The homeserver as portals use it; deadlines, retries and errors are those of MatrixApi."""
+
+    async def ensure_ghost(self, ghost: MxUserId) -> None:
+        """Register a ghost; it may exist already."""
+
+    async def set_name(self, ghost: MxUserId, name: str) -> None:
+        """Name a ghost."""
+
+    async def create_room(self, room: MxNewRoom) -> MxRoomId:
+        """Make a room; asking for the same alias again gives the room that is there."""
+
+    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have the bot invite somebody; who is there or invited already stays so."""
+
+    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have the bot invite one of our users, who joins."""
+
+    async def send_message(
+        self,
+        room_id: MxRoomId,
+        content: MxMessageContent,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """Send a message or an edit, with the time it was sent at on the other side."""
+
+    async def send_reaction(
+        self,
+        room_id: MxRoomId,
+        content: MxReactionContent,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """React to an event."""
+
+    async def send_redaction(
+        self, room_id: MxRoomId, event_id: MxEventId, *, sender: MxUserId, txn_id: MxTxnId, reason: str = ""
+    ) -> None:
+        """Redact an event."""
+
+    async def send_receipt(self, room_id: MxRoomId, event_id: MxEventId, *, reader: MxUserId) -> None:
+        """Mark everything up to an event as read."""
+
+    async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
+        """Show that somebody types, for so long; 0 ends it."""
+
+    async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
+        """What an event says now, edits included; None when it is gone or no message."""
+
+    async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
+        """Tell clients what became of a message."""
+
+
 class StateReporter(Protocol):
     """Where the states of links are published besides the rooms."""
 
@@ -173,9 +241,9 @@ class WhatsAppClient(Protocol):
         """The event is durable on our side; never fails, any order."""
 
     async def send_message(
-        self, chat: WaJid, content: bytes, *, send_id: SendId, secret: bytes = b""
+        self, chat: WaJid, content: WaSendable, *, send_id: SendId, secret: bytes = b""
     ) -> WaSent | WaSendUncertain:
-        """Send a serialized message that will carry `secret` (32 bytes).
+        """Send a message that will carry `secret` (32 bytes).
 
         The same send id is sent once: calling again, in any later process, gives the first outcome.
         """

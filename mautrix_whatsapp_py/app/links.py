@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -30,18 +30,18 @@ from mautrix_whatsapp_py.whatsapp.network import Network
 from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 from mautrix_whatsapp_py.whatsapp.wire import LinkOptions
 
+OnWaEvent = Callable[[LoginId, JournalSeq, WaEvent], None]
+
 
 class _Sink:
     """Stands between the network and the bridge, which need each other."""
 
     logins: Logins
-    network: Network
+    on_event: OnWaEvent
 
     def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
-        """Nobody bridges events yet, so there is nothing to wait for."""
-        client = self.network.get_client(login)
-        if client is not None:
-            client.ack(seq)
+        """See WaEventSink."""
+        self.on_event(login, seq, event)
 
     def on_wa_state(self, login: LoginId, state: WaState) -> None:
         """See WaEventSink."""
@@ -56,6 +56,11 @@ class Links:
     logins: Logins
     linking: Linking
     herald: LinkHerald
+    sink: _Sink
+
+    def deliver_to(self, on_event: OnWaEvent) -> None:
+        """Say who takes the events; before any link is up."""
+        self.sink.on_event = on_event
 
     def commands(self, clock: Clock) -> tuple[Command, ...]:
         """What people can say about links."""
@@ -89,7 +94,7 @@ def _make_links(
     config: Config, *, store: Store, matrix: MatrixApi, users: Users, clock: Clock, reporter: StateReporter
 ) -> Links:
     sink = _Sink()
-    network = sink.network = Network(_network_options(config), sink)
+    network = Network(_network_options(config), sink)
     logins = sink.logins = Logins(book=LoginBook(store), network=network, clock=clock, reporter=reporter)
     herald = LinkHerald(
         logins=logins,
@@ -116,7 +121,7 @@ def _make_links(
             max_logins=max_logins,
         )
     )
-    return Links(network=network, logins=logins, linking=linking, herald=herald)
+    return Links(network=network, logins=logins, linking=linking, herald=herald, sink=sink)
 
 
 def _network_options(config: Config) -> NetworkOptions:

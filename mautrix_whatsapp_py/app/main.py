@@ -17,10 +17,12 @@ from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
+from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
@@ -31,6 +33,8 @@ from mautrix_whatsapp_py.ids import MxUri, MxUserId
 from mautrix_whatsapp_py.logs import LogOptions, setup_logging
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
+from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
+from mautrix_whatsapp_py.matrix.encode_room import Identity
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.registration import user_patterns
@@ -96,7 +100,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -111,8 +115,12 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
     )
-    bridge = _make_bridge(config, store=store, matrix=matrix, inbox=inbox, clock=clock, users=users, links=links)
+    talk = make_talk(config, store=store, chats=chats, links=links, clock=clock)
+    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk)
     stack.push_async_callback(bridge.stop)
+    await bridge.load()
+    links.deliver_to(bridge.on_wa_event)
+    links.logins.add_listener(bridge.on_state)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
     stack.push_async_callback(server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
@@ -121,7 +129,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (*services, health.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
+    return (*services, health.watch, bridge.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
@@ -143,13 +151,17 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 
 
 @asynccontextmanager
-async def _opened_matrix(config: Config, clock: SystemClock) -> AsyncIterator[HttpMatrixApi]:
+async def _opened_matrix(
+    config: Config, clock: SystemClock
+) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats]]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
             config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
         )
-        yield HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
+        identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
+        matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
+        yield matrix, HttpMatrixChats(http, identity=identity)
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
@@ -164,20 +176,20 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
 def _make_bridge(
     config: Config,
     *,
-    store: Store,
     matrix: HttpMatrixApi,
     inbox: Inbox,
-    clock: SystemClock,
     users: Users,
     links: Links,
+    talk: Talk,
 ) -> Bridge:
+    clock = talk.clock
     dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
     parts = (
         bridge_part(clock=clock, started_at=started_at, inbox_depth=lambda: bridge.inbox_depth),
         homeserver_part(clock=clock, matrix=matrix.with_patience(STARTUP_PATIENCE)),
-        database_part(store=store),
+        database_part(store=talk.store),
         links_part(logins=links.logins, network=links.network, clock=clock),
     )
     admin = AdminDeps(users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel,))
@@ -194,6 +206,7 @@ def _make_bridge(
             permissions=config.bridge.permissions,
             ghost_pattern=re.compile(ghost_pattern),
         ),
+        talk=talk,
     )
     bridge = Bridge(deps)
     return bridge

@@ -1,114 +1,123 @@
-"""The bridge: handles what happened in order per room and forgets it only when its effect is durable."""
+"""The bridge: handles what happened in order per chat and forgets it only when its effect is durable."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
-from mautrix_whatsapp_py.bridge.from_matrix import encrypted, member, message
-from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable
-from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId
-from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEphemeral, MxEvent, MxMember, MxOther, MxText
-from mautrix_whatsapp_py.tasks import Backoff, KeyedQueue
+from mautrix_whatsapp_py.bridge.from_matrix import encrypted, member, message, receipt
+from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
+from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
+from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
+from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
+from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
+from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.persons import Merged
+from mautrix_whatsapp_py.convert import notices
+from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
+from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx import (
+    MxEncrypted,
+    MxEphemeral,
+    MxEvent,
+    MxMember,
+    MxMessage,
+    MxOther,
+    MxReaction,
+    MxReceipt,
+    MxRedaction,
+    MxTyping,
+)
+from mautrix_whatsapp_py.model.portal import PortalId
+from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa_link import WaState
+from mautrix_whatsapp_py.tasks import Backoff, spawn
 
 log = logging.getLogger(__name__)
 
-STOP_SECONDS = 10.0
-
-
-def _retry_backoff() -> Backoff:
-    return Backoff(first_seconds=1.0, cap_seconds=60.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Row:
-    event: MxEvent
-    seq: InboxSeq
-
-
-@dataclass(slots=True, kw_only=True)
-class _Lane:
-    """What waits in one room, the oldest first; it stays in front until it is done."""
-
-    rows: deque[_Row] = field(default_factory=deque)
-    backoff: Backoff
-    rest_seconds: float = 0.0
+WATCH_SECONDS = 30.0
 
 
 class Bridge:
-    """The centre: an MxEventSink whose handlers run in one ordered queue per room."""
+    """The centre: a sink of both sides' events, whose handlers run in one ordered queue per chat."""
 
-    def __init__(self, deps: BridgeDeps, *, make_backoff: Callable[[], Backoff] = _retry_backoff) -> None:
+    def __init__(self, deps: BridgeDeps, *, make_backoff: Callable[[], Backoff] = retry_backoff) -> None:
         self._deps = deps
-        self._make_backoff = make_backoff
-        self._queue: KeyedQueue[MxRoomId] = KeyedQueue("matrix")
-        self._lanes: dict[MxRoomId, _Lane] = {}
-        self._stopping = asyncio.Event()
+        self._talk = talk = deps.talk
+        self._lanes: Lanes[LaneKey] = Lanes("chats", deps.clock, make_backoff=make_backoff)
+        self._arrivals = Arrivals(talk, self._lanes, make_backoff=make_backoff)
+        self._departures = Departures(talk, self._lanes)
+        self._typists = Typists()
+        self._tasks: set[asyncio.Task[None]] = set()
+        talk.persons.add_listener(self._on_merged)
+
+    async def load(self) -> None:
+        """Read what must be known before the first event."""
+        await self._talk.portals.load()
+        await self._talk.delivery.load()
 
     @property
     def inbox_depth(self) -> int:
-        """Stored events that are not handled yet, those under way not counted."""
-        return sum(len(lane.rows) for lane in self._lanes.values())
+        """Events that wait to be handled, those under way not counted."""
+        return self._lanes.depth + self._departures.depth
 
     def on_mx_event(self, event: MxEvent, seq: InboxSeq) -> None:
-        """Queue a stored event behind all that its room still has to handle."""
+        """Queue a stored event behind all that its chat still has to handle."""
         room_id = event.origin.room_id
-        lane = self._lanes.get(room_id)
-        if lane is None:
-            lane = self._lanes[room_id] = _Lane(backoff=self._make_backoff())
-        lane.rows.append(_Row(event=event, seq=seq))
-        self._queue_lane(room_id, lane)
+        portal_id = self._talk.portals.get_id(room_id)
+        if portal_id is None:
+            self._lanes.put(room_id, partial(self._settle, event, seq, None))
+        else:
+            self._lanes.put(portal_id, partial(self._settle, event, seq, portal_id))
 
     def on_mx_ephemeral(self, event: MxEphemeral) -> None:
-        """Nobody is told of typing and receipts yet."""
+        """Queue typing or a receipt behind what its chat still has to handle."""
+        portal_id = self._talk.portals.get_id(event.room_id)
+        if portal_id is not None:
+            self._lanes.put(portal_id, partial(self._handle_ephemeral, event, portal_id))
+
+    def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
+        """Queue an event of a link."""
+        self._arrivals.on_event(login, seq, event)
+
+    def on_state(self, login: Login, state: WaState) -> None:
+        """A link's state changed: what waited for it may go."""
+        if state.is_usable:
+            self._departures.call(login.id)
+
+    async def watch(self) -> None:
+        """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""
+        while True:
+            await self._deps.clock.sleep(WATCH_SECONDS)
+            self._departures.call()
+            self._arrivals.drop_late()
+            await self._departures.forget_sends()
 
     async def idle(self) -> None:
-        """Wait until everything is handled."""
-        await self._queue.idle()
+        """Wait until everything is handled that can be."""
+        await self._arrivals.idle()
+        await self._lanes.idle()
 
     async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
-        """Let running jobs finish for a while; what waits stays in the inbox for the next start."""
-        self._stopping.set()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._queue.idle()
-        except TimeoutError:
-            log.warning("stopping with work under way; it is repeated at the next start")
-        await self._queue.stop()
+        """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
+        await self._arrivals.stop(seconds=seconds)
+        await self._lanes.stop(seconds=seconds)
+        await self._typists.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _queue_lane(self, room_id: MxRoomId, lane: _Lane) -> None:
-        self._queue.put(room_id, partial(self._advance, room_id, lane))
-
-    async def _advance(self, room_id: MxRoomId, lane: _Lane) -> None:
-        """Handle the oldest event of a room; when that must wait, it stays the oldest and gets another job."""
-        if self._stopping.is_set() or not lane.rows:
-            return
-        if lane.rest_seconds > 0:
-            # A job of its own: resting must not count as being stuck.
-            await self._rest(lane.rest_seconds)
-            lane.rest_seconds = 0.0
-            self._queue_lane(room_id, lane)
-            return
-        row = lane.rows.popleft()
-        if await self._is_settled(row):
-            lane.backoff.reset()
-            self._forget_if_empty(room_id, lane)
-            return
-        lane.rows.appendleft(row)
-        lane.rest_seconds = lane.backoff.next_seconds()
-        self._queue_lane(room_id, lane)
-
-    async def _is_settled(self, row: _Row) -> bool:
+    async def _settle(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
         """Handle an event and forget it; false when it must be tried again."""
-        origin = row.event.origin
+        origin = event.origin
         try:
-            await self._handle(row.event)
+            if await self._handle(event, seq, portal_id):
+                return True
         except (MatrixUnreachable, StoreUnavailable) as error:
             log.warning("event %s has to wait: %s", origin.event_id, type(error).__name__)
             return False
@@ -118,37 +127,83 @@ class Bridge:
             # A fault of ours would repeat for ever; the event is given up and the room goes on.
             log.exception("event %s could not be handled", origin.event_id)
         try:
-            await self._deps.inbox.mark_handled(row.seq)
+            await self._deps.inbox.mark_handled(seq)
         except StoreUnavailable:
             log.warning("event %s cannot be marked as handled: the database is away", origin.event_id)
             return False
         return True
 
-    async def _handle(self, event: MxEvent) -> None:
+    async def _handle(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
+        """Handle an event; whether it was taken over by somebody who forgets it when its time has come."""
         if self._deps.is_ours(event.origin.sender):
-            return
+            return False
+        if portal_id is not None and not self._is_command(event):
+            return await self._handle_talk(event, seq, portal_id)
         match event:
-            case MxText():
+            case MxMessage():
                 await message.handle(event, self._deps)
             case MxMember():
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxOther():
+            case MxReaction() | MxRedaction() | MxOther():
                 pass
             case _:
                 assert_never(event)
+        return False
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait, but not while stopping."""
-        resting = asyncio.ensure_future(self._deps.clock.sleep(seconds))
-        stopping = asyncio.ensure_future(self._stopping.wait())
+    def _is_command(self, event: MxEvent) -> bool:
+        if not isinstance(event, MxMessage):
+            return isinstance(event, MxMember)
+        prefix = self._deps.settings.command_prefix
+        return command_text(event.content.body, prefix=prefix, is_management=False) is not None
+
+    async def _handle_talk(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId) -> bool:
+        match event:
+            case MxMessage() | MxReaction() | MxRedaction():
+                portal = await self._talk.portals.get(portal_id)
+                if portal is None:
+                    return False
+                await self._departures.handle(Letter(event=event, seq=seq), portal)
+                return True
+            case MxEncrypted(origin=origin):
+                await self._talk.delivery.failed(origin, what="message", sentence=notices.UNREADABLE)
+            case MxMember() | MxOther():
+                pass
+            case _:
+                assert_never(event)
+        return False
+
+    async def _handle_ephemeral(self, event: MxEphemeral, portal_id: PortalId) -> bool:
         try:
-            await asyncio.wait({resting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            resting.cancel()
-            stopping.cancel()
+            portal = await self._talk.portals.get(portal_id)
+            if portal is None:
+                return True
+            match event:
+                case MxTyping():
+                    users = frozenset(user for user in event.users if not self._deps.is_ours(user))
+                    await self._typists.handle(MxTyping(room_id=event.room_id, users=users), portal, self._talk)
+                case MxReceipt() if not self._deps.is_ours(event.user):
+                    await receipt.handle(event, portal, self._talk)
+                case MxReceipt():
+                    pass
+                case _:
+                    assert_never(event)
+        except StoreError as error:
+            # Nothing is lost for good: the next receipt covers this one.
+            log.info("typing or a receipt was dropped: %s", error.text)
+        except Exception:
+            log.exception("typing or a receipt could not be handled")
+        return True
 
-    def _forget_if_empty(self, room_id: MxRoomId, lane: _Lane) -> None:
-        if not lane.rows and self._lanes.get(room_id) is lane:
-            del self._lanes[room_id]
+    def _on_merged(self, merged: Merged) -> None:
+        self._talk.portals.forget()
+        spawn(self._retire(merged), name="retire a ghost", tasks=self._tasks)
+
+    async def _retire(self, merged: Merged) -> None:
+        """Have the ghost that nobody needs any more leave quietly; the other one joins when it speaks."""
+        try:
+            for room_id in await self._talk.portals.get_rooms_with(merged.kept.id):
+                await self._deps.matrix.leave_room(room_id, user=merged.dropped.ghost)
+        except (MatrixError, StoreError) as error:
+            log.info("a ghost that is not needed any more is still there: %s", error.text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mautrix_whatsapp_py.bridge.door import CommandDoor
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.config.permissions import PermissionLevel, Permissions
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, MxInbox
@@ -32,6 +33,7 @@ class BridgeDeps:
     commands: CommandDoor
     clock: Clock
     settings: BridgeSettings
+    talk: Talk
 
     def level_of(self, user: MxUserId) -> PermissionLevel:
         """What a user may do; nothing when the id is none."""

@@ -22,7 +22,7 @@ from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.resting import rest
 from mautrix_whatsapp_py.config.tree import StatusNotices
-from mautrix_whatsapp_py.convert.notices import to_notice
+from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable, WhatsAppError
 from mautrix_whatsapp_py.ids import LoginId, MxTxnId, login_tag
 from mautrix_whatsapp_py.model.login import Login

@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.resting import rest
 from mautrix_whatsapp_py.bridge.showcase import Showcase, Stand
-from mautrix_whatsapp_py.convert.notices import to_notice
+from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import (
     CommandError,
     MatrixError,

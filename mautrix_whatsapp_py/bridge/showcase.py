@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from mautrix_whatsapp_py.bridge.link_texts import CODE_STEPS, NO_CODE, QR_CAPTION
-from mautrix_whatsapp_py.convert.notices import to_notice
+from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.mx import MxPicture

@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.commands.render import render
 from mautrix_whatsapp_py.commands.results import Result, Said
 from mautrix_whatsapp_py.commands.spec import Command, UsageError
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
-from mautrix_whatsapp_py.convert.notices import quoted
+from mautrix_whatsapp_py.convert.bot_text import quoted
 from mautrix_whatsapp_py.errors import CommandError, MatrixUnreachable, StoreUnavailable
 from mautrix_whatsapp_py.model.mx import MxNotice
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mautrix_whatsapp_py.commands.results import Group, Item, Listing, Said
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection
-from mautrix_whatsapp_py.convert.notices import quoted
+from mautrix_whatsapp_py.convert.bot_text import quoted
 from mautrix_whatsapp_py.errors import CommandError
 
 

@@ -7,7 +7,7 @@ from html import escape
 from typing import assert_never
 
 from mautrix_whatsapp_py.commands.results import Form, Group, Item, Listing, Result, Said, Table
-from mautrix_whatsapp_py.convert.notices import to_html, to_notice
+from mautrix_whatsapp_py.convert.bot_text import to_html, to_notice
 from mautrix_whatsapp_py.model.mx import MxNotice
 
 MAX_NOTICE_CHARACTERS = 10_000

@@ -61,7 +61,6 @@ _BRIDGE: Final[Defaults] = {
     "unknown_error_auto_reconnect": None,
     "unknown_error_max_auto_reconnects": 10,
     "bridge_matrix_leave": False,
-    "bridge_notices": False,
     "tag_only_on_create": True,
     "only_bridge_tags": ["m.favourite", "m.lowpriority"],
     "mute_only_on_create": True,
@@ -106,9 +105,6 @@ REFERENCE_KEYS: Final[Defaults] = {
     "homeserver": {"async_media": False, "websocket": False, "ping_interval_seconds": 0},
     "appservice": {"public_address": None, "async_transactions": False},
     "matrix": {
-        "message_status_events": False,
-        "delivery_receipts": False,
-        "message_error_notices": True,
         "sync_direct_chat_list": True,
         "federate_rooms": True,
         "upload_file_threshold": 5242880,

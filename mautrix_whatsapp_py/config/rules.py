@@ -114,6 +114,7 @@ def _check_numbers(config: Config, findings: Findings) -> None:
         (("homeserver", "retry_limit"), config.homeserver.retry_limit, 0, 100),
         (("appservice", "port"), config.appservice.port, 1, 65535),
         (("appservice", "max_body_size_mb"), config.appservice.max_body_size_mb, 1, 1024),
+        (("bridge", "outbox_expiry_hours"), config.bridge.outbox_expiry_hours, 1, 8760),
         (("database", "max_open_conns"), config.database.max_open_conns, 1, 1000),
         (("whatsapp", "sessions_per_host"), config.whatsapp.sessions_per_host, 1, 1000),
     )

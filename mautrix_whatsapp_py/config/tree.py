@@ -40,6 +40,14 @@ class StatusNotices(StrEnum):
     ALL = "all"
 
 
+class DeletedMessages(StrEnum):
+    """What becomes of messages that are deleted on WhatsApp."""
+
+    REDACT = "redact"
+    MARK = "mark"
+    IGNORE = "ignore"
+
+
 class LogLevel(StrEnum):
     """The least important lines that are written."""
 
@@ -112,7 +120,19 @@ class BridgeSection(Section):
 
     command_prefix: str = "!wa"
     bridge_status_notices: StatusNotices = StatusNotices.ERRORS
+    bridge_notices: bool = False
+    deleted_messages: DeletedMessages = DeletedMessages.REDACT
+    outbox_expiry_hours: int = 24
     permissions: Permissions = EXAMPLE_PERMISSIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixSection(Section):
+    """How people are told what became of their messages."""
+
+    message_status_events: bool = False
+    delivery_receipts: bool = False
+    message_error_notices: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +179,7 @@ class Config(Section):
     appservice: AppserviceSection = field(default_factory=AppserviceSection)
     database: DatabaseSection = field(default_factory=DatabaseSection)
     bridge: BridgeSection = field(default_factory=BridgeSection)
+    matrix: MatrixSection = field(default_factory=MatrixSection)
     network: NetworkSection = field(default_factory=NetworkSection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)

@@ -1,27 +1,167 @@
-"""Sentences of the bot, as notices."""
+"""Every sentence the converters say to people: what happened, and what to do."""
 
 from __future__ import annotations
 
 import re
-from html import escape
+from enum import StrEnum
+from typing import Final
 
-from mautrix_whatsapp_py.model.mx import MxNotice
+from mautrix_whatsapp_py.model.content import WaKind
 
-_CODE = re.compile(r"`([^`\n]+)`")
-
-
-def to_html(text: str) -> str:
-    """HTML of a sentence in which backticks mark what is to be typed; everything else stands for itself."""
-    return _CODE.sub(r"<code>\1</code>", escape(text, quote=False)).replace("\n", "<br>\n")
-
-
-def to_notice(text: str) -> MxNotice:
-    """A notice; with HTML only where that adds something."""
-    html = to_html(text)
-    return MxNotice(body=text, html=html if html != text else None)
+FORWARDED: Final = "↷ Forwarded"
+UNDECRYPTABLE: Final = (
+    "This message could not be decrypted yet. The sender's phone was asked to send it again; "
+    "it will appear here when it arrives."
+)
+DELETED: Final = "🗑 This message was deleted on WhatsApp."
+QUOTE_MISSING: Final = "a message that is not in this room"
+ELSEWHERE: Final = "in another chat"
+ON_STATUS: Final = "status update"
+SOMEONE: Final = "Someone"
 
 
-def quoted(text: str, *, limit: int = 60) -> str:
-    """Foreign text, short and without markup, fit to stand in a sentence between backticks."""
-    line = " ".join(text.replace("`", "'").split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"
+class Refusal(StrEnum):
+    """Why something does not go to WhatsApp."""
+
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    KIND = "kind"
+    EDIT_TOO_OLD = "edit_too_old"
+    EDIT_NOT_OWN = "edit_not_own"
+    EDIT_UNKNOWN = "edit_unknown"
+    REACTION_UNKNOWN = "reaction_unknown"
+    REACTION_IMAGE = "reaction_image"
+    REACTION_TEXT = "reaction_text"
+    REACTION_NOT_OWN = "reaction_not_own"
+    REDACTION_UNCLEAR = "redaction_unclear"
+    REDACTION_TOO_OLD = "redaction_too_old"
+    REDACTION_NOT_ALLOWED = "redaction_not_allowed"
+
+
+def explain(refusal: Refusal) -> str:
+    """The sentence for the person who wrote it."""
+    return _SENTENCES[refusal]
+
+
+_SENTENCES: Final = {
+    Refusal.EMPTY: "There is nothing in this message that WhatsApp could show. Write some text and send it again.",
+    Refusal.TOO_LONG: "The message is longer than WhatsApp allows. Send it in several parts.",
+    Refusal.KIND: "WhatsApp has nothing like this kind of message. Send it as text or as a file.",
+    Refusal.EDIT_TOO_OLD: (
+        "WhatsApp allows edits for 15 minutes only, so people there still see the old text. "
+        "Send a new message instead."
+    ),
+    Refusal.EDIT_NOT_OWN: "WhatsApp lets you edit only your own messages. Reply to it instead.",
+    Refusal.EDIT_UNKNOWN: "The message you edited is not on WhatsApp: nothing was changed there. Send it again.",
+    Refusal.REACTION_UNKNOWN: "The message you reacted to is not on WhatsApp, so nobody there sees the reaction.",
+    Refusal.REACTION_IMAGE: "WhatsApp has no reactions with custom images. React with an emoji instead.",
+    Refusal.REACTION_TEXT: "WhatsApp allows only a single emoji as a reaction. React with an emoji instead.",
+    Refusal.REACTION_NOT_OWN: (
+        "WhatsApp lets nobody remove another's reaction, so people there still see it. "
+        "Ask its writer to remove it."
+    ),
+    Refusal.REDACTION_UNCLEAR: (
+        "Your client named two different messages to remove, so nothing was deleted on WhatsApp. "
+        "Try another client."
+    ),
+    Refusal.REDACTION_TOO_OLD: (
+        "WhatsApp deletes messages for everyone for two days only, so people there still see it. "
+        "You can delete it on your own phone."
+    ),
+    Refusal.REDACTION_NOT_ALLOWED: (
+        "WhatsApp lets you delete only your own messages, and others' only as an admin of the group. "
+        "Ask a group admin."
+    ),
+}
+
+
+_KIND_NAMES: Final = {
+    WaKind.TEXT: "💬 Message",
+    WaKind.IMAGE: "📷 Photo",
+    WaKind.VIDEO: "🎥 Video",
+    WaKind.GIF: "🎞 GIF",
+    WaKind.AUDIO: "🎵 Audio",
+    WaKind.VOICE: "🎤 Voice message",
+    WaKind.DOCUMENT: "📄 Document",
+    WaKind.STICKER: "💟 Sticker",
+    WaKind.CONTACT: "👤 Contact",
+    WaKind.LOCATION: "📍 Location",
+    WaKind.POLL: "📊 Poll",
+    WaKind.OTHER: "💬 Message",
+}
+
+
+def name_kind(kind: WaKind) -> str:
+    """What stands for a message that is not text, in a quote."""
+    return _KIND_NAMES[kind]
+
+
+_PLAIN_KIND: Final = {
+    WaKind.IMAGE: "photo",
+    WaKind.VIDEO: "video",
+    WaKind.AUDIO: "audio message",
+    WaKind.VOICE: "voice message",
+}
+
+
+def tell_view_once(kind: WaKind, *, is_from_me: bool) -> str:
+    """A view-once message was sent or received."""
+    what = f"view-once {_PLAIN_KIND.get(kind, 'message')}"
+    if is_from_me:
+        return f"You sent a {what} from another device. WhatsApp does not show it here."
+    return f"You received a {what}. WhatsApp shows it on your phone only: open it there."
+
+
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[0-9]+")
+_VERSION: Final = re.compile(r"V[0-9]+$")
+_MAX_KIND: Final = 60
+
+
+def tell_unsupported(kind: str) -> str:
+    """A message cannot be shown; names its kind."""
+    words = _WORDS.findall(_VERSION.sub("", kind[:_MAX_KIND]))
+    name = " ".join(word.lower() for word in words if word.lower() != "message")
+    what = f"{name} message" if name else "message of an unknown kind"
+    return f"This is a {what}, which cannot be shown here. Open WhatsApp on your phone to see it."
+
+
+def tell_timer(timer_s: int, *, is_automatic: bool) -> str:
+    """The time after which messages disappear has changed."""
+    if timer_s <= 0:
+        return "Disappearing messages were turned off."
+    how = "now disappear" if not is_automatic else "now disappear, as set by WhatsApp,"
+    return f"New messages {how} after {_span(timer_s)}."
+
+
+def _span(seconds: int) -> str:
+    for unit_s, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= unit_s and seconds % unit_s == 0:
+            return _count(seconds // unit_s, unit)
+    return _count(seconds, "second")
+
+
+def _count(number: int, unit: str) -> str:
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+
+
+NO_LOGIN: Final = (
+    "What you write here does not reach WhatsApp, because none of your WhatsApp accounts is in this chat. "
+    "Send `login` to the bridge bot to link one."
+)
+MOVED: Final = "This chat goes on in another room. Write there."
+REFUSED: Final = "WhatsApp refused it. Try again later, or send it from your phone."
+EXPIRED: Final = (
+    "WhatsApp could not be reached for too long. Check your link with the bridge bot and send it again."
+)
+UNREADABLE: Final = "The bridge cannot read encrypted messages. Switch to a room without encryption."
+UNKNOWN_OUTCOME: Final = "WhatsApp did not confirm it. Look at your phone before you send it again."
+
+
+def tell_failed(what: str, reason: str) -> str:
+    """Something did not reach WhatsApp."""
+    return f"⚠️ Your {what} was not bridged: {reason}"
+
+
+def tell_uncertain(what: str) -> str:
+    """Something may have reached WhatsApp or not."""
+    return f"⚠️ Your {what} may not have been bridged: {UNKNOWN_OUTCOME}"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mautrix.api import MediaPath, Method, Path, PathBuilder
+from mautrix.api import MediaPath, Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
-from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri, MxUserId, decode_mx_user
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri, MxUserId
 from mautrix_whatsapp_py.matrix.encode import encode_notice, encode_picture
-from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
+from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp, require_text
+from mautrix_whatsapp_py.matrix.senders import Senders
 from mautrix_whatsapp_py.model.mx import MxNotice, MxPicture, MxServerInfo
 
 log = logging.getLogger(__name__)
 
-DEVICE_ID = "WHATSAPPBRIDGE"
 _GONE = frozenset({"M_FORBIDDEN", "M_NOT_FOUND", "M_UNKNOWN", "M_NOT_JOINED"})
 
 
@@ -36,7 +35,7 @@ class HttpMatrixApi:
         self._http = http
         self._bot = bot
         self._appservice_id = appservice_id
-        self._devices: dict[MxUserId, bool] = {}
+        self._senders = Senders(http)
         self._software: str | None = None
 
     def with_patience(self, patience: Patience) -> HttpMatrixApi:
@@ -50,8 +49,8 @@ class HttpMatrixApi:
 
     async def ensure_bot(self) -> None:
         """Register the bot's user and give it a device; both may exist already."""
-        await self._ensure_user(self._bot)
-        await self._ensure_device(self._bot)
+        await self._senders.ensure_user(self._bot)
+        await self._senders.ensure_device(self._bot)
 
     async def ensure_profile(self, profile: BotProfile) -> None:
         """Set what differs from the bot's present profile."""
@@ -80,31 +79,30 @@ class HttpMatrixApi:
     ) -> MxEventId:
         """Send or edit a notice; the same transaction id gives the same event."""
         path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
-        answer = await self._put_once(path, encode_notice(notice), sender)
-        return _require_event_id(answer)
+        answer = await self._senders.put_once(path, encode_notice(notice), sender)
+        return MxEventId(require_text(answer, "event_id"))
 
     async def send_redaction(
         self, room_id: MxRoomId, event_id: MxEventId, *, sender: MxUserId, txn_id: MxTxnId, reason: str = ""
     ) -> None:
         """Redact an event."""
         path = Path.v3.rooms[room_id].redact[event_id][txn_id]
-        await self._put_once(path, {"reason": reason} if reason else {}, sender)
+        await self._senders.put_once(path, {"reason": reason} if reason else {}, sender)
 
     async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
         """Put a file into the homeserver's media store."""
         query = {"user_id": self._bot, "filename": filename}
         answer = await self._http.call(Method.POST, MediaPath.v3.upload, data, query=query, mimetype=mimetype)
-        uri = answer.get("content_uri")
-        if not isinstance(uri, str):
-            raise MatrixRefused("The homeserver accepted a file without telling where it is.")
-        return MxUri(uri)
+        return MxUri(require_text(answer, "content_uri"))
 
     async def send_picture(
         self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
     ) -> MxEventId:
         """Send or edit a picture; the same transaction id gives the same event."""
         path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
-        return _require_event_id(await self._put_once(path, encode_picture(picture), sender))
+        return MxEventId(
+            require_text(await self._senders.put_once(path, encode_picture(picture), sender), "event_id")
+        )
 
     async def fetch_is_encrypted(self, room_id: MxRoomId) -> bool:
         """Whether a room's messages are to be encrypted."""
@@ -152,64 +150,6 @@ class HttpMatrixApi:
         taken = answer.get("duration_ms")
         return taken / 1000 if isinstance(taken, int | float) else time.monotonic() - started
 
-    async def _put_once(self, path: PathBuilder, content: Json, sender: MxUserId) -> Json:
-        """PUT with a transaction id that the homeserver remembers across a restart of its own.
-
-        Synapse keeps an application service's transaction ids in memory only, unless the request names a device.
-        """
-        await self._ensure_device(sender)
-        try:
-            return await self._http.call(Method.PUT, path, content, query=self._identity(sender))
-        except MatrixRefused as error:
-            if error.errcode != "M_UNKNOWN_DEVICE":
-                raise
-        self._devices.pop(sender)
-        await self._ensure_device(sender)
-        return await self._http.call(Method.PUT, path, content, query=self._identity(sender))
-
-    def _identity(self, user: MxUserId) -> Mapping[str, str]:
-        if self._devices.get(user):
-            return {"user_id": user, "device_id": DEVICE_ID}
-        return {"user_id": user}
-
-    async def _ensure_user(self, user: MxUserId) -> None:
-        localpart, _ = decode_mx_user(user)
-        content = {"type": "m.login.application_service", "username": localpart, "inhibit_login": True}
-        try:
-            await self._http.call(Method.POST, Path.v3.register, content)
-        except MatrixRefused as error:
-            if error.errcode != "M_USER_IN_USE":
-                raise
-
-    async def _ensure_device(self, user: MxUserId) -> None:
-        if user in self._devices:
-            return
-        query, content = {"user_id": user}, {"display_name": "WhatsApp bridge"}
-        try:
-            await self._http.call(Method.PUT, Path.v3.devices[DEVICE_ID], content, query=query)
-        except MatrixRefused:
-            self._devices[user] = await self._has_logged_in(user)
-        else:
-            self._devices[user] = True
-
-    async def _has_logged_in(self, user: MxUserId) -> bool:
-        """The way to a device on homeservers without MSC4190; the access token is not used."""
-        content = {
-            "type": "m.login.application_service",
-            "identifier": {"type": "m.id.user", "user": user},
-            "device_id": DEVICE_ID,
-            "initial_device_display_name": "WhatsApp bridge",
-        }
-        try:
-            await self._http.call(Method.POST, Path.v3.login, content)
-        except MatrixRefused as error:
-            log.warning(
-                "the homeserver gives the bridge no device (%s): a restart of both may double a reply",
-                error.errcode,
-            )
-            return False
-        return True
-
     async def _get_profile(self, user: MxUserId) -> Json:
         try:
             return await self._http.call(Method.GET, Path.v3.profile[user], query={"user_id": user})
@@ -240,10 +180,3 @@ class HttpMatrixApi:
 def _is_here(event: Json) -> bool:
     content = event.get("content")
     return isinstance(content, dict) and content.get("membership") in {"join", "invite"}
-
-
-def _require_event_id(answer: Json) -> MxEventId:
-    event_id = answer.get("event_id")
-    if not isinstance(event_id, str):
-        raise MatrixRefused("The homeserver accepted an event without telling its id.")
-    return MxEventId(event_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.decode_content import decode_message, decode_reaction, decode_redaction
 from mautrix_whatsapp_py.matrix.fields import (
     EPOCH,
     Fields,
@@ -20,16 +21,16 @@ from mautrix_whatsapp_py.model.mx import (
     MxEvent,
     MxMember,
     MxMembership,
+    MxMessage,
     MxOrigin,
     MxOther,
+    MxReaction,
     MxReceipt,
+    MxRedaction,
     MxStored,
-    MxText,
     MxTyping,
 )
 
-_TEXT_KINDS = frozenset({"m.text", "m.notice", "m.emote"})
-_HTML = "org.matrix.custom.html"
 _RECEIPTS = {"m.read": False, "m.read.private": True}
 
 
@@ -44,29 +45,19 @@ def decode_event(stored: MxStored) -> MxEvent:
     )
     event: MxEvent | None = None
     match stored.kind, "state_key" in fields:
-        case "m.room.message", False:
-            event = _decode_message(get_fields(fields, "content"), origin)
+        case (("m.room.message" | "m.sticker"), False):
+            content = decode_message(get_fields(fields, "content"), is_sticker=stored.kind == "m.sticker")
+            event = MxMessage(origin=origin, content=content) if content is not None else None
+        case "m.reaction", False:
+            reaction = decode_reaction(get_fields(fields, "content"))
+            event = MxReaction(origin=origin, content=reaction) if reaction is not None else None
+        case "m.room.redaction", False:
+            event = MxRedaction(origin=origin, content=decode_redaction(fields))
         case "m.room.member", True:
             event = _decode_member(fields, origin)
         case "m.room.encrypted", False:
             event = MxEncrypted(origin=origin)
     return event or MxOther(origin=origin, kind=stored.kind)
-
-
-def _decode_message(content: Fields, origin: MxOrigin) -> MxText | None:
-    body, msgtype = get_text(content, "body"), get_text(content, "msgtype")
-    relation = get_fields(content, "m.relates_to")
-    # The body of an edit repeats an older message for clients that know no edits: it is no new text.
-    if body is None or msgtype not in _TEXT_KINDS or relation.get("rel_type") == "m.replace":
-        return None
-    reply_to = get_fields(relation, "m.in_reply_to").get("event_id")
-    return MxText(
-        origin=origin,
-        body=body,
-        html=get_text(content, "formatted_body") if content.get("format") == _HTML else None,
-        msgtype=msgtype,
-        reply_to=MxEventId(reply_to) if is_id(reply_to) else None,
-    )
 
 
 def _decode_member(fields: Fields, origin: MxOrigin) -> MxMember | None:

@@ -209,3 +209,11 @@ def _translate(error: MatrixRequestError) -> MatrixUnreachable | MatrixRefused:
 def _shape(url: URL) -> str:
     """A path without what identifies a room, a person or an event."""
     return "/".join("…" if _IDENTIFIER.match(part) else part for part in url.raw_path.split("/"))
+
+
+def require_text(answer: Json, key: str) -> str:
+    """A field that an answer must have."""
+    value = answer.get(key)
+    if not isinstance(value, str):
+        raise MatrixRefused("The homeserver did as asked without telling what came of it.")
+    return value

@@ -29,6 +29,7 @@ class Registration:
     hs_token: str = field(repr=False)
     sender_localpart: str
     user_patterns: tuple[str, ...]
+    alias_pattern: str
     wants_ephemeral: bool
     wants_encryption: bool
     wants_msc4190: bool
@@ -68,6 +69,7 @@ def build_registration(
         hs_token=hs_token,
         sender_localpart=sender,
         user_patterns=patterns,
+        alias_pattern=alias_pattern(config),
         wants_ephemeral=config.appservice.ephemeral_events,
         wants_encryption=config.encryption.allow,
         wants_msc4190=config.encryption.allow and config.encryption.msc4190,
@@ -82,9 +84,16 @@ def user_patterns(config: Config) -> tuple[str, ...]:
     return (f"^@{bot}:{domain}$", f"^@{re.escape(before)}.*{re.escape(after)}:{domain}$")
 
 
+def alias_pattern(config: Config) -> str:
+    """Regular expression of the room aliases that are the bridge's alone."""
+    before, _, after = config.appservice.username_template.partition(GHOST_ID)
+    return f"^#{re.escape(before)}.*{re.escape(after)}:{re.escape(config.homeserver.domain)}$"
+
+
 def encode_registration(registration: Registration) -> str:
     """The text of the registration file."""
     users = [{"regex": pattern, "exclusive": True} for pattern in registration.user_patterns]
+    aliases = [{"regex": registration.alias_pattern, "exclusive": True}]
     values: dict[str, object] = {
         "id": registration.id,
         "url": registration.url,
@@ -92,7 +101,7 @@ def encode_registration(registration: Registration) -> str:
         "hs_token": registration.hs_token,
         "sender_localpart": registration.sender_localpart,
         "rate_limited": False,
-        "namespaces": {"users": users},
+        "namespaces": {"users": users, "aliases": aliases},
     }
     if registration.wants_ephemeral:
         values |= {"receive_ephemeral": True, "de.sorunome.msc2409.push_ephemeral": True}

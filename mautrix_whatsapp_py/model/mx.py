@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
 
 
 class MxMembership(StrEnum):
@@ -44,14 +45,27 @@ class MxOrigin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MxText:
-    """A text message of a person."""
+class MxMessage:
+    """Something a person wrote or sent, new or as an edit."""
 
     origin: MxOrigin
-    body: str
-    html: str | None = None
-    msgtype: str = "m.text"
-    reply_to: MxEventId | None = None
+    content: MxMessageContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxReaction:
+    """A reaction to an event."""
+
+    origin: MxOrigin
+    content: MxReactionContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxRedaction:
+    """A message or reaction was taken back."""
+
+    origin: MxOrigin
+    content: MxRedactionContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +138,43 @@ class MxPicture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxNewRoom:
+    """A room to be made for a chat."""
+
+    alias: str
+    """Localpart of an alias: whoever asks twice gets one room."""
+    chat_id: str
+    login: LoginId | None
+    name: str = ""
+    topic: str = ""
+    is_direct: bool = False
+    invites: tuple[MxUserId, ...] = ()
+    members: tuple[MxUserId, ...] = ()
+    """Ghosts that are to be in it from the start."""
+    service_members: tuple[MxUserId, ...] = ()
+    """Users beside the bot whom clients leave out when they name the room after its members."""
+
+
+class MxSendOutcome(StrEnum):
+    """What became of a message on its way to WhatsApp."""
+
+    SUCCESS = "SUCCESS"
+    PENDING = "PENDING"
+    FAILED = "FAIL_PERMANENT"
+    FAILED_MAYBE = "FAIL_RETRIABLE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxSendStatus:
+    """What a client shows beside a message."""
+
+    event_id: MxEventId
+    outcome: MxSendOutcome
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxServerInfo:
     """What the homeserver says of itself."""
 
@@ -132,5 +183,5 @@ class MxServerInfo:
     software: str | None = None
 
 
-MxEvent: TypeAlias = MxText | MxMember | MxEncrypted | MxOther
+MxEvent: TypeAlias = MxMessage | MxReaction | MxRedaction | MxMember | MxEncrypted | MxOther
 MxEphemeral: TypeAlias = MxTyping | MxReceipt

@@ -8,13 +8,9 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-import msgspec
-
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId
-
-
-class WaStruct(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Base of everything that travels between a session host and the bridge."""
+from mautrix_whatsapp_py.model.content import WaContent
+from mautrix_whatsapp_py.model.struct import WaStruct
 
 
 class WaFile(WaStruct, frozen=True, kw_only=True):
@@ -22,15 +18,6 @@ class WaFile(WaStruct, frozen=True, kw_only=True):
 
     path: str
     size: int
-
-
-class WaContent(WaStruct, frozen=True, kw_only=True):
-    """Body of a message: its kind, its text if it has one, and the protobuf it came as."""
-
-    kind: str
-    text: str = ""
-    raw: bytes = b""
-    raw_file: WaFile | None = None
 
 
 class WaSource(WaStruct, frozen=True, kw_only=True):

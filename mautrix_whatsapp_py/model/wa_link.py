@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mautrix_whatsapp_py.ids import LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaStruct
+from mautrix_whatsapp_py.model.struct import WaStruct
 
 
 class WaLinkKind(StrEnum):

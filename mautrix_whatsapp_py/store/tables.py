@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Index, Integer, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -93,3 +106,80 @@ kv = Table(
     Column("value", Text, nullable=False),
 )
 """Small facts that are no table's business."""
+
+_growing = BigInteger().with_variant(Integer, "sqlite")
+
+persons = Table(
+    "persons",
+    metadata,
+    Column("id", _growing, primary_key=True, autoincrement=True),
+    Column("pn", Text, unique=True),
+    Column("lid", Text, unique=True),
+    Column("ghost", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("name_rank", Integer, nullable=False),
+    Column("shown_name", Text, nullable=False),
+    Column("avatar_id", Text, nullable=False),
+    Column("avatar_uri", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""People on WhatsApp: phone number and LID are two addresses of one person, whose ghost stays for life."""
+
+portals = Table(
+    "portals",
+    metadata,
+    Column("id", _growing, primary_key=True, autoincrement=True),
+    Column("chat", Text, nullable=False),
+    Column("receiver", Text, nullable=False),
+    Column("room_id", Text, unique=True),
+    Column("name", Text, nullable=False),
+    Column("disappearing_seconds", Integer, nullable=False),
+    Column("is_lid_addressed", Boolean, nullable=False),
+    UniqueConstraint("chat", "receiver"),
+    sqlite_autoincrement=True,
+)
+"""Chats and their rooms; `receiver` is empty where several logins share the chat."""
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("sender", Text, nullable=False),
+    Column("sent_at_ms", BigInteger, nullable=False),
+    Column("login_id", Text, nullable=False),
+    Column("is_own", Boolean, nullable=False),
+    Column("is_placeholder", Boolean, nullable=False),
+)
+"""Which events stand for which messages; nothing of what they say."""
+Index("ix_messages_portal_id_sent_at_ms", messages.c.portal_id, messages.c.sent_at_ms)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("author_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("key", Text, nullable=False),
+)
+"""The one reaction a person has on a message."""
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("send_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), nullable=False),
+    Column("login_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False, index=True),
+    Column("inbox_seq", BigInteger, nullable=False),
+    Column("secret", LargeBinary, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("created_at_ms", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+)
+"""What is on its way to WhatsApp; gone once its fate is known."""

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaStruct
+from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa_link import (
     WaLinkFact,
     WaLinkKind,
@@ -124,7 +125,7 @@ class Client:
         return await connection.request(call, deadline_seconds=deadline_seconds)
 
     async def send_message(
-        self, chat: WaJid, content: bytes, *, send_id: SendId, secret: bytes = b""
+        self, chat: WaJid, content: WaSendable, *, send_id: SendId, secret: bytes = b""
     ) -> WaSent | WaSendUncertain:
         """See WhatsAppClient."""
         call = wire.SendMessage(login=self._login, send_id=send_id, chat=chat, content=content, secret=secret)

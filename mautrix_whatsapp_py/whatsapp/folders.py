@@ -6,18 +6,18 @@ import fcntl
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeAlias
 
 from mautrix_whatsapp_py.ids import LoginId, WaJid, decode_jid
+from mautrix_whatsapp_py.whatsapp.tables import Reader, read_here
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 _MAX_SOCKET_PATH = 100
-TableValue: TypeAlias = str | int | float | bytes | None
+_IDENTITY = (("SELECT jid FROM whatsmeow_device", ()), ("SELECT count(*) FROM whatsmeow_identity_keys", ()))
 
 
 class FolderBusy(Exception):
@@ -152,35 +152,19 @@ def socket_address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-class TableQuery(Protocol):
-    """Reads rows of a session's tables; SessionFileError when the file is not what it should be."""
-
-    def __call__(
-        self, database: Path, query: str, values: Sequence[TableValue] = ()
-    ) -> list[tuple[TableValue, ...]]:
-        """Blocks."""
-
-
-def query_here(database: Path, query: str, values: Sequence[TableValue] = ()) -> list[tuple[TableValue, ...]]:
-    """Read in this process, which must not be one that has the file open in the client library."""
-    try:
-        with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=10)) as connection:
-            return connection.execute(query, values).fetchall()
-    except sqlite3.OperationalError as error:
-        raise SessionFileError("busy" if "locked" in str(error) else "foreign") from error
-    except sqlite3.DatabaseError as error:
-        raise SessionFileError("corrupt") from error
-
-
-def require_session_jid(folder: SessionFolder, login: LoginId | None, query: TableQuery = query_here) -> WaJid:
+def require_session_jid(folder: SessionFolder, login: LoginId | None, read: Reader = read_here) -> WaJid:
     """The device address in a session file; SessionFileError when there is none or it is another account's.
 
     The client library takes its process down when it is asked for a device its tables do not hold.
     """
     if not folder.database.exists():
         raise SessionFileError("missing")
-    rows = query(folder.database, "SELECT jid FROM whatsmeow_device")
-    query(folder.database, "SELECT count(*) FROM whatsmeow_identity_keys")
+    try:
+        rows, _ = read(folder.database, _IDENTITY)
+    except sqlite3.OperationalError as error:
+        raise SessionFileError("busy" if "locked" in str(error) else "foreign") from error
+    except sqlite3.DatabaseError as error:
+        raise SessionFileError("corrupt") from error
     if not rows:
         raise SessionFileError("empty")
     if len(rows) > 1:

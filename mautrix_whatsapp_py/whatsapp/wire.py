@@ -8,7 +8,9 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaEvent, WaStruct
+from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.struct import WaStruct
+from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -21,7 +23,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSessionStats,
 )
 
-VERSION = 1
+VERSION = 2
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
 MAX_FRAME_BYTES = 1 << 20
 HEARTBEAT_SECONDS = 5.0
@@ -96,12 +98,12 @@ class Logout(WaStruct, frozen=True, kw_only=True):
 
 
 class SendMessage(WaStruct, frozen=True, kw_only=True):
-    """Send a serialized waE2E.Message once, whatever happens to host or bridge meanwhile."""
+    """Send a message once, whatever happens to host or bridge meanwhile."""
 
     login: LoginId
     send_id: SendId
     chat: WaJid
-    content: bytes
+    content: WaSendable
     secret: bytes = b""
 
 

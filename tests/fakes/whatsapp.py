@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.content import WaSendable
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -36,6 +38,26 @@ def device_of(number: str, *, name: str = "Ana") -> WaDevice:
     return WaDevice(login=LoginId(number), jid=jid, push_name=name, platform="android")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeSend:
+    """A message that left."""
+
+    chat: WaJid
+    content: WaSendable
+    send_id: SendId
+    secret: bytes
+    message_id: WaMessageId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeMark:
+    """Messages that were marked as read."""
+
+    chat: WaJid
+    sender: WaJid
+    message_ids: tuple[WaMessageId, ...]
+
+
 class FakeClient:
     """The port WhatsAppClient; it sends into the void and remembers what it sent."""
 
@@ -45,18 +67,39 @@ class FakeClient:
         self.stats = WaSessionStats(login=login)
         self.stats_error: WhatsAppError | None = None
         self.acknowledged: list[JournalSeq] = []
-        self.sent: dict[SendId, WaSent] = {}
+        self.sent: dict[SendId, WaSent | WaSendUncertain] = {}
+        self.messages: list[FakeSend] = []
+        self.marked: list[FakeMark] = []
+        self.typing: list[tuple[WaJid, bool]] = []
+        self.faults: deque[BaseException] = deque()
+        """What the next sends end in, before anything left."""
+        self.late_faults: deque[BaseException] = deque()
+        """What the next sends end in, after the message has left."""
+        self.is_uncertain = False
+        self.sent_at = START
 
     def ack(self, seq: JournalSeq) -> None:
         self.acknowledged.append(seq)
 
     async def send_message(
-        self, chat: WaJid, content: bytes, *, send_id: SendId, secret: bytes = b""
+        self, chat: WaJid, content: WaSendable, *, send_id: SendId, secret: bytes = b""
     ) -> WaSent | WaSendUncertain:
         self._require_usable()
-        message_id = WaMessageId(f"FAKE{len(self.sent)}")
-        sent = WaSent(send_id=send_id, message_id=message_id, timestamp=START)
-        return self.sent.setdefault(send_id, sent)
+        if self.faults:
+            raise self.faults.popleft()
+        if send_id not in self.sent:
+            message_id = WaMessageId(f"FAKE{len(self.messages)}")
+            self.messages.append(
+                FakeSend(chat=chat, content=content, send_id=send_id, secret=secret, message_id=message_id)
+            )
+            self.sent[send_id] = (
+                WaSendUncertain(send_id=send_id, message_id=message_id)
+                if self.is_uncertain
+                else WaSent(send_id=send_id, message_id=message_id, timestamp=self.sent_at)
+            )
+        if self.late_faults:
+            raise self.late_faults.popleft()
+        return self.sent[send_id]
 
     async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
         return self.sent.get(send_id) or WaSendUnknown(send_id=send_id)
@@ -75,9 +118,11 @@ class FakeClient:
         is_played: bool = False,
     ) -> None:
         self._require_usable()
+        self.marked.append(FakeMark(chat=chat, sender=sender, message_ids=tuple(message_ids)))
 
     async def send_typing(self, chat: WaJid, *, is_typing: bool, is_audio: bool = False) -> None:
         self._require_usable()
+        self.typing.append((chat, is_typing))
 
     async def send_presence(self, *, is_available: bool) -> None:
         self._require_usable()

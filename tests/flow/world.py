@@ -9,12 +9,19 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
+from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
@@ -25,8 +32,17 @@ from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, 
 from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxMember, MxMembership, MxOrigin, MxStored, MxText
+from mautrix_whatsapp_py.model.mx import (
+    MxEncrypted,
+    MxEvent,
+    MxMember,
+    MxMembership,
+    MxMessage,
+    MxOrigin,
+    MxStored,
+)
 from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
@@ -34,6 +50,7 @@ from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.logins import LoginBook
 from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
 from mautrix_whatsapp_py.store.store import Store
+from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.whatsapp import FakeNetwork
@@ -118,14 +135,14 @@ class _Reporter:
 
 
 class _Sink:
-    def __init__(self, logins: Logins) -> None:
-        self._logins = logins
+    def __init__(self, world: World) -> None:
+        self._world = world
 
     def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
-        raise AssertionError
+        self._world.bridge.on_wa_event(login, seq, event)
 
     def on_wa_state(self, login: LoginId, state: WaState) -> None:
-        self._logins.on_wa_state(login, state)
+        self._world.logins.on_wa_state(login, state)
 
 
 class World:
@@ -141,6 +158,9 @@ class World:
         self.states: list[tuple[MxUserId, str]] = []
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
+        self.chats = FakeMatrixChats(self.matrix)
+        self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
+        self.talk_settings = TalkSettings()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -167,15 +187,41 @@ class World:
             commands=Dispatcher(commands, prefix="!wa", dialogs=dialogs),
             clock=self.clock,
             settings=settings,
+            talk=self._make_talk(),
         )
-        return Bridge(deps)
+        bridge = Bridge(deps)
+        self.logins.add_listener(bridge.on_state)
+        return bridge
+
+    def _make_talk(self) -> Talk:
+        names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
+        self.persons, portals = Persons(self.store, names), Portals(self.store)
+        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT)
+        rooms = Rooms(
+            store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
+        )
+        return Talk(
+            store=self.store,
+            rows=Rows(),
+            chats=self.chats,
+            persons=self.persons,
+            portals=portals,
+            ghosts=ghosts,
+            rooms=rooms,
+            logins=self.logins,
+            network=self.network,
+            delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            clock=self.clock,
+            new_secret=lambda: b"s" * 32,
+            settings=self.talk_settings,
+        )
 
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
         self.logins = Logins(
             book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
         )
-        self.network.sink = _Sink(self.logins)
+        self.network.sink = _Sink(self)
         self.herald = LinkHerald(
             logins=self.logins,
             network=self.network,
@@ -222,6 +268,7 @@ class World:
     async def start_anew(self) -> None:
         """A bridge starts on what is stored."""
         self.bridge = self._new_bridge()
+        await self.bridge.load()
         await self.logins.load()
         self.logins.check_sessions()
         await self.linking.recover()
@@ -282,9 +329,10 @@ class World:
 
     def text(
         self, body: str, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE, msgtype: str = "m.text"
-    ) -> MxText:
+    ) -> MxMessage:
         """A message."""
-        return MxText(origin=self.origin(room_id, sender), body=body, msgtype=msgtype)
+        content = MxMessageContent(msgtype=MxMsgType(msgtype), body=body)
+        return MxMessage(origin=self.origin(room_id, sender), content=content)
 
     def invite(self, *, room_id: MxRoomId = DM, sender: MxUserId = ALICE, user: MxUserId = BOT) -> MxMember:
         """An invitation."""

@@ -36,12 +36,16 @@ class Registration:
             "hs_token": self.hs_token,
             "sender_localpart": self.sender_localpart,
             "rate_limited": False,
-            "namespaces": {"users": self._users(), "aliases": [], "rooms": []},
+            "namespaces": {"users": self._users(), "aliases": self._aliases(), "rooms": []},
             "receive_ephemeral": True,
             "de.sorunome.msc2409.push_ephemeral": True,
             "org.matrix.msc3202": True,
             "io.element.msc4190": self.msc4190,
         }
+
+    def _aliases(self) -> list[dict[str, object]]:
+        pattern = f"^#{re.escape(self.ghost_prefix)}.*:{re.escape(self.server_name)}$"
+        return [{"regex": pattern, "exclusive": True}]
 
     def _users(self) -> list[dict[str, object]]:
         server = re.escape(self.server_name)

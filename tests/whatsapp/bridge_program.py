@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.whatsapp.network import Network
@@ -29,7 +30,7 @@ class RecordingSink:
 
     def on_wa_event(self, login: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         if seq not in self._known:
-            text = event.content.text if isinstance(event, WaMessage) else ""
+            text = event.content.body if isinstance(event, WaMessage) and isinstance(event.content, WaText) else ""
             chat = str(event.source.chat) if isinstance(event, WaMessage) else ""
             self._file.write(f"{seq}\t{chat}\t{text}\n")
         client = self.network.get_client(login) if self.network is not None else None

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, WaJid
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage
 from mautrix_whatsapp_py.model.wa_link import WaPaired, WaPairingFailed, WaQrCode, WaState, WaStateKind
 from mautrix_whatsapp_py.whatsapp.client import Client
@@ -75,9 +76,9 @@ class Recorder:
 
     def texts(self, login: LoginId | None = None) -> list[str]:
         return [
-            event.content.text
+            event.content.body
             for at, _, event in self.events
-            if isinstance(event, WaMessage) and event.content.text and login in (None, at)
+            if isinstance(event, WaMessage) and isinstance(event.content, WaText) and login in (None, at)
         ]
 
     def of_kind(self, kind: type[Any]) -> list[Any]:
@@ -185,13 +186,6 @@ def to_wa_jid(jid: Jid) -> WaJid:
 def report(text: str) -> None:
     """A figure for whoever reads the test's output."""
     sys.stdout.write(f"{text}\n")
-
-
-def text_message(text: str) -> bytes:
-    """A serialized message with nothing but text: field 1 of waE2E.Message."""
-    body = text.encode()
-    assert len(body) < 128
-    return bytes((0x0A, len(body))) + body
 
 
 def count_threads(pid: int) -> int:

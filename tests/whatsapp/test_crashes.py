@@ -18,11 +18,12 @@ import pytest
 
 from mautrix_whatsapp_py.errors import StartupError, WhatsAppError
 from mautrix_whatsapp_py.ids import LoginId, SendId
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSendUnknown, WaSent, WaStateKind
 from mautrix_whatsapp_py.whatsapp.client import Client
 from mautrix_whatsapp_py.whatsapp.network import Network
 from tests.simulator.api import Account, ViolationKind, simulator
-from tests.whatsapp.harness import Bench, Recorder, bench, options_for, report, text_message, to_wa_jid
+from tests.whatsapp.harness import Bench, Recorder, bench, options_for, report, to_wa_jid
 
 pytestmark = pytest.mark.neonize
 
@@ -153,12 +154,12 @@ async def test_host_killed_while_sending(tmp_path: Path) -> None:
             outcome = await client.fetch_send_outcome(send_id, secret)
             if isinstance(outcome, WaSendUnknown):
                 again = await client.send_message(
-                    to_wa_jid(bob.pn), text_message(str(number)), send_id=send_id, secret=secret
+                    to_wa_jid(bob.pn), WaText(body=str(number)), send_id=send_id, secret=secret
                 )
                 assert isinstance(again, WaSent)
             else:
                 assert isinstance(outcome, WaSent | WaSendUncertain)
-        await client.send_message(to_wa_jid(bob.pn), text_message("last"), send_id=SendId("last"))
+        await client.send_message(to_wa_jid(bob.pn), WaText(body="last"), send_id=SendId("last"))
         texts: list[str] = []
         while not texts or texts[-1] != "last":
             texts.append((await bob.phone.receive_next()).text)
@@ -167,7 +168,7 @@ async def test_host_killed_while_sending(tmp_path: Path) -> None:
 
 async def try_send(client: Client, to: Account, send_id: SendId, secret: bytes, text: str) -> None:
     with contextlib.suppress(WhatsAppError):
-        await client.send_message(to_wa_jid(to.pn), text_message(text), send_id=send_id, secret=secret)
+        await client.send_message(to_wa_jid(to.pn), WaText(body=text), send_id=send_id, secret=secret)
 
 
 async def test_a_send_id_is_sent_once(tmp_path: Path) -> None:
@@ -176,13 +177,10 @@ async def test_a_send_id_is_sent_once(tmp_path: Path) -> None:
         client, _ = await it.pair(alice)
         secret, chat = os.urandom(32), to_wa_jid(bob.pn)
         first, second = await asyncio.gather(
-            *(
-                client.send_message(chat, text_message("once"), send_id=SendId("a"), secret=secret)
-                for _ in range(2)
-            )
+            *(client.send_message(chat, WaText(body="once"), send_id=SendId("a"), secret=secret) for _ in range(2))
         )
         assert first == second
-        await client.send_message(chat, text_message("other"), send_id=SendId("b"), secret=os.urandom(32))
+        await client.send_message(chat, WaText(body="other"), send_id=SendId("b"), secret=os.urandom(32))
         assert [(await bob.phone.receive_next()).text for _ in range(2)] == ["once", "other"]
         assert await client.fetch_send_outcome(SendId("c"), os.urandom(32)) == WaSendUnknown(send_id=SendId("c"))
         await client.forget_sends([SendId("a")])

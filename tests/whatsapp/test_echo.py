@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mautrix_whatsapp_py.ids import SendId
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa_link import WaSent
 from tests.simulator.api import simulator
 from tests.whatsapp.harness import bench, to_wa_jid
@@ -22,9 +23,7 @@ async def test_pairs_receives_and_answers(tmp_path: Path) -> None:
         assert client.login == "15550001111"
         await bob.phone.text(alice.pn, "ping")
         await it.sink.until(lambda: "ping" in it.sink.texts())
-        from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
-
-        content = e2e.Message(conversation="pong").SerializeToString()
+        content = WaText(body="pong")
         sent = await client.send_message(to_wa_jid(bob.pn), content, send_id=SendId("s1"), secret=os.urandom(32))
         assert isinstance(sent, WaSent)
         received = await bob.phone.receive_next()

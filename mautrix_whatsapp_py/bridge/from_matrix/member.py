@@ -6,7 +6,7 @@ import logging
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
-from mautrix_whatsapp_py.convert.notices import to_notice
+from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.ids import MxTxnId
 from mautrix_whatsapp_py.model.mx import MxMember, MxMembership
 

@@ -9,16 +9,17 @@ from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.door import CommandRequest
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.ids import MxTxnId
-from mautrix_whatsapp_py.model.mx import MxNotice, MxText
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType
+from mautrix_whatsapp_py.model.mx import MxMessage, MxNotice
 
 
-async def handle(event: MxText, deps: BridgeDeps) -> None:
+async def handle(event: MxMessage, deps: BridgeDeps) -> None:
     """Answer a command; other messages have nowhere to go."""
     level = deps.level_of(event.origin.sender)
-    if event.msgtype != "m.text" or level is PermissionLevel.BLOCK:
+    if not _is_said(event.content) or level is PermissionLevel.BLOCK:
         return
     is_management = await deps.users.get_management_room(event.origin.sender) == event.origin.room_id
-    text = command_text(event.body, prefix=deps.settings.command_prefix, is_management=is_management)
+    text = command_text(event.content.body, prefix=deps.settings.command_prefix, is_management=is_management)
     if text is None:
         return
     request = CommandRequest(
@@ -30,6 +31,11 @@ async def handle(event: MxText, deps: BridgeDeps) -> None:
         is_management=is_management,
     )
     await _answer(request, await deps.commands.run(request), deps)
+
+
+def _is_said(content: MxMessageContent) -> bool:
+    """Whether a person said it anew; an edit repeats an old message for clients that know no edits."""
+    return content.msgtype is MxMsgType.TEXT and not isinstance(content.relation, MxEdit)
 
 
 def command_text(body: str, *, prefix: str, is_management: bool) -> str | None:

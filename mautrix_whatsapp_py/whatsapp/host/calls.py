@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,7 +15,7 @@ import msgspec
 from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
-from mautrix_whatsapp_py.whatsapp.host.encode import encode_message
+from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
@@ -131,7 +132,14 @@ class Calls:
     # Sending
 
     async def send(self, call: wire.SendMessage) -> WaSendOutcome:
-        """Send once: a send id that was tried before is answered, not repeated."""
+        """Send once: a send id that was tried before is answered, not repeated.
+
+        Shielded with its turn: a send goes on when its caller's deadline passes or the caller is gone, its outcome
+        must be noted, and nothing that is sent later may overtake it.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._send_in_turn(call)))
+
+    async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
             known = await self._session.in_journal_thread(lambda: self._session.journal.get_send(call.send_id))
             if known is not None:
@@ -140,15 +148,19 @@ class Calls:
                     return outcome
             if not self._session.gate.is_open:
                 raise CallFailed("not-connected")
-            try:
-                content = encode_message(call.content, call.secret, self._protobuf)
-            except ValueError as error:
-                raise CallFailed("not-a-message", is_final=True) from error
+            content = self._encode(call)
             await self._session.in_journal_thread(
                 lambda: self._session.journal.add_send(call.send_id, call.secret)
             )
-            # Shielded: the send goes on when its caller's deadline passes, and its outcome must be noted.
-            return await asyncio.shield(asyncio.ensure_future(self._send_now(call, content)))
+            return await self._send_now(call, content)
+
+    def _encode(self, call: wire.SendMessage) -> bytes:
+        at_ms = time.time_ns() // 1_000_000
+        sending = Sending(chat=call.chat, own=self._session.own, secret=call.secret, at_ms=at_ms)
+        try:
+            return encode_content(call.content, sending, self._protobuf)
+        except ValueError as error:
+            raise CallFailed("not-a-message", is_final=True) from error
 
     async def _send_now(self, call: wire.SendMessage, content: bytes) -> WaSent:
         chat = self._protobuf.encode_jid(call.chat)
@@ -199,7 +211,7 @@ class Calls:
         if row is not None and row.outcome is not None:
             return msgspec.msgpack.decode(row.outcome, type=WaSent)
         known = (row.secret if row else b"") or secret
-        message_id = get_message_id(self._session.folder.database, known, self._session.tables.query)
+        message_id = get_message_id(self._session.folder.database, known)
         identity = SendId(send_id)
         if message_id is not None:
             return WaSendUncertain(send_id=identity, message_id=message_id)

@@ -1,8 +1,9 @@
-"""From the library's events to the model. Pure but for the files of large payloads."""
+"""From the library's events to the model; reads files of large payloads and, of sealed messages, the secrets."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId
 from mautrix_whatsapp_py.model import wa
 from mautrix_whatsapp_py.whatsapp.host import decode_group
-from mautrix_whatsapp_py.whatsapp.host.decode_content import decode_content
-from mautrix_whatsapp_py.whatsapp.host.journal import SPILL_SUFFIX, Row
+from mautrix_whatsapp_py.whatsapp.host.decode_content import Scene, decode_content
+from mautrix_whatsapp_py.whatsapp.host.journal import Row
 from mautrix_whatsapp_py.whatsapp.host.protobuf import (
     HISTORY_CODE,
     MESSAGE_CODE,
@@ -21,6 +22,7 @@ from mautrix_whatsapp_py.whatsapp.host.protobuf import (
     get_time_s,
     require_jid,
 )
+from mautrix_whatsapp_py.whatsapp.host.secrets import StoredSecret
 
 _RECEIPTS = {
     "DELIVERED": wa.WaReceiptKind.DELIVERED,
@@ -45,18 +47,31 @@ _CALLS = {
 }
 
 
-def decode_row(row: Row, protobuf: Protobuf) -> wa.WaEvent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Whose events are decoded: the own number, and the secrets of messages the account has seen."""
+
+    own: WaJid
+    get_secrets: Callable[[WaJid, WaMessageId], Sequence[StoredSecret]]
+    protobuf: Protobuf = field(default_factory=Protobuf)
+
+
+def decode_row(row: Row, account: Account) -> wa.WaEvent:
     """The event of a journal row; WaUnknown when this version cannot make sense of it."""
-    name = protobuf.name_of(row.code)
-    decoder = _DECODERS.get(row.code)
+    name = account.protobuf.name_of(row.code)
     size = row.file.stat().st_size if row.file is not None and row.file.exists() else len(row.body)
-    if decoder is None:
-        return wa.WaUnknown(kind=name, size=size)
     try:
-        event = decoder(row, protobuf)
+        event = _decode(row, account)
     except Exception:  # noqa: BLE001 adapter edge: protobuf errors have no common base, and a bad event must not stop the rest
         return wa.WaUnknown(kind=name, size=size)
     return event or wa.WaUnknown(kind=name, size=size)
+
+
+def _decode(row: Row, account: Account) -> wa.WaEvent | None:
+    if row.code == MESSAGE_CODE:
+        return _decode_message(row, account)
+    decoder = _DECODERS.get(row.code)
+    return decoder(row, account.protobuf) if decoder is not None else None
 
 
 def decode_source(source: Any) -> wa.WaSource:
@@ -77,16 +92,24 @@ def decode_source(source: Any) -> wa.WaSource:
     )
 
 
-def _decode_message(row: Row, protobuf: Protobuf) -> wa.WaEvent:
-    event = protobuf.parse(MESSAGE_CODE, row.read())
+def _decode_message(row: Row, account: Account) -> wa.WaEvent:
+    event = account.protobuf.parse(MESSAGE_CODE, row.read())
     info = event.Info
+    source = decode_source(info.MessageSource)
+    scene = Scene(
+        source=source,
+        own=account.own,
+        get_secrets=account.get_secrets,
+        protobuf=account.protobuf,
+        is_view_once=event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension,
+    )
     details = info.VerifiedName.Details if info.HasField("VerifiedName") else None
     newsletter = event.NewsLetterMeta if event.HasField("NewsLetterMeta") else None
     return wa.WaMessage(
-        source=decode_source(info.MessageSource),
+        source=source,
         message_id=WaMessageId(info.ID),
         timestamp=_require_time_ms(info.Timestamp, row),
-        content=decode_content(event.Message, row.file.with_suffix(SPILL_SUFFIX) if row.file else None),
+        content=decode_content(event.Message, scene),
         server_id=info.ServerID,
         wire_type=info.Type,
         media_type=info.MediaType,
@@ -96,7 +119,7 @@ def _decode_message(row: Row, protobuf: Protobuf) -> wa.WaEvent:
         business_name=getattr(details, "verifiedName", "") if details is not None else "",
         sent_to=info.DeviceSentMeta.DestinationJID if info.HasField("DeviceSentMeta") else "",
         is_ephemeral=event.IsEphemeral,
-        is_view_once=event.IsViewOnce or event.IsViewOnceV2 or event.IsViewOnceV2Extension,
+        is_view_once=scene.is_view_once,
         is_document_with_caption=event.IsDocumentWithCaption,
         is_edit=event.IsEdit,
         retry_count=event.RetryCount,
@@ -211,7 +234,6 @@ def _require_time_ms(value: int, row: Row) -> datetime:
 
 _DECODERS: dict[int, Callable[[Row, Protobuf], wa.WaEvent | None]] = {
     HISTORY_CODE: _decode_history,
-    MESSAGE_CODE: _decode_message,
     18: _decode_receipt,
     19: _decode_typing,
     20: _decode_presence,

@@ -23,16 +23,3 @@ def encode_device_props(options: LinkOptions, protobuf: Protobuf) -> bytes:
         props.historySyncConfig.storageQuotaMb = options.history_megabytes
     body: bytes = props.SerializeToString()
     return body
-
-
-def encode_message(content: bytes, secret: bytes, protobuf: Protobuf) -> bytes:
-    """A message with its secret in it; ValueError when the content is no message."""
-    message: Any = protobuf.e2e.Message()
-    try:
-        message.ParseFromString(content)
-    except protobuf.decode_error as error:
-        raise ValueError("not a message") from error
-    if secret:
-        message.messageContextInfo.messageSecret = secret
-    body: bytes = message.SerializeToString()
-    return body

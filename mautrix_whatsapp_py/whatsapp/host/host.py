@@ -22,7 +22,6 @@ from mautrix_whatsapp_py.whatsapp.host.pairing import Pairing
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from mautrix_whatsapp_py.whatsapp.host.server import BridgeOutlet, Handlers, HostServer
 from mautrix_whatsapp_py.whatsapp.host.session import Session, Surroundings
-from mautrix_whatsapp_py.whatsapp.host.tables import TableReader
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.host.watch import Watch
 
@@ -52,7 +51,6 @@ class Host:
             turnstile=Turnstile(),
             outlet=outlet,
             timings=timings,
-            tables=TableReader(),
         )
         self._sessions: dict[LoginId, Session] = {}
         self._calls: dict[LoginId, Calls] = {}
@@ -78,7 +76,6 @@ class Host:
         """Take all links down and let go of everything."""
         await asyncio.gather(*(self._stop_session(login) for login in tuple(self._sessions)))
         await self.server.stop()
-        await asyncio.to_thread(self._around.tables.close)
 
     def _on_attached(self) -> None:
         self.orphan_since = 0.0

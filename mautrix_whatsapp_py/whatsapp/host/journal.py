@@ -18,8 +18,6 @@ from mautrix_whatsapp_py.whatsapp.folders import PRIVATE_FILE, ensure_private_fo
 
 LARGE_BYTES = 128 * 1024
 """Bodies above this go to a file of their own."""
-SPILL_SUFFIX = ".content"
-"""What decoding a large event writes beside its file; goes with it."""
 _DELETE_AT_ONCE = 500
 _SEQ_PER_SECOND = 1_000_000
 _SCHEMA = """
@@ -160,7 +158,6 @@ class Journal:
         for (name,) in files:
             path = self._blobs / name
             path.unlink(missing_ok=True)
-            path.with_suffix(SPILL_SUFFIX).unlink(missing_ok=True)
         return deleted
 
     @property

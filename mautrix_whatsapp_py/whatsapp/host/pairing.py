@@ -21,6 +21,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, PAIR_CODE, get_jid
 from mautrix_whatsapp_py.whatsapp.host.session import Surroundings
+from mautrix_whatsapp_py.whatsapp.tables import read_apart
 from mautrix_whatsapp_py.whatsapp.wire import LinkOptions, PairingDone, PairingEnded, PairingStep
 
 log = logging.getLogger(__name__)
@@ -91,7 +92,7 @@ class Pairing:
         timings = self._around.timings
         await incarnation.take_down(quiet_seconds=timings.quiet_seconds, drain_seconds=timings.drain_seconds)
         try:
-            jid = await asyncio.to_thread(require_session_jid, self._folder, None, self._around.tables.query)
+            jid = await asyncio.to_thread(require_session_jid, self._folder, None, read_apart)
         except SessionFileError:
             await self._tell(PairingEnded(word="error"))
             return

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from mautrix_whatsapp_py.ids import WaJid, decode_jid
+from mautrix_whatsapp_py.ids import USER_SERVER, WaJid, decode_jid
 from mautrix_whatsapp_py.whatsapp.host.library import import_binding
 
 DEVICE_CODE = 0
@@ -14,6 +14,7 @@ PAIR_CODE = 2
 LOGGED_OUT_CODE = 6
 HISTORY_CODE = 13
 MESSAGE_CODE = 17
+_MAX_ADDRESS = 64
 _NAMES = {
     0: "Device",
     2: "PairStatus",
@@ -155,6 +156,31 @@ def require_jid(value: Any) -> WaJid:
     if jid is None:
         raise ValueError("address missing")
     return jid
+
+
+def get_text(value: str | bytes, limit: int) -> str:
+    """A text field, cut to a length; one that is no UTF-8 comes as bytes."""
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return text[:limit]
+
+
+def get_address(value: str | bytes) -> WaJid | None:
+    """An address in a text field, without its device; None when it is none, or nobody's."""
+    try:
+        jid = decode_jid(get_text(value, _MAX_ADDRESS)) if len(value) <= _MAX_ADDRESS else None
+    except ValueError:
+        return None
+    if jid is None or not jid.user:
+        return None
+    # Old messages spell the server of numbers this way.
+    return WaJid(user=jid.user, server=USER_SERVER if jid.server == "c.us" else jid.server)
+
+
+def has_unknown_fields(message: Any) -> bool:
+    """Whether a message holds what these classes do not know."""
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    return len(UnknownFieldSet(message)) > 0
 
 
 def get_time_s(seconds: int) -> datetime | None:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId
-from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaReceipt, WaStruct, WaUnknown
+from mautrix_whatsapp_py.model.struct import WaStruct
+from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaReceipt, WaUnknown
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal, Row
 from mautrix_whatsapp_py.whatsapp.wire import MAX_FRAME_BYTES, Event, WireError
 

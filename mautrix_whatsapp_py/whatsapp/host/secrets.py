@@ -1,16 +1,112 @@
-"""Reads of the library's own tables: what became of a message, recognised by the secret it carries."""
+"""Reads of the library's own tables for messages' secrets: what became of a send, and what secrets seal."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
-from mautrix_whatsapp_py.ids import WaMessageId
-from mautrix_whatsapp_py.whatsapp.folders import TableQuery
+from mautrix_whatsapp_py.ids import WaJid, WaMessageId
+from mautrix_whatsapp_py.whatsapp.host.protobuf import get_address
+from mautrix_whatsapp_py.whatsapp.tables import read_apart
+
+_KEY_BYTES = 32
+_MOST_ROWS = 8
+"""An id names one message, but other people of a chat may repeat it."""
+_FIND_SENT = "SELECT message_id FROM whatsmeow_message_secrets WHERE hex(key) = upper(?) LIMIT 1"
+_FIND = """
+SELECT hex(found.key), found.sender_jid, person.lid || '@lid', person.pn || '@s.whatsapp.net'
+FROM whatsmeow_message_secrets AS found
+LEFT JOIN whatsmeow_lid_map AS person
+    ON found.sender_jid IN (person.lid || '@lid', person.pn || '@s.whatsapp.net')
+WHERE found.our_jid IN (SELECT jid FROM whatsmeow_device)
+    AND found.chat_jid IN (
+        SELECT ?
+        UNION SELECT pn || '@s.whatsapp.net' FROM whatsmeow_lid_map WHERE lid || '@lid' = ?
+        UNION SELECT lid || '@lid' FROM whatsmeow_lid_map WHERE pn || '@s.whatsapp.net' = ?
+    )
+    AND found.message_id = ?
+LIMIT ?
+"""
+"""Chats and people may be kept by number or by LID."""
 
 
-def get_message_id(database: Path, secret: bytes, query: TableQuery) -> WaMessageId | None:
+class SealUse(StrEnum):
+    """What a message is sealed for; a part of its key."""
+
+    REACTION = "Enc Reaction"
+    EDIT = "Message Edit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredSecret:
+    """The secret of a message, and the addresses its author may have had when it was made."""
+
+    secret: bytes
+    authors: tuple[WaJid, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """Something said about a message, encrypted with that message's secret."""
+
+    target: WaMessageId
+    use: SealUse
+    payload: bytes
+    iv: bytes
+
+
+def get_message_id(database: Path, secret: bytes) -> WaMessageId | None:
     """The id of the message that carries this secret; None: the library never began to send it."""
     if not secret or not database.exists():
         return None
-    rows = query(database, "SELECT message_id FROM whatsmeow_message_secrets WHERE key = ? LIMIT 1", (secret,))
+    (rows,) = read_apart(database, [(_FIND_SENT, (secret.hex(),))])
     return WaMessageId(str(rows[0][0])) if rows else None
+
+
+def get_secrets(database: Path, chat: WaJid, message_id: WaMessageId) -> tuple[StoredSecret, ...]:
+    """Secrets kept of a chat's messages with this id; none also when the tables cannot be read."""
+    address = str(chat.bare)
+    try:
+        (rows,) = read_apart(database, [(_FIND, (address, address, address, message_id, _MOST_ROWS))])
+    except sqlite3.Error:
+        return ()
+    return tuple(StoredSecret(secret=bytes.fromhex(str(key)), authors=_decode_jids(jids)) for key, *jids in rows)
+
+
+def unseal(
+    sealed: Sealed, stored: Sequence[StoredSecret], *, authors: Iterable[WaJid], actors: Iterable[WaJid]
+) -> bytes | None:
+    """What was said; None when no secret kept opens it.
+
+    Both people may be known by number or by LID, and the key depends on which the writer took: each is tried.
+    """
+    for item in stored:
+        for author in dict.fromkeys((*item.authors, *authors)):
+            for actor in dict.fromkeys(actors):
+                opened = _open(sealed, item.secret, author, actor)
+                if opened is not None:
+                    return opened
+    return None
+
+
+def _open(sealed: Sealed, secret: bytes, author: WaJid, actor: WaJid) -> bytes | None:
+    # Few sessions ever need it, and it adds megabytes to a host.
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    info = f"{sealed.target}{author.bare}{actor.bare}{sealed.use.value}".encode()
+    key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(secret)
+    try:
+        return AESGCM(key).decrypt(sealed.iv, sealed.payload, None)
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _decode_jids(texts: Iterable[object]) -> tuple[WaJid, ...]:
+    found = (get_address(text) for text in texts if isinstance(text, str))
+    return tuple(jid for jid in found if jid is not None)

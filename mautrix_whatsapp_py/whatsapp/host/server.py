@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mautrix_whatsapp_py.ids import LoginId
-from mautrix_whatsapp_py.model.wa import WaStruct
+from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import spawn
 from mautrix_whatsapp_py.whatsapp import wire

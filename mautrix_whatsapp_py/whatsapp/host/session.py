@@ -10,13 +10,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
-from mautrix_whatsapp_py.ids import JournalSeq, LoginId
+from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid
 from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind, WaSessionStats
 from mautrix_whatsapp_py.tasks import Backoff, spawn
 from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder, lock_file, require_session_jid
-from mautrix_whatsapp_py.whatsapp.host.decode import decode_row
+from mautrix_whatsapp_py.whatsapp.host.decode import Account, decode_row
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
+from mautrix_whatsapp_py.whatsapp.host.encode_content import OwnAddresses
 from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, TERMINAL, decode_end, decode_fact
 from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, post
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
@@ -24,10 +27,11 @@ from mautrix_whatsapp_py.whatsapp.host.intake import Intake
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
-from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
+from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
-from mautrix_whatsapp_py.whatsapp.host.tables import TableReader
+from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
+from mautrix_whatsapp_py.whatsapp.tables import read_apart, read_here
 from mautrix_whatsapp_py.whatsapp.wire import LinkChanged, LinkOptions
 
 log = logging.getLogger(__name__)
@@ -46,7 +50,8 @@ class Surroundings:
     turnstile: Turnstile
     outlet: Outlet
     timings: Timings
-    tables: TableReader
+    opened: set[Path] = field(default_factory=set)
+    """Databases the library has had open in this process: it never closes them."""
 
 
 @dataclass(slots=True)
@@ -89,11 +94,17 @@ class Session:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{login}")
         self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
         self.gate = Gate(login, surroundings.turnstile)
+        self.own = OwnAddresses(pn=WaJid(user=login, server=USER_SERVER))
+        account = Account(
+            own=self.own.pn,
+            get_secrets=partial(get_secrets, folder.database),
+            protobuf=surroundings.protobuf,
+        )
         self._pump = Pump(
             login=login,
             journal=self._journal,
             outlet=surroundings.outlet,
-            decode=lambda row: decode_row(row, surroundings.protobuf),
+            decode=lambda row: decode_row(row, account),
             on_acked=self.intake.acked,
             on_phone_seen=self._phone_seen,
             executor=self._executor,
@@ -114,10 +125,6 @@ class Session:
     @property
     def journal(self) -> Journal:
         return self._journal
-
-    @property
-    def tables(self) -> TableReader:
-        return self._around.tables
 
     @property
     def outlet(self) -> Outlet:
@@ -210,8 +217,9 @@ class Session:
         self._wishes.should_restart, self._wishes.cause = False, None
         self._wishes.changed.clear()
         try:
+            read = read_apart if self.folder.database in self._around.opened else read_here
             jid = await self._loop.run_in_executor(
-                self._executor, lambda: require_session_jid(self.folder, self.login, self.tables.query)
+                self._executor, lambda: require_session_jid(self.folder, self.login, read)
             )
         except SessionFileError as error:
             reason = await self.in_journal_thread(lambda: self._journal.get_fact(_ENDED_FACT))
@@ -228,6 +236,7 @@ class Session:
             proxy=self._options.proxy,
         )
         self.intake.reopen()
+        self._around.opened.add(self.folder.database)
         self.incarnation = Incarnation(
             spec, self._hooks(spec.uuid), self._around.library, self._around.turnstile, self.gate
         )
@@ -323,6 +332,8 @@ class Session:
     def _on_link(self, uuid: str, code: int, body: bytes) -> None:
         if uuid != self.uuid:
             return
+        if code == DEVICE_CODE and body:
+            self.own = OwnAddresses(pn=self.own.pn, lid=get_jid(self._around.protobuf.parse(code, body).LID))
         fact = decode_fact(code, body, self._around.protobuf, _now())
         if fact is None:
             return

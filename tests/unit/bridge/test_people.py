@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import cast
 
 import pytest
@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.door import CommandDoor
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.ports import MxInbox
@@ -35,6 +36,13 @@ LEVELS = {
 }
 
 
+class Listeners:
+    """Where a bridge signs up for news of people."""
+
+    def add_listener(self, listener: object) -> None:
+        """See Persons."""
+
+
 def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
     by_subject = {subject: Permission(level=level) for subject, level in table.items()}
     settings = BridgeSettings(
@@ -49,6 +57,7 @@ def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
         commands=cast(CommandDoor, None),
         clock=FakeClock(),
         settings=settings,
+        talk=cast(Talk, SimpleNamespace(persons=Listeners(), clock=FakeClock())),
     )
 
 

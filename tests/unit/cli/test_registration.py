@@ -45,7 +45,8 @@ def test_registration_is_complete() -> None:
             "users": [
                 {"regex": r"^@whatsappbot:hs\.test$", "exclusive": True},
                 {"regex": r"^@whatsapp_.*:hs\.test$", "exclusive": True},
-            ]
+            ],
+            "aliases": [{"regex": r"^#whatsapp_.*:hs\.test$", "exclusive": True}],
         },
         "receive_ephemeral": True,
         "de.sorunome.msc2409.push_ephemeral": True,

@@ -4,7 +4,7 @@ import pytest
 
 from mautrix_whatsapp_py.commands.render import MAX_NOTICE_CHARACTERS, render
 from mautrix_whatsapp_py.commands.results import Form, Group, Item, Listing, Result, Said, Table
-from mautrix_whatsapp_py.convert.notices import quoted, to_notice
+from mautrix_whatsapp_py.convert.bot_text import quoted, to_notice
 
 SENTENCES = {
     "": None,

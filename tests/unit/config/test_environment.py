@@ -119,8 +119,8 @@ def test_variables_of_kubernetes_are_left_alone(tmp_path: Path) -> None:
 
 
 def test_variable_of_the_reference_bridge_is_reported(tmp_path: Path) -> None:
-    loaded = read_text_as_config(tmp_path, SMALLEST, {f"{P}MATRIX__DELIVERY_RECEIPTS": "true"})
-    assert loaded.ignored == ("matrix.delivery_receipts",)
+    loaded = read_text_as_config(tmp_path, SMALLEST, {f"{P}MATRIX__FEDERATE_ROOMS": "false"})
+    assert loaded.ignored == ("matrix.federate_rooms",)
 
 
 def test_section_of_a_wrong_kind_in_the_file_is_reported_once(tmp_path: Path) -> None:

@@ -47,7 +47,11 @@ database: {uri: "postgresql://u:p@h/d", max_open_conns: 9}
 bridge:
     command_prefix: "!w"
     bridge_status_notices: none
+    bridge_notices: true
+    deleted_messages: mark
+    outbox_expiry_hours: 1
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
+matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 encryption: {allow: true, msc4190: false}

@@ -100,7 +100,6 @@ def test_whole_file_is_read_and_what_was_changed_is_reported(tmp_path: Path) -> 
         "network.url_previews",
         "network.history_sync.dispatch_wait",
         "bridge.relay.enabled",
-        "matrix.message_status_events",
         "backfill.enabled",
         "encryption.default",
     )

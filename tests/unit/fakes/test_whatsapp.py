@@ -8,6 +8,7 @@ import pytest
 
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaPairingFailed,
@@ -22,6 +23,7 @@ from tests.fakes.whatsapp import START, FakeNetwork, device_of, replace_state
 
 LOGIN = LoginId("14155550001")
 CHAT = WaJid(user="14155550002", server="s.whatsapp.net")
+HELLO = WaText(body="x")
 QR = WaQrCode(data="one", expires_in_seconds=60)
 
 
@@ -119,11 +121,11 @@ async def test_disconnecting_keeps_the_session(network: FakeNetwork) -> None:
 async def test_a_send_id_is_sent_once(network: FakeNetwork) -> None:
     network.link(device_of(LOGIN))
     client = network.clients[LOGIN]
-    first = await client.send_message(CHAT, b"x", send_id=SendId("s"))
-    assert await client.send_message(CHAT, b"x", send_id=SendId("s")) == first
+    first = await client.send_message(CHAT, HELLO, send_id=SendId("s"))
+    assert await client.send_message(CHAT, HELLO, send_id=SendId("s")) == first
     assert await client.fetch_send_outcome(SendId("s")) == first
     await client.forget_sends([SendId("s")])
     assert await client.fetch_send_outcome(SendId("s")) == WaSendUnknown(send_id=SendId("s"))
     network.set_state(LOGIN, replace_state(client.state, WaStateKind.CONNECTING, at=START))
     with pytest.raises(WhatsAppUnavailable):
-        await client.send_message(CHAT, b"x", send_id=SendId("t"))
+        await client.send_message(CHAT, HELLO, send_id=SendId("t"))

@@ -4,7 +4,8 @@ import pytest
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri
-from mautrix_whatsapp_py.matrix.api import DEVICE_ID, BotProfile, HttpMatrixApi
+from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
+from mautrix_whatsapp_py.matrix.senders import DEVICE_ID
 from mautrix_whatsapp_py.model.mx import MxNotice
 from tests.unit.matrix_api.conftest import BOT, Answer, ScriptedServer
 

@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessag
 from mautrix_whatsapp_py.model import wa
 from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaLinkFact, WaLinkKind, WaSent, WaSessionStats
 from mautrix_whatsapp_py.whatsapp import wire
+from tests.unit.whatsapp.strategies import CONTENTS, SENDABLE
 
 texts = st.text(max_size=60)
 users = st.text(string.digits, min_size=1, max_size=15)
@@ -35,14 +36,13 @@ sources = st.builds(
     is_from_me=st.booleans(),
     is_group=st.booleans(),
 )
-contents = st.builds(wa.WaContent, kind=texts, text=texts, raw=st.binary(max_size=200))
 events = st.one_of(
     st.builds(
         wa.WaMessage,
         source=sources,
         message_id=texts.map(WaMessageId),
         timestamp=times,
-        content=contents,
+        content=CONTENTS,
         push_name=texts,
         is_edit=st.booleans(),
         newsletter_edited_at=st.none() | times,
@@ -101,7 +101,7 @@ from_bridge = st.one_of(
             login=logins,
             send_id=texts.map(SendId),
             chat=jids,
-            content=st.binary(max_size=300),
+            content=SENDABLE,
             secret=st.binary(max_size=32),
         ),
     ),

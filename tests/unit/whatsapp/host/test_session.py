@@ -13,13 +13,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.ids import LoginId, WaJid
 from mautrix_whatsapp_py.model.wa_link import WaLinkKind
 from mautrix_whatsapp_py.whatsapp.folders import FolderBusy, SessionFolder
+from mautrix_whatsapp_py.whatsapp.host.encode_content import OwnAddresses
 from mautrix_whatsapp_py.whatsapp.host.gate import Turnstile
-from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
+from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf
 from mautrix_whatsapp_py.whatsapp.host.session import Session, Surroundings
-from mautrix_whatsapp_py.whatsapp.host.tables import TableReader
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.host.watch import Watch
 from mautrix_whatsapp_py.whatsapp.wire import Event, LinkChanged, LinkOptions
@@ -57,14 +57,12 @@ class Stand:
         self.outlet = FakeOutlet()
         self.changed = asyncio.Event()
         self.outlet.on_put = self.changed.set
-        self.tables = TableReader()
         around = Surroundings(
             library=self.library,
             protobuf=self.protobuf,
             turnstile=Turnstile(0),
             outlet=self.outlet,
             timings=timings,
-            tables=self.tables,
         )
         self.session = Session(LOGIN, folder, LinkOptions(), around)
         self.watch = Watch(self.session, self.library, timings)
@@ -100,7 +98,6 @@ async def stand(
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
         await made.session.stop()
-        made.tables.close()
 
 
 async def test_connects_and_passes_events_on(tmp_path: Path) -> None:
@@ -273,3 +270,18 @@ async def test_a_library_that_says_it_is_stuck_is_restarted(tmp_path: Path) -> N
         it.library.latest.listener.on_log(line.SerializeToString())
         await it.until_fact(WaLinkKind.DEAF)
         await it.until_fact(WaLinkKind.CONNECTED, 2)
+
+
+async def test_learns_its_own_lid_from_the_library(tmp_path: Path) -> None:
+    async with stand(tmp_path) as it:
+        await it.until_fact(WaLinkKind.CONNECTED)
+        assert it.session.own == OwnAddresses(pn=WaJid(user=LOGIN, server="s.whatsapp.net"))
+        jid, lid = (
+            it.protobuf.messages.JID(User=user, Server=server, Device=1, RawAgent=0, Integrator=0, IsEmpty=False)
+            for user, server in ((LOGIN, "s.whatsapp.net"), ("1001", "lid"))
+        )
+        device = it.protobuf.messages.Device(JID=jid, LID=lid)
+        it.library.emit(DEVICE_CODE, device.SerializePartialToString())
+        it.library.emit(12, it.protobuf.messages.Disconnected(status=True).SerializeToString())
+        await it.until_fact(WaLinkKind.DISCONNECTED)
+        assert WaJid(user="1001", server="lid") in it.session.own

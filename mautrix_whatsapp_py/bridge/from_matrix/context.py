@@ -1,0 +1,125 @@
+"""Fetches what converting an event from Matrix needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mautrix_whatsapp_py.bridge.rooms import chat_address
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.convert.context import (
+    Quoted,
+    ToWhatsAppContext,
+    ToWhatsAppOptions,
+    WaReactionTarget,
+    WaTarget,
+)
+from mautrix_whatsapp_py.convert.needs import needs_of_mx, users_in
+from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid
+from mautrix_whatsapp_py.model.content import MxContent, WaMessageRef
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx import MxOrigin
+from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.model.portal import MessagePart, Portal, ReactionRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Where an event goes: the chat as WhatsApp knows it, the login that carries it, and who that is there."""
+
+    portal: Portal
+    login: Login
+    own: Person
+    chat: WaJid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The rows of what an event is about."""
+
+    part: MessagePart | None = None
+    reaction: ReactionRow | None = None
+
+
+async def set_stage(portal: Portal, login: Login, talk: Talk) -> Stage | None:
+    """None when the chat has become part of another."""
+    partner: Person | None = None
+    if portal.person_id is not None:
+        partner = await talk.persons.get(portal.person_id)
+        if partner is None:
+            return None
+    own = await talk.rooms.own_person(login)
+    return Stage(portal=portal, login=login, own=own, chat=chat_address(portal, partner))
+
+
+async def fetch_target(content: MxContent, stage: Stage, talk: Talk) -> Target:
+    """What an event edits, redacts or reacts to."""
+    event_id = needs_of_mx(content).target
+    if event_id is None:
+        return Target()
+    async with talk.store.reading() as tx:
+        reaction = await talk.rows.reactions.get_by_event(tx, event_id)
+        part = await talk.rows.messages.get_by_event(tx, event_id) if reaction is None else None
+        if reaction is not None:
+            parts = await talk.rows.messages.get_parts(
+                tx, reaction.portal_id, reaction.message_id, reaction.author_id
+            )
+            part = parts[0] if parts else None
+    if part is not None and part.portal_id != stage.portal.id:
+        return Target()
+    return Target(part=part, reaction=reaction)
+
+
+async def fetch_context(
+    content: MxContent, origin: MxOrigin, target: Target, stage: Stage, talk: Talk
+) -> ToWhatsAppContext:
+    """Everything an event needs."""
+    needs = needs_of_mx(content)
+    quoted = await _fetch_quoted(needs.reply_to, stage, talk)
+    users = needs.users | (users_in(quoted.content) if quoted and quoted.content else frozenset())
+    return ToWhatsAppContext(
+        chat=stage.chat,
+        written_at=origin.sent_at,
+        now=talk.clock.now(),
+        addressed=await _fetch_addresses(users, stage, talk),
+        quoted=quoted,
+        target=_target(target, stage),
+        disappears_after_s=stage.portal.disappearing_seconds or None,
+        options=ToWhatsAppOptions(with_notices=talk.settings.with_notices),
+    )
+
+
+async def _fetch_quoted(event_id: MxEventId | None, stage: Stage, talk: Talk) -> Quoted | None:
+    if event_id is None or stage.portal.room_id is None:
+        return None
+    async with talk.store.reading() as tx:
+        part = await talk.rows.messages.get_by_event(tx, event_id)
+    if part is None or part.portal_id != stage.portal.id:
+        return None
+    content = await talk.chats.fetch_message(stage.portal.room_id, event_id)
+    return Quoted(ref=_ref(part, stage), sender=part.sender, content=content)
+
+
+async def _fetch_addresses(users: Iterable[MxUserId], stage: Stage, talk: Talk) -> dict[MxUserId, WaJid]:
+    found: dict[MxUserId, WaJid] = {}
+    for user in users:
+        person = await talk.persons.get_by_ghost(user)
+        if person is None and (logins := talk.logins.of_user(user)):
+            person = await talk.rooms.own_person(logins[0])
+        if person is not None:
+            found[user] = person.jid(is_lid_addressed=stage.portal.is_lid_addressed)
+    return found
+
+
+def _target(target: Target, stage: Stage) -> WaTarget | WaReactionTarget | None:
+    part = target.part
+    if part is None:
+        return None
+    if target.reaction is not None:
+        return WaReactionTarget(ref=_ref(part, stage), is_own=target.reaction.person_id == stage.own.id)
+    is_own = part.is_own and part.login_id == stage.login.id
+    return WaTarget(ref=_ref(part, stage), sent_at=part.sent_at, is_own=is_own)
+
+
+def _ref(part: MessagePart, stage: Stage) -> WaMessageRef:
+    return WaMessageRef(chat=stage.chat, message_id=part.message_id, sender=part.sender)

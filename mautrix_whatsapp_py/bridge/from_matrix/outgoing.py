@@ -1,0 +1,188 @@
+"""Messages, edits, reactions and redactions on their way to WhatsApp."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
+
+from mautrix_whatsapp_py.bridge.delivery import send_id_of
+from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.convert import notices
+from mautrix_whatsapp_py.convert.results import Refused, Skipped
+from mautrix_whatsapp_py.convert.to_whatsapp import to_whatsapp
+from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable, WhatsAppUncertain
+from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
+from mautrix_whatsapp_py.model.content import MxEdit, WaReaction, WaSendable
+from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxRedaction
+from mautrix_whatsapp_py.model.portal import MessagePart, OutboxRow, ReactionRow, SendState
+from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSent
+
+log = logging.getLogger(__name__)
+
+MxOutgoing: TypeAlias = MxMessage | MxReaction | MxRedaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """An event for WhatsApp and the inbox row it is stored in."""
+
+    event: MxOutgoing
+    seq: InboxSeq
+
+    @property
+    def what(self) -> str:
+        """What its writer calls it."""
+        match self.event:
+            case MxReaction():
+                return "reaction"
+            case MxRedaction():
+                return "redaction"
+            case MxMessage(content=content):
+                return "edit" if isinstance(content.relation, MxEdit) else "message"
+
+
+async def handle(letter: Letter, stage: Stage, talk: Talk) -> bool:
+    """Send it and record what became of it; false when it has to wait for WhatsApp."""
+    target = await fetch_target(letter.event.content, stage, talk)
+    row = await _fetch_row(letter, target, stage, talk)
+    if row is None:
+        return True
+    content = msgspec.msgpack.decode(row.content, type=WaSendable)
+    client = talk.network.get_client(stage.login.id)
+    if client is None or not client.state.is_usable:
+        return await _wait(letter, talk)
+    try:
+        outcome = await client.send_message(stage.chat, content, send_id=row.send_id, secret=row.secret)
+    except (WhatsAppUnavailable, WhatsAppUncertain):
+        # The send id makes asking again safe: what was sent is not sent twice.
+        return await _wait(letter, talk)
+    except WhatsAppRefused as error:
+        log.info("WhatsApp refused an event: %s", error.code)
+        await _give_up(letter, notices.REFUSED, talk)
+        return True
+    await _record(outcome, content, letter, target, stage, talk)
+    return True
+
+
+async def drop(letter: Letter, talk: Talk) -> None:
+    """Forget it: nothing is to be sent."""
+    async with talk.store.transaction() as tx:
+        await talk.rows.outbox.remove(tx, send_id_of(letter.event.origin.event_id))
+        await talk.rows.inbox.mark_handled(tx, letter.seq)
+
+
+async def _wait(letter: Letter, talk: Talk) -> bool:
+    """Whether it has waited for too long, so that nothing more is to be done."""
+    if talk.clock.now() - letter.event.origin.sent_at <= talk.settings.outbox_expiry:
+        return False
+    await _give_up(letter, notices.EXPIRED, talk)
+    return True
+
+
+async def _give_up(letter: Letter, sentence: str, talk: Talk) -> None:
+    await talk.delivery.failed(letter.event.origin, what=letter.what, sentence=sentence)
+    await drop(letter, talk)
+
+
+async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -> OutboxRow | None:
+    """Its place in the outbox, which an earlier try may have made; None when nothing is to be sent."""
+    origin = letter.event.origin
+    async with talk.store.reading() as tx:
+        row = await talk.rows.outbox.get(tx, send_id_of(origin.event_id))
+    if row is not None:
+        return row
+    context = await fetch_context(letter.event.content, origin, target, stage, talk)
+    result = to_whatsapp(letter.event.content, context)
+    if isinstance(result, Skipped):
+        await drop(letter, talk)
+        return None
+    if isinstance(result, Refused):
+        await _give_up(letter, result.sentence, talk)
+        return None
+    new = OutboxRow(
+        send_id=send_id_of(origin.event_id),
+        portal_id=stage.portal.id,
+        login_id=stage.login.id,
+        event_id=origin.event_id,
+        inbox_seq=letter.seq,
+        secret=talk.new_secret(),
+        content=msgspec.msgpack.encode(result.content),
+        created_at=talk.clock.now(),
+    )
+    async with talk.store.transaction() as tx:
+        return await talk.rows.outbox.add(tx, new)
+
+
+async def _record(
+    outcome: WaSent | WaSendUncertain,
+    content: WaSendable,
+    letter: Letter,
+    target: Target,
+    stage: Stage,
+    talk: Talk,
+) -> None:
+    origin = letter.event.origin
+    before = await _replace_reaction(content, letter, target, stage, talk)
+    if isinstance(outcome, WaSendUncertain):
+        await talk.delivery.uncertain(origin, what=letter.what)
+    send_id = send_id_of(origin.event_id)
+    async with talk.store.transaction() as tx:
+        await talk.rows.messages.add(tx, [_part(outcome, letter, stage, talk)])
+        if before is not None:
+            await talk.rows.reactions.remove_event(tx, before.event_id)
+        if isinstance(letter.event, MxReaction) and target.part is not None:
+            await talk.rows.reactions.put(tx, _reaction(letter.event, target.part, stage))
+        if isinstance(outcome, WaSent):
+            await talk.rows.outbox.remove(tx, send_id)
+        else:
+            await talk.rows.outbox.set_state(tx, send_id, SendState.UNCERTAIN)
+        await talk.rows.inbox.mark_handled(tx, letter.seq)
+    if isinstance(outcome, WaSent):
+        await talk.delivery.sent(origin)
+
+
+async def _replace_reaction(
+    content: WaSendable, letter: Letter, target: Target, stage: Stage, talk: Talk
+) -> ReactionRow | None:
+    """The reaction that is gone now; WhatsApp keeps one per person, so its event goes too."""
+    if not isinstance(content, WaReaction) or target.part is None:
+        return None
+    part = target.part
+    async with talk.store.reading() as tx:
+        before = await talk.rows.reactions.get(tx, part.portal_id, part.message_id, part.person_id, stage.own.id)
+    if before is None or before.event_id == letter.event.origin.event_id:
+        return None
+    if isinstance(letter.event, MxReaction):
+        txn_id = MxTxnId(f"replaced-{before.event_id}")
+        room_id = letter.event.origin.room_id
+        await talk.ghosts.send_bot_redaction(room_id, before.event_id, txn_id=txn_id)
+    return before
+
+
+def _part(outcome: WaSent | WaSendUncertain, letter: Letter, stage: Stage, talk: Talk) -> MessagePart:
+    sender = outcome.sender if isinstance(outcome, WaSent) else None
+    return MessagePart(
+        portal_id=stage.portal.id,
+        message_id=outcome.message_id,
+        person_id=stage.own.id,
+        event_id=letter.event.origin.event_id,
+        sender=(sender or stage.own.jid(is_lid_addressed=stage.portal.is_lid_addressed)).bare,
+        sent_at=outcome.timestamp if isinstance(outcome, WaSent) else talk.clock.now(),
+        login_id=stage.login.id,
+        is_own=True,
+    )
+
+
+def _reaction(event: MxReaction, target: MessagePart, stage: Stage) -> ReactionRow:
+    return ReactionRow(
+        portal_id=target.portal_id,
+        message_id=target.message_id,
+        author_id=target.person_id,
+        person_id=stage.own.id,
+        event_id=event.origin.event_id,
+        key=event.content.key,
+    )

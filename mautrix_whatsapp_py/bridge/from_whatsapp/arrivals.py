@@ -1,0 +1,199 @@
+"""Events from WhatsApp on their way to their chats; acknowledged once their effect is durable."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, resolve_key
+from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.errors import (
+    MatrixRefused,
+    MatrixUnreachable,
+    StoreUnavailable,
+    WhatsAppUnavailable,
+    WhatsAppUncertain,
+)
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, WaJid, login_tag
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
+from mautrix_whatsapp_py.model.wa import (
+    WaEvent,
+    WaGroupChanged,
+    WaGroupJoined,
+    WaMessage,
+    WaReceipt,
+    WaTyping,
+    WaUndecryptable,
+)
+from mautrix_whatsapp_py.tasks import Backoff
+
+log = logging.getLogger(__name__)
+
+LaneKey = PortalId | MxRoomId
+PATIENCE = timedelta(minutes=5)
+"""How long an event waits for the message it is about, or for the owner of its login."""
+MAX_LATE = 64
+"""How many wait in one chat; a session host runs only so far ahead of what is acknowledged."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event, the login that saw it, and its place in that login's journal."""
+
+    login_id: LoginId
+    seq: JournalSeq
+    event: WaEvent
+    came_at: datetime
+
+
+class Arrivals:
+    """First in order per login, to find the chat; then in order per chat."""
+
+    def __init__(
+        self, talk: Talk, lanes: Lanes[LaneKey], *, make_backoff: Callable[[], Backoff] = retry_backoff
+    ) -> None:
+        self._talk = talk
+        self._lanes = lanes
+        self._routes: Lanes[LoginId] = Lanes("arrivals", talk.clock, make_backoff=make_backoff)
+        self._late: dict[PortalId, deque[Arrival]] = {}
+
+    def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
+        """Queue an event."""
+        arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
+        self._routes.put(login_id, partial(self._route, arrival))
+
+    async def idle(self) -> None:
+        """Wait until every event has found its chat."""
+        await self._routes.idle()
+
+    async def stop(self, *, seconds: float) -> None:
+        """Take nothing more; what is not acknowledged comes again."""
+        await self._routes.stop(seconds=seconds)
+
+    def drop_late(self) -> None:
+        """Give up events whose time is over."""
+        for portal_id in list(self._late):
+            late = self._late.pop(portal_id)
+            for arrival in late:
+                if self._is_overdue(arrival):
+                    self._give_up(arrival)
+                else:
+                    self._late.setdefault(portal_id, deque()).append(arrival)
+
+    async def _route(self, arrival: Arrival) -> bool:
+        login = self._talk.logins.get(arrival.login_id)
+        if login is None:
+            return self._is_stray(arrival)
+        try:
+            portal = await self._find_chat(arrival.event, login)
+        except StoreUnavailable:
+            log.warning("an event of login %s has to wait for the database", login_tag(arrival.login_id))
+            return False
+        except Exception:
+            log.exception("the chat of an event of login %s could not be found", login_tag(arrival.login_id))
+            portal = None
+        if portal is None:
+            self._ack(arrival)
+        else:
+            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
+        return True
+
+    def _is_stray(self, arrival: Arrival) -> bool:
+        """Whether nobody will claim the login any more; right after linking its owner is not known yet."""
+        if not self._is_overdue(arrival):
+            return False
+        log.warning("an event of login %s, which is nobody's, was dropped", login_tag(arrival.login_id))
+        self._ack(arrival)
+        return True
+
+    async def _find_chat(self, event: WaEvent, login: Login) -> Portal | None:
+        talk = self._talk
+        # Known by both addresses before anybody else is seen to use one of them.
+        await talk.rooms.own_person(login)
+        match event:
+            case WaMessage() | WaUndecryptable():
+                key = await resolve_key(event.source, login, talk.persons)
+                return None if key is None else await talk.portals.ensure(key)
+            case WaReceipt() | WaTyping():
+                key = await find_key(event.source, login, talk.persons)
+                return None if key is None else await talk.portals.find(key)
+            case WaGroupJoined(group=group):
+                await self._name(group.jid, group.name)
+            case WaGroupChanged(chat=chat, name=name) if name is not None:
+                await self._name(chat, name)
+        return None
+
+    async def _name(self, chat: WaJid, name: str) -> None:
+        portal = await self._talk.portals.ensure(PortalKey(chat=chat.bare))
+        if name and name != portal.name:
+            await self._talk.portals.put(replace(portal, name=name))
+
+    async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:
+        tag = login_tag(arrival.login_id)
+        try:
+            has_come = await self._dispatch(arrival, portal_id)
+        except TargetUnknown:
+            self._postpone(arrival, portal_id)
+            return True
+        except (MatrixUnreachable, StoreUnavailable, WhatsAppUnavailable, WhatsAppUncertain) as error:
+            log.warning("an event of login %s has to wait: %s", tag, type(error).__name__)
+            return False
+        except MatrixRefused as error:
+            log.warning("an event of login %s was handled in vain: %s %s", tag, error.status, error.errcode)
+            has_come = False
+        except Exception:
+            # A fault of ours would repeat for ever; the event is given up and the chat goes on.
+            log.exception("an event of login %s could not be handled", tag)
+            has_come = False
+        self._ack(arrival)
+        if has_come:
+            self._call_late(portal_id)
+        return True
+
+    async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> bool:
+        """Handle an event; whether others may have waited for it."""
+        login = self._talk.logins.get(arrival.login_id)
+        portal = await self._talk.portals.get(portal_id)
+        if login is None or portal is None:
+            return False
+        match arrival.event:
+            case WaMessage() | WaUndecryptable():
+                return await message.handle(arrival.event, portal, login, self._talk)
+            case WaReceipt():
+                await receipt.handle(arrival.event, portal, login, self._talk)
+            case WaTyping():
+                await typing.handle(arrival.event, portal, self._talk)
+        return False
+
+    def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:
+        if self._is_overdue(arrival):
+            self._give_up(arrival)
+            return
+        late = self._late.setdefault(portal_id, deque())
+        late.append(arrival)
+        if len(late) > MAX_LATE:
+            self._give_up(late.popleft())
+
+    def _call_late(self, portal_id: PortalId) -> None:
+        """A message came: it may be the one that these are about, and what is behind them must stay there."""
+        for arrival in reversed(self._late.pop(portal_id, ())):
+            self._lanes.put_first(portal_id, partial(self._handle, arrival, portal_id))
+
+    def _is_overdue(self, arrival: Arrival) -> bool:
+        return self._talk.clock.now() - arrival.came_at >= PATIENCE
+
+    def _give_up(self, arrival: Arrival) -> None:
+        log.info("an event of login %s is about a message that did not come", login_tag(arrival.login_id))
+        self._ack(arrival)
+
+    def _ack(self, arrival: Arrival) -> None:
+        client = self._talk.network.get_client(arrival.login_id)
+        if client is not None:
+            client.ack(arrival.seq)

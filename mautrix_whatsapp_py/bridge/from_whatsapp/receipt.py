@@ -1,0 +1,38 @@
+"""Receipts from WhatsApp: what others have read, and what has arrived after all."""
+
+from __future__ import annotations
+
+import logging
+
+from mautrix_whatsapp_py.bridge.persons import is_person
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.errors import MatrixRefused
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.portal import Portal
+from mautrix_whatsapp_py.model.wa import WaReceipt, WaReceiptKind
+
+log = logging.getLogger(__name__)
+
+_READ = frozenset({WaReceiptKind.READ, WaReceiptKind.PLAYED})
+_ARRIVED = _READ | {WaReceiptKind.DELIVERED}
+
+
+async def handle(event: WaReceipt, portal: Portal, login: Login, talk: Talk) -> None:
+    """Show how far somebody has read."""
+    source = event.source
+    if event.kind not in _ARRIVED or source.is_from_me or not is_person(source.sender):
+        return
+    async with talk.store.reading() as tx:
+        part = await talk.rows.messages.get_newest(tx, portal.id, event.message_ids)
+    if part is None or portal.room_id is None:
+        return
+    if part.is_own and part.login_id == login.id:
+        await talk.delivery.arrived(portal, part.event_id)
+    if event.kind not in _READ:
+        return
+    reader = await talk.persons.resolve(source.sender, source.sender_alt)
+    try:
+        await talk.chats.send_receipt(portal.room_id, part.event_id, reader=reader.ghost)
+    except MatrixRefused as error:
+        # Who never said a word in a group is not in its room.
+        log.debug("a receipt was not shown: %s %s", error.status, error.errcode)

@@ -1,0 +1,72 @@
+"""Where an event from WhatsApp happened, and whom it is from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mautrix_whatsapp_py.bridge.persons import Persons, is_person
+from mautrix_whatsapp_py.ids import BROADCAST_SERVER, LID_SERVER, PortalKey, WaJid
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.model.portal import Portal, direct_chat
+from mautrix_whatsapp_py.model.wa import WaSource
+
+STATUS = "status"
+
+
+class TargetUnknown(Exception):
+    """The message that an event is about is not here; it may yet come."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """One event's place: the chat, the login that saw it, and who did it."""
+
+    portal: Portal
+    login: Login
+    sender: Person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Partner:
+    """Whom a direct chat is with, by every address WhatsApp gave."""
+
+    jid: WaJid
+    alternate: WaJid | None
+
+
+def partner_of(source: WaSource) -> Partner | None:
+    """Whom a direct chat is with; None when it is no direct chat."""
+    chat = source.chat.bare
+    if is_person(chat):
+        alternate = source.recipient_alt if source.is_from_me else source.sender_alt
+        return Partner(jid=chat, alternate=alternate)
+    is_list = chat.server == BROADCAST_SERVER and chat.user != STATUS
+    if is_list and not source.is_from_me and is_person(source.sender):
+        return Partner(jid=source.sender.bare, alternate=source.sender_alt)
+    return None
+
+
+async def resolve_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+    """The chat of an event, with its people made known; None for chats that are not bridged."""
+    if source.chat.is_group:
+        return PortalKey(chat=source.chat.bare)
+    partner = partner_of(source)
+    if partner is None:
+        return None
+    person = await persons.resolve(partner.jid, partner.alternate)
+    return PortalKey(chat=direct_chat(person.id), receiver=login.id)
+
+
+async def find_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+    """The chat of an event, when its people are known already."""
+    if source.chat.is_group:
+        return PortalKey(chat=source.chat.bare)
+    partner = partner_of(source)
+    person = None if partner is None else await persons.find(partner.jid)
+    return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
+
+
+def is_lid_addressed(source: WaSource) -> bool:
+    """Whether the chat speaks of people by LID."""
+    return source.is_lid_addressed or source.chat.server == LID_SERVER

@@ -1,0 +1,101 @@
+"""Ghosts: made, named and brought into rooms when they first have something to say there."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from mautrix_whatsapp_py.bridge.names import shown_name
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.errors import MatrixRefused
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
+from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.ports import MatrixChats
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+_FORBIDDEN = 403
+
+
+class Ghosts:
+    """Acts as the people of WhatsApp."""
+
+    def __init__(self, *, chats: MatrixChats, persons: Persons, bot: MxUserId) -> None:
+        self._chats = chats
+        self._persons = persons
+        self._bot = bot
+
+    async def ensure(self, person: Person) -> Person:
+        """A ghost that is registered and called as its person is."""
+        wanted = shown_name(person)
+        if person.shown_name == wanted:
+            return person
+        await self._chats.ensure_ghost(person.ghost)
+        await self._chats.set_name(person.ghost, wanted)
+        return await self._persons.put(replace(person, shown_name=wanted))
+
+    async def send_message(
+        self,
+        room_id: MxRoomId,
+        content: MxMessageContent,
+        *,
+        person: Person,
+        txn_id: MxTxnId,
+        sent_at: datetime,
+    ) -> MxEventId:
+        """Have a person say something."""
+        ghost = (await self.ensure(person)).ghost
+        return await self._joined(
+            room_id,
+            ghost,
+            lambda: self._chats.send_message(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
+        )
+
+    async def send_reaction(
+        self,
+        room_id: MxRoomId,
+        content: MxReactionContent,
+        *,
+        person: Person,
+        txn_id: MxTxnId,
+        sent_at: datetime,
+    ) -> MxEventId:
+        """Have a person react."""
+        ghost = (await self.ensure(person)).ghost
+        return await self._joined(
+            room_id,
+            ghost,
+            lambda: self._chats.send_reaction(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
+        )
+
+    async def send_redaction(
+        self, room_id: MxRoomId, event_id: MxEventId, *, person: Person, txn_id: MxTxnId, reason: str = ""
+    ) -> None:
+        """Have a person take something back; the bot does it where that person's ghost may not."""
+        try:
+            await self._chats.send_redaction(room_id, event_id, sender=person.ghost, txn_id=txn_id, reason=reason)
+        except MatrixRefused as error:
+            if error.status != _FORBIDDEN:
+                raise
+            await self.send_bot_redaction(room_id, event_id, txn_id=txn_id, reason=reason)
+
+    async def send_bot_redaction(
+        self, room_id: MxRoomId, event_id: MxEventId, *, txn_id: MxTxnId, reason: str = ""
+    ) -> None:
+        """Have the bot take something back."""
+        await self._chats.send_redaction(room_id, event_id, sender=self._bot, txn_id=txn_id, reason=reason)
+
+    async def _joined(self, room_id: MxRoomId, ghost: MxUserId, act: Callable[[], Awaitable[Result]]) -> Result:
+        """Do something in a room; whoever is not in it joins first."""
+        try:
+            return await act()
+        except MatrixRefused as error:
+            if error.status != _FORBIDDEN:
+                raise
+        await self._chats.ensure_joined(room_id, ghost)
+        return await act()

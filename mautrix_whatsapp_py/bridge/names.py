@@ -1,0 +1,46 @@
+"""How ghosts are called and what their rooms are found by; the same every time it is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from mautrix_whatsapp_py.ids import LoginId, MxTxnId, MxUserId, PersonId, WaMessageId
+from mautrix_whatsapp_py.model.people import NameRank, Person
+from mautrix_whatsapp_py.model.portal import Portal
+
+GHOST_PLACE = "{{.}}"
+_DIGEST = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GhostNames:
+    """Makes the user ids of ghosts and the aliases of their rooms."""
+
+    template: str
+    """The user name of a ghost, with a place for the person."""
+    domain: str
+
+    def ghost(self, *, pn: str | None, lid: str | None) -> MxUserId:
+        """The user id of somebody who gets one now."""
+        return MxUserId(f"@{self.template.replace(GHOST_PLACE, pn or f'lid-{lid}')}:{self.domain}")
+
+    def alias(self, chat: str, receiver: LoginId | None) -> str:
+        """Localpart of a room's alias: digested, because aliases are seen by strangers and hold numbers."""
+        digest = hashlib.sha256(f"{chat} {receiver or ''}".encode()).hexdigest()[:_DIGEST]
+        return self.template.replace(GHOST_PLACE, f"chat-{digest}")
+
+
+def shown_name(person: Person) -> str:
+    """What a ghost is called."""
+    if person.name_rank > NameRank.NONE and person.name:
+        return f"{person.name} (WA)"
+    return f"+{person.pn} (WA)" if person.pn else "WhatsApp user (WA)"
+
+
+def txn_from_wa(
+    portal: Portal, message_id: WaMessageId, person_id: PersonId, *, part: int, purpose: str
+) -> MxTxnId:
+    """The transaction id of an event that a WhatsApp message comes to."""
+    key = f"{portal.id} {message_id} {person_id} {part} {purpose}"
+    return MxTxnId(f"wa-{hashlib.sha256(key.encode()).hexdigest()[:_DIGEST]}")

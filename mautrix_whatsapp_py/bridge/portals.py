@@ -1,0 +1,97 @@
+"""The chats that have, or will have, a room."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import replace
+
+from mautrix_whatsapp_py.ids import MxRoomId, PersonId, PortalKey
+from mautrix_whatsapp_py.model.portal import Portal, PortalId, direct_chat
+from mautrix_whatsapp_py.store.portals import PortalRows
+from mautrix_whatsapp_py.store.store import Store
+
+CACHE_SIZE = 2_000
+
+
+class Portals:
+    """Every room that is a portal is known; what else there is to know of one is loaded when it is asked for."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._rows = PortalRows()
+        self._by_room: dict[MxRoomId, PortalId] = {}
+        self._by_id: OrderedDict[PortalId, Portal] = OrderedDict()
+        self._by_key: dict[PortalKey, PortalId] = {}
+
+    async def load(self) -> None:
+        """Read which rooms are portals; before the first event."""
+        async with self._store.reading() as tx:
+            self._by_room = dict(await self._rows.get_rooms(tx))
+
+    def get_id(self, room_id: MxRoomId) -> PortalId | None:
+        """The portal of a room."""
+        return self._by_room.get(room_id)
+
+    def get_known(self, key: PortalKey) -> Portal | None:
+        """The portal of a chat, if that is known without asking the database."""
+        portal_id = self._by_key.get(key)
+        return None if portal_id is None else self._by_id.get(portal_id)
+
+    async def ensure(self, key: PortalKey) -> Portal:
+        """The portal of a chat, made when there is none."""
+        known = self.get_known(key)
+        if known is not None:
+            return known
+        async with self._store.transaction() as tx:
+            return self._remember(await self._rows.ensure(tx, key))
+
+    async def find(self, key: PortalKey) -> Portal | None:
+        """The portal of a chat, if there is one."""
+        known = self.get_known(key)
+        if known is not None:
+            return known
+        async with self._store.reading() as tx:
+            portal = await self._rows.get(tx, key)
+        return None if portal is None else self._remember(portal)
+
+    async def get(self, portal_id: PortalId) -> Portal | None:
+        """One portal as it is now."""
+        known = self._by_id.get(portal_id)
+        if known is not None:
+            return known
+        async with self._store.reading() as tx:
+            portal = await self._rows.get_by_id(tx, portal_id)
+        return None if portal is None else self._remember(portal)
+
+    async def get_rooms_with(self, person_id: PersonId) -> list[MxRoomId]:
+        """The rooms of somebody's direct chats."""
+        async with self._store.reading() as tx:
+            return await self._rows.get_rooms_of(tx, direct_chat(person_id))
+
+    async def put(self, portal: Portal) -> Portal:
+        """Store what changed about a portal."""
+        async with self._store.transaction() as tx:
+            await self._rows.put(tx, portal)
+        return self._remember(portal)
+
+    async def set_addressing(self, portal: Portal, *, is_lid_addressed: bool) -> Portal:
+        """Remember how the chat addresses people."""
+        if portal.is_lid_addressed == is_lid_addressed:
+            return portal
+        return await self.put(replace(portal, is_lid_addressed=is_lid_addressed))
+
+    def forget(self) -> None:
+        """Read rows anew: others than this registry have changed them."""
+        self._by_id.clear()
+        self._by_key.clear()
+
+    def _remember(self, portal: Portal) -> Portal:
+        self._by_id[portal.id] = portal
+        self._by_id.move_to_end(portal.id)
+        self._by_key[portal.key] = portal.id
+        if portal.room_id is not None:
+            self._by_room[portal.room_id] = portal.id
+        while len(self._by_id) > CACHE_SIZE:
+            _, dropped = self._by_id.popitem(last=False)
+            self._by_key.pop(dropped.key, None)
+        return portal

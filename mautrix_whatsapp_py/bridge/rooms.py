@@ -1,0 +1,125 @@
+"""Rooms of chats: made once, for whoever has the chat on WhatsApp."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.names import GhostNames
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.errors import MatrixRefused
+from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, WaJid
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx import MxNewRoom
+from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
+from mautrix_whatsapp_py.ports import MatrixChats
+from mautrix_whatsapp_py.store.kv import KvRows
+from mautrix_whatsapp_py.store.store import Store
+
+log = logging.getLogger(__name__)
+
+DIRECT_TOPIC = "WhatsApp private chat"
+GROUP_NAME = "WhatsApp group"
+SELF_NAME = "Note to yourself (WA)"
+
+
+class Rooms:
+    """Makes rooms and invites people into them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        chats: MatrixChats,
+        portals: Portals,
+        persons: Persons,
+        ghosts: Ghosts,
+        names: GhostNames,
+    ) -> None:
+        self._store = store
+        self._facts = KvRows()
+        self._chats = chats
+        self._portals = portals
+        self._persons = persons
+        self._ghosts = ghosts
+        self._names = names
+        self._invited: set[tuple[PortalId, MxUserId]] = set()
+
+    async def ensure_room(self, portal: Portal, login: Login) -> MxRoomId:
+        """The room of a chat, with the login's user invited.
+
+        A crash between the making and the remembering makes no second room: the alias finds the first.
+        """
+        current = await self._portals.get(portal.id) or portal
+        if current.room_id is None:
+            room_id = await self._chats.create_room(await self._describe(current, login))
+            current = await self._portals.put(replace(current, room_id=room_id))
+            await self._join_members(current, room_id)
+        assert current.room_id is not None
+        await self._ensure_invited(current.id, current.room_id, login.user)
+        return current.room_id
+
+    async def own_person(self, login: Login) -> Person:
+        """The person that a login is."""
+        return await self._persons.resolve(login.jid, login.lid)
+
+    async def _describe(self, portal: Portal, login: Login) -> MxNewRoom:
+        person = await self._partner(portal)
+        if person is None:
+            chat = str(portal.key.chat)
+            return MxNewRoom(
+                alias=self._names.alias(chat, portal.key.receiver),
+                chat_id=chat,
+                login=portal.key.receiver,
+                name=portal.name or GROUP_NAME,
+                invites=(login.user,),
+            )
+        own = await self.own_person(login)
+        person = await self._ghosts.ensure(person)
+        return MxNewRoom(
+            alias=self._names.alias(person.ghost, portal.key.receiver),
+            chat_id=str(person.jid(is_lid_addressed=portal.is_lid_addressed)),
+            login=portal.key.receiver,
+            name=SELF_NAME if person.id == own.id else "",
+            topic=DIRECT_TOPIC,
+            is_direct=True,
+            invites=(login.user,),
+            members=(person.ghost,),
+            service_members=(own.ghost,),
+        )
+
+    async def _join_members(self, portal: Portal, room_id: MxRoomId) -> None:
+        person = await self._partner(portal)
+        if person is not None:
+            await self._chats.ensure_joined(room_id, person.ghost)
+
+    async def _partner(self, portal: Portal) -> Person | None:
+        person_id = portal.person_id
+        return None if person_id is None else await self._persons.get(person_id)
+
+    async def _ensure_invited(self, portal_id: PortalId, room_id: MxRoomId, user: MxUserId) -> None:
+        """Invite somebody once; whoever leaves is not called back."""
+        mark = (portal_id, user)
+        if mark in self._invited:
+            return
+        key = f"invited:{portal_id}:{user}"
+        async with self._store.reading() as tx:
+            was_invited = await self._facts.get(tx, key) is not None
+        if not was_invited:
+            try:
+                await self._chats.invite(room_id, user)
+            except MatrixRefused as error:
+                log.info("a user could not be invited to a chat: %s %s", error.status, error.errcode)
+            async with self._store.transaction() as tx:
+                await self._facts.put(tx, key, "1")
+        self._invited.add(mark)
+
+
+def chat_address(portal: Portal, partner: Person | None) -> WaJid:
+    """How WhatsApp is told which chat is meant."""
+    if partner is None:
+        return portal.key.chat
+    return partner.jid(is_lid_addressed=portal.is_lid_addressed)

@@ -1,0 +1,78 @@
+"""What the handlers of conversation work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from mautrix_whatsapp_py.bridge.delivery import Delivery
+from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.convert.context import DeletedPolicy
+from mautrix_whatsapp_py.ids import LoginId, MxUserId
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.people import MxPerson, Person
+from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
+from mautrix_whatsapp_py.store.inbox import InboxRows
+from mautrix_whatsapp_py.store.kv import KvRows
+from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
+from mautrix_whatsapp_py.store.outbox import OutboxRows
+from mautrix_whatsapp_py.store.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkSettings:
+    """The part of the configuration that conversation looks at."""
+
+    with_notices: bool = False
+    deleted: DeletedPolicy = DeletedPolicy.REDACT
+    outbox_expiry: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The tables of conversation."""
+
+    messages: MessageRows = field(default_factory=MessageRows)
+    reactions: ReactionRows = field(default_factory=ReactionRows)
+    outbox: OutboxRows = field(default_factory=OutboxRows)
+    inbox: InboxRows = field(default_factory=InboxRows)
+    facts: KvRows = field(default_factory=KvRows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Talk:
+    """The surroundings of a conversation."""
+
+    store: Store
+    rows: Rows
+    chats: MatrixChats
+    persons: Persons
+    portals: Portals
+    ghosts: Ghosts
+    rooms: Rooms
+    logins: Logins
+    network: WhatsAppNetwork
+    delivery: Delivery
+    clock: Clock
+    new_secret: Callable[[], bytes]
+    settings: TalkSettings
+
+    def login_of(self, person: Person) -> Login | None:
+        """The login of somebody who has one."""
+        if person.pn is not None and (login := self.logins.get(LoginId(person.pn))) is not None:
+            return login
+        return None
+
+    def user_of(self, person: Person) -> MxUserId:
+        """Who stands for somebody on Matrix: their own user, else their ghost."""
+        login = self.login_of(person)
+        return person.ghost if login is None else login.user
+
+    def on_matrix(self, person: Person) -> MxPerson:
+        """Somebody as conversions know them."""
+        return MxPerson(user_id=self.user_of(person), name=person.name or (f"+{person.pn}" if person.pn else ""))

@@ -1,0 +1,169 @@
+"""MatrixChats over the homeserver's client-server API."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from mautrix.api import Method, Path
+
+from mautrix_whatsapp_py.errors import MatrixRefused
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.matrix.decode_content import decode_message
+from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
+from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
+from mautrix_whatsapp_py.matrix.fields import get_fields
+from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
+from mautrix_whatsapp_py.matrix.senders import Senders
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
+from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
+
+log = logging.getLogger(__name__)
+
+_ALREADY_THERE = frozenset({"M_FORBIDDEN", "M_UNKNOWN"})
+
+
+class HttpMatrixChats:
+    """Portals' view of the homeserver."""
+
+    def __init__(self, http: RetryingHttp, *, identity: Identity) -> None:
+        self._http = http
+        self._identity = identity
+        self._senders = Senders(http)
+        self._registered: set[MxUserId] = set()
+
+    async def ensure_ghost(self, ghost: MxUserId) -> None:
+        """Register a ghost; it may exist already."""
+        if ghost not in self._registered:
+            await self._senders.ensure_user(ghost)
+            self._registered.add(ghost)
+
+    async def set_name(self, ghost: MxUserId, name: str) -> None:
+        """Name a ghost."""
+        path = Path.v3.profile[ghost].displayname
+        await self._http.call(Method.PUT, path, {"displayname": name}, query={"user_id": ghost})
+
+    async def create_room(self, room: MxNewRoom) -> MxRoomId:
+        """Make a room; asking for the same alias again gives the room that is there."""
+        bot, alias = self._identity.bot, f"#{room.alias}:{self._identity.domain}"
+        found = await self._find_room(alias)
+        if found is not None:
+            return found
+        try:
+            answer = await self._http.call(
+                Method.POST, Path.v3.createRoom, encode_room(room, self._identity), query={"user_id": bot}
+            )
+        except MatrixRefused as error:
+            found = await self._find_room(alias) if error.errcode == "M_ROOM_IN_USE" else None
+            if found is None:
+                raise
+            return found
+        return MxRoomId(require_text(answer, "room_id"))
+
+    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have the bot invite somebody; who is there or invited already stays so."""
+        query = {"user_id": self._identity.bot}
+        try:
+            await self._http.call(Method.POST, Path.v3.rooms[room_id].invite, {"user_id": user}, query=query)
+        except MatrixRefused as error:
+            # Whoever is there already cannot be invited; no other answer tells it apart.
+            if error.errcode not in _ALREADY_THERE:
+                raise
+
+    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have the bot invite one of our users, who joins."""
+        await self.invite(room_id, user)
+        await self._http.call(Method.POST, Path.v3.rooms[room_id].join, {}, query={"user_id": user})
+
+    async def send_message(
+        self,
+        room_id: MxRoomId,
+        content: MxMessageContent,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """Send a message or an edit, with the time it was sent at on the other side."""
+        return await self._send(room_id, "m.room.message", encode_message(content), sender, txn_id, sent_at)
+
+    async def send_reaction(
+        self,
+        room_id: MxRoomId,
+        content: MxReactionContent,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """React to an event."""
+        return await self._send(room_id, "m.reaction", encode_reaction(content), sender, txn_id, sent_at)
+
+    async def send_redaction(
+        self, room_id: MxRoomId, event_id: MxEventId, *, sender: MxUserId, txn_id: MxTxnId, reason: str = ""
+    ) -> None:
+        """Redact an event."""
+        path = Path.v3.rooms[room_id].redact[event_id][txn_id]
+        await self._senders.put_once(path, {"reason": reason} if reason else {}, sender)
+
+    async def send_receipt(self, room_id: MxRoomId, event_id: MxEventId, *, reader: MxUserId) -> None:
+        """Mark everything up to an event as read."""
+        path = Path.v3.rooms[room_id].receipt["m.read"][event_id]
+        await self._http.call(Method.POST, path, {}, query={"user_id": reader})
+
+    async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
+        """Show that somebody types, for so long; 0 ends it."""
+        content: Json = {"typing": for_seconds > 0}
+        if for_seconds > 0:
+            content["timeout"] = int(for_seconds * 1000)
+        await self._http.call(Method.PUT, Path.v3.rooms[room_id].typing[user], content, query={"user_id": user})
+
+    async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
+        """What an event says now, edits included; None when it is gone or no message."""
+        path = Path.v3.rooms[room_id].event[event_id]
+        try:
+            event = await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
+        except MatrixRefused as error:
+            if error.status in (403, 404):
+                return None
+            raise
+        relations = get_fields(get_fields(event, "unsigned"), "m.relations")
+        edit = get_fields(get_fields(relations, "m.replace"), "content")
+        return decode_message(edit or get_fields(event, "content"))
+
+    async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
+        """Tell clients what became of a message."""
+        content: Json = {
+            "network": "whatsapp",
+            "m.relates_to": {"rel_type": "m.reference", "event_id": status.event_id},
+            "status": status.outcome.value,
+        }
+        if status.reason:
+            content |= {"reason": status.reason, "message": status.message}
+        bot = self._identity.bot
+        await self._send(room_id, "com.beeper.message_send_status", content, bot, txn_id, None)
+
+    async def _send(
+        self,
+        room_id: MxRoomId,
+        kind: str,
+        content: Json,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None,
+    ) -> MxEventId:
+        path = Path.v3.rooms[room_id].send[kind][txn_id]
+        query = {"ts": str(int(sent_at.timestamp() * 1000))} if sent_at is not None else {}
+        answer = await self._senders.put_once(path, content, sender, query=query)
+        return MxEventId(require_text(answer, "event_id"))
+
+    async def _find_room(self, alias: str) -> MxRoomId | None:
+        try:
+            answer = await self._http.call(
+                Method.GET, Path.v3.directory.room[alias], query={"user_id": self._identity.bot}
+            )
+        except MatrixRefused as error:
+            if error.status == 404:
+                return None
+            raise
+        return MxRoomId(require_text(answer, "room_id"))

@@ -1,0 +1,266 @@
+"""What messages say, on either side, free of where they travel and of any library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from mautrix_whatsapp_py.ids import MxEventId, MxUri, MxUserId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.struct import WaStruct
+
+
+class WaKind(StrEnum):
+    """What a WhatsApp message is, as far as a quote or a notice has to name it."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    GIF = "gif"
+    AUDIO = "audio"
+    VOICE = "voice"
+    DOCUMENT = "document"
+    STICKER = "sticker"
+    CONTACT = "contact"
+    LOCATION = "location"
+    POLL = "poll"
+    OTHER = "other"
+
+
+class WaMessageRef(WaStruct, frozen=True, kw_only=True):
+    """Names a message; the sender is None where WhatsApp does not say it."""
+
+    chat: WaJid
+    message_id: WaMessageId
+    sender: WaJid | None = None
+
+
+class WaPreview(WaStruct, frozen=True, kw_only=True):
+    """What a quote shows of the quoted message: its text or caption, and what else it is."""
+
+    kind: WaKind = WaKind.TEXT
+    text: str = ""
+    file_name: str = ""
+    thumbnail: bytes | None = None
+    mentions: frozenset[WaJid] = frozenset()
+
+
+class WaQuote(WaStruct, frozen=True, kw_only=True):
+    """The message a reply answers; the chat is named only when it is another one."""
+
+    message_id: WaMessageId
+    sender: WaJid
+    chat: WaJid | None = None
+    preview: WaPreview | None = None
+
+
+class WaContext(WaStruct, frozen=True, kw_only=True):
+    """What any message may carry beside its content."""
+
+    mentions: frozenset[WaJid] = frozenset()
+    mentions_all: bool = False
+    is_forwarded: bool = False
+    quote: WaQuote | None = None
+    disappears_after_s: int | None = None
+
+
+class WaLinkPreview(WaStruct, frozen=True, kw_only=True):
+    """The card shown for a link in a text."""
+
+    url: str
+    title: str = ""
+    description: str = ""
+    thumbnail: bytes | None = None
+
+
+class WaText(WaStruct, frozen=True, kw_only=True):
+    """A text in WhatsApp's own markup."""
+
+    body: str
+    context: WaContext = WaContext()
+    link_preview: WaLinkPreview | None = None
+
+
+class WaEdit(WaStruct, frozen=True, kw_only=True):
+    """The target's text, or its caption, becomes this."""
+
+    target: WaMessageRef
+    content: WaText
+
+
+class WaRevoke(WaStruct, frozen=True, kw_only=True):
+    """The target is deleted for everyone, by its sender or by a group admin."""
+
+    target: WaMessageRef
+
+
+class WaReaction(WaStruct, frozen=True, kw_only=True):
+    """Somebody's one reaction to the target; an empty emoji takes it back."""
+
+    target: WaMessageRef
+    emoji: str
+
+
+class WaViewOnceNotice(WaStruct, frozen=True, kw_only=True):
+    """A view-once message that linked devices are not given."""
+
+    kind: WaKind = WaKind.OTHER
+
+
+class WaUnsupported(WaStruct, frozen=True, kw_only=True):
+    """A message the bridge cannot show; the kind is WhatsApp's own name of it."""
+
+    kind: str
+
+
+class WaEphemeralTimer(WaStruct, frozen=True, kw_only=True):
+    """Messages of the chat now disappear after this time; 0 turns it off."""
+
+    timer_s: int
+    is_automatic: bool = False
+
+
+class WaSilent(WaStruct, frozen=True, kw_only=True):
+    """What devices say among themselves: nothing for users; another message may come under the same id."""
+
+    kind: str
+
+
+WaSendable: TypeAlias = WaText | WaEdit | WaRevoke | WaReaction | WaEphemeralTimer
+"""What the bridge sends."""
+WaContent: TypeAlias = WaSendable | WaViewOnceNotice | WaUnsupported | WaSilent
+"""What a message that could be read says."""
+
+
+class MxMsgType(StrEnum):
+    """What a Matrix message is; a sticker is an event type of its own, listed here for quotes."""
+
+    TEXT = "m.text"
+    EMOTE = "m.emote"
+    NOTICE = "m.notice"
+    IMAGE = "m.image"
+    VIDEO = "m.video"
+    AUDIO = "m.audio"
+    FILE = "m.file"
+    LOCATION = "m.location"
+    STICKER = "m.sticker"
+    POLL = "m.poll.start"
+    OTHER = "other"
+
+
+class MxFlag(StrEnum):
+    """Marks on an event beside its text; the Matrix adapter knows how each is written."""
+
+    FORWARDED = "forwarded"
+    UNDECRYPTABLE = "undecryptable"
+    VIEW_ONCE = "view_once"
+    UNSUPPORTED = "unsupported"
+    DELETED = "deleted"
+    VOICE = "voice"
+    HIDES_EDITED = "hides_edited"
+    """The edit completes the event; clients need not show it as edited."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxMentions:
+    """Who is to be notified."""
+
+    users: frozenset[MxUserId] = frozenset()
+    room: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxReply:
+    """The event answers this one."""
+
+    event_id: MxEventId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxThread:
+    """The event belongs to a thread; a reply that is only a fallback answers nothing in particular."""
+
+    root: MxEventId
+    reply_to: MxEventId | None = None
+    is_falling_back: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxEdit:
+    """The event's content replaces that of this one; it notifies these and nobody again."""
+
+    event_id: MxEventId
+    notifies: MxMentions = MxMentions()
+
+
+MxRelation: TypeAlias = MxReply | MxThread | MxEdit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxPreviewImage:
+    """The picture of a link preview."""
+
+    uri: MxUri
+    mime_type: str
+    size_bytes: int
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxLinkPreview:
+    """The card shown for a link in a text."""
+
+    matched_url: str
+    title: str = ""
+    description: str = ""
+    image: MxPreviewImage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxMessageContent:
+    """What an `m.room.message` says; of an edit, what it says from now on.
+
+    Without `mentions` the writer's client did not tell whom it mentions. With a `file_name`
+    that differs from it, `body` is the caption of a file.
+    """
+
+    msgtype: MxMsgType = MxMsgType.TEXT
+    body: str
+    html: str | None = None
+    mentions: MxMentions | None = None
+    relation: MxRelation | None = None
+    flags: frozenset[MxFlag] = frozenset()
+    link_previews: tuple[MxLinkPreview, ...] = ()
+    file_name: str | None = None
+    disappears_after_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxReactionContent:
+    """An annotation of an event with an emoji."""
+
+    event_id: MxEventId
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxRedactionContent:
+    """A redaction as it was written; room versions differ in where they name its target."""
+
+    top_level: MxEventId | None = None
+    in_content: MxEventId | None = None
+    reason: str = ""
+
+    @property
+    def target(self) -> MxEventId | None:
+        """What is redacted; None when it is not said, or said twice and differently.
+
+        Servers check the place of their room version and leave the other to the sender.
+        """
+        if self.top_level and self.in_content and self.top_level != self.in_content:
+            return None
+        return self.top_level or self.in_content
+
+
+MxContent: TypeAlias = MxMessageContent | MxReactionContent | MxRedactionContent

@@ -1,0 +1,231 @@
+"""Conversation, as people have it: real homeserver, real bridge, real client library, simulated phones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.linking_stage import Seat, Stage
+from tests.homeserver import MatrixClient, PortPool, Registration
+from tests.homeserver.events import Event, Kind, Mark
+from tests.simulator.api import Account, Addressing, Network, host_command, kinds, simulator
+from tests.simulator.kinds.actions import MessageRef
+
+pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
+
+BEN_NUMBER = "15550002222"
+WAIT_SECONDS = 30
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """Alice, linked, in a room with Ben, who wrote first."""
+
+    stage: Stage
+    ben: Account
+    room: str
+    ghost: str
+    first: Event
+    first_id: str
+
+    @property
+    def alice(self) -> MatrixClient:
+        return self.stage.alice.client
+
+    @property
+    def own(self) -> Account:
+        return self.stage.phone
+
+    async def hears(self, text: str, *, sender: str | None = None, after: Mark | None = None) -> Event:
+        """What alice sees in the room."""
+        return await self.alice.wait_for_message(
+            self.room, sender=sender or self.ghost, contains=text, after=after, deadline_seconds=WAIT_SECONDS
+        )
+
+    async def relation(self, kind: str, event_id: str) -> Event:
+        """An event about another one."""
+
+        def fits(event: Event) -> bool:
+            about = event.content.get("m.relates_to", {})
+            return event.room_id == self.room and event.type == kind and about.get("event_id") == event_id
+
+        return await self.alice.wait_for(fits)
+
+    def of_ben(self, message_id: str, *, is_own: bool = True) -> MessageRef:
+        """How Ben's phone names a message of his own, or one of alice's."""
+        sender = self.ben.lid if is_own else self.own.lid
+        return MessageRef(chat=self.own.lid, message_id=message_id, sender=sender, is_own=is_own)
+
+
+async def first_room(client: MatrixClient, *, after: Mark) -> str:
+    """Accept the invitation to a chat."""
+    invite = await client.wait_for_invite(sender="@whatsappbot:localhost", after=after)
+    await client.join(invite.room_id)
+    return invite.room_id
+
+
+@pytest.fixture
+async def talk(
+    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+) -> AsyncIterator[Talk]:
+    async with simulator(tmp_path / "wa") as wa:
+        port = ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        synapse = await make_synapse(registration)
+        sections: dict[str, dict[str, object]] = {
+            "whatsapp": {"host_command": list(host_command(wa))},
+            "matrix": {"delivery_receipts": True},
+        }
+        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        await bridge.start()
+        alice = await Seat.take(await synapse.create_client("alice"), bridge)
+        phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account(BEN_NUMBER, "Ben")
+        stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
+        await alice.scan(phone)
+        await alice.until_connected()
+        mark = alice.client.mark()
+        first_id = await ben.phone.text(phone.pn, "hello *Alice*")
+        room = await first_room(alice.client, after=mark)
+        first = await alice.client.wait_for_message(room, contains="hello", deadline_seconds=WAIT_SECONDS)
+        yield Talk(stage=stage, ben=ben, room=room, ghost=first.sender, first=first, first_id=first_id)
+        await bridge.stop()
+        assert "Traceback" not in bridge.output
+        assert BEN_NUMBER not in bridge.output
+
+
+async def test_a_conversation(talk: Talk) -> None:
+    """Texts, a reply, an edit, reactions, a deletion, receipts and typing, both ways."""
+    alice, ben = talk.alice, talk.ben.phone
+    assert talk.first.content["formatted_body"] == "hello <strong>Alice</strong>"
+    assert talk.first.content["m.mentions"] == {}
+    assert talk.ghost == f"@whatsapp_{BEN_NUMBER}:localhost"
+    profile = await alice.request("GET", f"/profile/{talk.ghost}")
+    assert profile["displayname"] == "Ben (WA)"
+
+    # from Matrix
+    sent_id = await alice.send_text(talk.room, "hi Ben")
+    received = await ben.receive_next()
+    assert received.text == "hi Ben"
+    await alice.wait_for(lambda event: _is_receipt(event, talk.room, sent_id, "@whatsappbot:localhost"))
+    reply = {
+        "msgtype": "m.text",
+        "body": "answer",
+        "m.relates_to": {"m.in_reply_to": {"event_id": talk.first.event_id}},
+    }
+    await alice.send(talk.room, "m.room.message", reply)
+    answer = await ben.receive_next()
+    context = answer.message.extendedTextMessage.contextInfo
+    assert context.stanzaID == talk.first_id
+    assert "hello" in str(context.quotedMessage)
+    edit = {
+        "msgtype": "m.text",
+        "body": "* hi Benjamin",
+        "m.new_content": {"msgtype": "m.text", "body": "hi Benjamin"},
+        "m.relates_to": {"rel_type": "m.replace", "event_id": sent_id},
+    }
+    await alice.send(talk.room, "m.room.message", edit)
+    edited = await ben.receive_next()
+    assert "hi Benjamin" in str(edited.message)
+    about = {"rel_type": "m.annotation", "event_id": talk.first.event_id, "key": "👍️"}
+    reaction_id = await alice.send(talk.room, "m.reaction", {"m.relates_to": about})
+    reaction = (await ben.receive_next()).message.reactionMessage
+    assert (reaction.text, reaction.key.ID) == ("👍", talk.first_id)
+    await alice.redact(talk.room, reaction_id)
+    assert (await ben.receive_next()).message.reactionMessage.text == ""
+    await alice.redact(talk.room, sent_id)
+    revoked = (await ben.receive_next()).message.protocolMessage
+    assert received.message_id == revoked.key.ID
+    await alice.send_receipt(talk.room, talk.first.event_id)
+    assert (await ben.receipt_next("read")).get("id") == talk.first_id
+
+    # from WhatsApp
+    quoted = kinds.text("hi Ben").message
+    target = talk.of_ben(answer.message_id, is_own=False)
+    reply_id = await ben.send(talk.own.pn, kinds.reply("my reply", target, quoted))
+    said = await talk.hears("my reply")
+    assert "m.in_reply_to" in said.content["m.relates_to"]
+    await ben.send(talk.own.pn, kinds.edit(talk.of_ben(reply_id), kinds.text("my edit").message))
+    changed = await talk.relation("m.room.message", said.event_id)
+    assert changed.content["m.new_content"]["body"] == "my edit"
+    await ben.send(talk.own.pn, kinds.reaction(talk.of_ben(answer.message_id, is_own=False), "❤"))
+    assert await alice.wait_for(lambda event: event.type == "m.reaction" and event.sender == talk.ghost)
+    await ben.send(talk.own.pn, kinds.revoke(talk.of_ben(reply_id)))
+    await alice.wait_for(lambda event: event.redacts == said.event_id)
+    await ben.mark(talk.own.pn, [answer.message_id])
+    await alice.wait_for(lambda event: _is_receipt(event, talk.room, None, talk.ghost))
+    await ben.typing(talk.own.pn)
+    await alice.wait_for(lambda event: event.type == "m.typing" and talk.ghost in event.content["user_ids"])
+
+    # from alice's own phone
+    await talk.own.phone.text(talk.ben.pn, "from my phone")
+    await talk.hears("from my phone", sender="@whatsapp_15550001111:localhost")
+
+
+def _is_receipt(event: Event, room: str, event_id: str | None, reader: str) -> bool:
+    if event.type != "m.receipt" or event.room_id != room:
+        return False
+    read = {at: list(kinds_of.get("m.read", {})) for at, kinds_of in event.content.items()}
+    return any(reader in readers for at, readers in read.items() if event_id in (None, at))
+
+
+async def test_what_is_written_while_whatsapp_is_away_goes_out_in_order(talk: Talk) -> None:
+    talk.stage.wa.proxy.network = Network.AWAY
+    await talk.stage.alice.ask("ping", answer="not connected")
+    for number in range(10):
+        await talk.alice.send_text(talk.room, f"away {number}")
+    doomed = await talk.alice.send_text(talk.room, "never mind")
+    await talk.alice.redact(talk.room, doomed)
+    talk.stage.wa.proxy.network = Network.UP
+    seen = [(await talk.ben.phone.receive_next(timeout_seconds=60)).text for _ in range(10)]
+    assert seen == [f"away {number}" for number in range(10)]
+    await talk.alice.send_text(talk.room, "last")
+    assert (await talk.ben.phone.receive_next(timeout_seconds=60)).text == "last"
+
+
+async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
+    """Messages both ways while the bridge dies again and again."""
+    count, kills = 60, 3
+    ben, bridge = talk.ben.phone, talk.stage.bridge
+
+    async def write() -> None:
+        for number in range(count):
+            await talk.alice.send_text(talk.room, f"out {number}")
+            await ben.text(talk.own.pn, f"in {number}")
+            await asyncio.sleep(0.02)
+
+    writing = asyncio.create_task(write())
+    for _ in range(kills):
+        await asyncio.sleep(0.7)
+        await bridge.kill()
+        await bridge.start()
+    await writing
+    out = [(await ben.receive_next(timeout_seconds=90)).text for _ in range(count)]
+    assert out == [f"out {number}" for number in range(count)]
+    await talk.hears(f"in {count - 1}")
+    events = await talk.alice.messages(talk.room)
+    inbound = [event.body for event in events if event.is_message and event.sender == talk.ghost]
+    assert inbound[1:] == [f"in {number}" for number in range(count)]
+    outbound = [event for event in events if event.is_message and event.sender.startswith("@whatsapp_15550001111")]
+    assert not outbound
+    await talk.alice.send_text(talk.room, "end")
+    assert (await ben.receive_next(timeout_seconds=60)).text == "end"
+
+
+async def test_a_contact_moves_from_number_to_lid(talk: Talk) -> None:
+    mark = talk.alice.mark()
+    for addressing in (Addressing.PN_ONLY, Addressing.PN_AND_LID, Addressing.LID_ONLY):
+        talk.ben.addressing = addressing
+        await talk.ben.phone.text(talk.own.pn, f"as {addressing.name}")
+        await talk.hears(f"as {addressing.name}")
+    assert not [
+        event
+        for event in talk.alice.events[mark.position :]
+        if event.type == "m.room.member" and event.kind is not Kind.ACCOUNT_DATA
+    ]
+    await talk.alice.send_text(talk.room, "still there?")
+    assert (await talk.ben.phone.receive_next()).text == "still there?"
