@@ -11,7 +11,18 @@ PACKAGE = Path(__file__).resolve().parents[3] / "mautrix_whatsapp_py"
 FILES = sorted(path for folder in ("convert", "model") for path in (PACKAGE / folder).glob("*.py"))
 PURE = frozenset(
     {
-        *("__future__", "collections", "dataclasses", "datetime", "enum", "html", "itertools", "math", "re"),
+        *(
+            "__future__",
+            "bisect",
+            "collections",
+            "dataclasses",
+            "datetime",
+            "enum",
+            "html",
+            "itertools",
+            "math",
+            "re",
+        ),
         *("types", "typing", "unicodedata", "urllib"),
     }
 )
