@@ -70,6 +70,7 @@ _SILENT: Final = frozenset({"mx-reply", "script", "style", "head", "title", "tem
 _VOID: Final = frozenset({"br", "hr", "img", "wbr", "input", "meta", "link", "col", "area", "base", "source"})
 _CLOSED_BY: Final = {"li": "li", "p": "p", "td": "td", "th": "td", "tr": "tr"}
 _SCOPE: Final = frozenset({"ul", "ol", "table", "blockquote"})
+_NO_TAG: Final = re.compile(r"<(?!/?[a-zA-Z])")
 _DECLARATION: Final = re.compile(r"<!--|<[!?]")
 _SPACES: Final = re.compile(r"[ \t\n\r\f]+")
 _SAFE_LINK: Final = re.compile(r"(?:https?|ftp|mailto|tel|geo|magnet):\S+", re.IGNORECASE)
@@ -127,7 +128,7 @@ def _tame(html: str) -> str:
 
 def _finish_tags(html: str) -> str:
     end = html.rfind(">") + 1
-    return html[:end] + html[end:].replace("<", "&lt;")
+    return _NO_TAG.sub("&lt;", html[:end]) + html[end:].replace("<", "&lt;")
 
 
 class _Walker(HTMLParser):

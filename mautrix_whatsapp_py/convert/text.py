@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -71,12 +72,8 @@ def split_by_size(text: str, size_bytes: int) -> Iterator[str]:
 def _fit(text: str, size_bytes: int) -> int:
     """How many characters fit; at least one."""
     # A character takes at least one byte, so no more than that many need be measured.
-    size = 0
-    for index, character in enumerate(text[: size_bytes + 1]):
-        size += json_size(character)
-        if size > size_bytes:
-            return max(index, 1)
-    return len(text)
+    lengths = range(min(len(text), size_bytes) + 1)
+    return max(bisect_right(lengths, size_bytes, key=lambda length: json_size(text[:length])) - 1, 1)
 
 
 def _kind_cut(text: str, cut: int) -> int:

@@ -12,7 +12,7 @@ from mautrix_whatsapp_py.convert.mentions import name_mentions, notify
 from mautrix_whatsapp_py.convert.quotes import render_quote
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason, ToMatrix
 from mautrix_whatsapp_py.convert.text import Formatted, clean, json_size, split_by_size
-from mautrix_whatsapp_py.convert.wa_markup import render_markup
+from mautrix_whatsapp_py.convert.wa_markup import may_have_markup, render_markup
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
@@ -199,13 +199,14 @@ def _render_text(
 ) -> tuple[Formatted, ...]:
     """The text in as many parts as it takes; the first has the head."""
     named = name_mentions(content.context.mentions, context.people)
-    whole = render_markup(content.body, named)
-    first = _join(head, whole)
-    if _size(first) <= limit_bytes:
-        return (first,)
+    body = clean(content.body)
+    if json_size(body) <= limit_bytes:
+        whole = _join(head, render_markup(body, named))
+        if _size(whole) <= limit_bytes:
+            return (whole,)
     # Markup takes about as much again as the text; without any there is room for twice as much.
-    piece_bytes = (limit_bytes - _HEAD_BYTES) // (1 if whole.html is None else 2)
-    pieces = split_by_size(clean(content.body), piece_bytes)
+    piece_bytes = (limit_bytes - _HEAD_BYTES) // (2 if may_have_markup(body) else 1)
+    pieces = split_by_size(body, piece_bytes)
     rendered = tuple(render_markup(piece, named) for piece in pieces)
     parts = (_join(head, rendered[0]), *rendered[1:])
     return tuple(part if _size(part) <= limit_bytes else Formatted(body=part.body) for part in parts)

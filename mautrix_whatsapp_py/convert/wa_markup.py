@@ -17,8 +17,10 @@ from mautrix_whatsapp_py.convert.wa_inline import plain_line, render_fence, rend
 from mautrix_whatsapp_py.convert.wa_scan import Line, Piece, Token, scan
 
 _ITEM: Final = re.compile(r"(?P<indent> *)(?:[*-]|(?P<number>[0-9]{1,2})\.) (?=\S)")
+_ANY_MARKUP: Final = re.compile(r"[*_~`@]|^[>\-0-9]", re.MULTILINE)
 _PREFIX_LENGTH: Final = 64
 _QUOTE: Final = "> "
+_BLOCK_STARTS: Final = frozenset(" *->0123456789")
 _MAX_DEPTH: Final = 8
 
 
@@ -56,6 +58,11 @@ class _Fence:
 
 
 _Block: TypeAlias = _Paragraph | _Quote | _List | _Fence
+
+
+def may_have_markup(text: str) -> bool:
+    """Whether any character of the text could mean more than itself."""
+    return _ANY_MARKUP.search(text) is not None
 
 
 def render_markup(text: str, named: Named) -> Formatted:
@@ -100,8 +107,9 @@ def _split_blocks(lines: Iterator[Line], *, nests: bool) -> Iterator[_Block]:
     run: list[Line] = []
     items: list[_Item] = []
     for line in lines:
-        item = _decode_item(line, after=items)
-        new_kind = _classify(line, item, in_quote=kind is _Quote, nests=nests)
+        prefix = _prefix(line)
+        item = _decode_item(line, prefix, after=items)
+        new_kind = _classify(line, prefix, item, in_quote=kind is _Quote, nests=nests)
         if new_kind is not kind or kind is _Fence:
             yield from _block(kind, run, items)
             kind, run, items = new_kind, [], []
@@ -111,10 +119,9 @@ def _split_blocks(lines: Iterator[Line], *, nests: bool) -> Iterator[_Block]:
     yield from _block(kind, run, items)
 
 
-def _classify(line: Line, item: _Item | None, *, in_quote: bool, nests: bool) -> type[_Block]:
+def _classify(line: Line, prefix: str, item: _Item | None, *, in_quote: bool, nests: bool) -> type[_Block]:
     if len(line) == 1 and _is_block(line[0]):
         return _Fence
-    prefix = _prefix(line)
     if nests and prefix.startswith(_QUOTE) and (in_quote or prefix[2:].strip() or len(line) > 1):
         return _Quote
     return _Paragraph if item is None else _List
@@ -133,9 +140,8 @@ def _block(kind: type[_Block], run: list[Line], items: list[_Item]) -> Iterator[
         yield _Paragraph(tuple(run))
 
 
-def _decode_item(line: Line, *, after: Sequence[_Item]) -> _Item | None:
+def _decode_item(line: Line, prefix: str, *, after: Sequence[_Item]) -> _Item | None:
     """The line as an item; an indented one only under another item."""
-    prefix = _prefix(line)
     match = _ITEM.match(prefix)
     if match is None or (match["indent"] and not after):
         return None
@@ -188,7 +194,9 @@ def _has_text(line: Sequence[Piece]) -> bool:
 
 
 def _prefix(line: Line) -> str:
-    """How the line begins, as typed; enough of it to tell what it is."""
+    """How the line begins, as typed; enough of it to tell what it is, and nothing of plain text."""
+    if not line or line[0].raw[0] not in _BLOCK_STARTS:
+        return ""
     taken: list[str] = []
     length = 0
     for piece in line:
