@@ -17,6 +17,7 @@ import pytest
 from mautrix_whatsapp_py.errors import ExitCode
 from tests.homeserver import MatrixClient
 from tests.homeserver.quickstart import Quickstart, Steps, processes_below
+from tests.postgres import locked
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
@@ -28,11 +29,13 @@ LINKED = "Successfully logged in as +15550001111"
 
 
 @pytest.fixture
-async def demo(tmp_path: Path) -> AsyncIterator[Quickstart]:
-    started = Quickstart(COMMAND, folder=tmp_path, environment=ENVIRONMENT)
-    yield started
-    if started.process.is_running:
-        await started.process.interrupt(deadline_seconds=DEADLINE_SECONDS)
+async def demo(tmp_path: Path, run_folder: Path) -> AsyncIterator[Quickstart]:
+    # One at a time: all of them prefer the usual ports, and keep them between two starts.
+    with locked(run_folder / "quickstart.lock"):
+        started = Quickstart(COMMAND, folder=tmp_path, environment=ENVIRONMENT)
+        yield started
+        if started.process.is_running:
+            await started.process.interrupt(deadline_seconds=DEADLINE_SECONDS)
 
 
 async def run(folder: Path, *words: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import pytest
 from mautrix_whatsapp_py.errors import ExitCode
 from mautrix_whatsapp_py.ops.local_place import is_port_free
 from tests.homeserver.quickstart import Quickstart, processes_below
+from tests.postgres import locked
 
 pytestmark = pytest.mark.synapse
 
@@ -21,11 +22,13 @@ COMMAND = (sys.executable, "-m", "mautrix_whatsapp_py", "quickstart", "--data", 
 
 
 @pytest.fixture
-async def quickstart(tmp_path: Path) -> AsyncIterator[Quickstart]:
-    started = Quickstart(COMMAND, folder=tmp_path, environment={"PYTHONPATH": str(ROOT)})
-    yield started
-    if started.process.is_running:
-        await started.process.interrupt()
+async def quickstart(tmp_path: Path, run_folder: Path) -> AsyncIterator[Quickstart]:
+    # One at a time: all of them prefer the usual ports, and keep them between two starts.
+    with locked(run_folder / "quickstart.lock"):
+        started = Quickstart(COMMAND, folder=tmp_path, environment={"PYTHONPATH": str(ROOT)})
+        yield started
+        if started.process.is_running:
+            await started.process.interrupt()
 
 
 async def test_the_bot_answers_and_a_second_start_resumes(quickstart: Quickstart, tmp_path: Path) -> None:

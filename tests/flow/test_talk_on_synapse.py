@@ -100,14 +100,19 @@ async def talk(
 
 async def test_a_conversation(talk: Talk) -> None:
     """Texts, a reply, an edit, reactions, a deletion, receipts and typing, both ways."""
-    alice, ben = talk.alice, talk.ben.phone
+    alice = talk.alice
     assert talk.first.content["formatted_body"] == "hello <strong>Alice</strong>"
     assert talk.first.content["m.mentions"] == {}
     assert talk.ghost == f"@whatsapp_{BEN_NUMBER}:localhost"
     profile = await alice.request("GET", f"/profile/{talk.ghost}")
     assert profile["displayname"] == "Ben (WA)"
+    answer_id = await _talk_from_matrix(talk)
+    await _talk_from_whatsapp(talk, answer_id)
 
-    # from Matrix
+
+async def _talk_from_matrix(talk: Talk) -> str:
+    """Everything alice can do; the id of her reply."""
+    alice, ben = talk.alice, talk.ben.phone
     sent_id = await alice.send_text(talk.room, "hi Ben")
     received = await ben.receive_next()
     assert received.text == "hi Ben"
@@ -142,21 +147,25 @@ async def test_a_conversation(talk: Talk) -> None:
     assert received.message_id == revoked.key.ID
     await alice.send_receipt(talk.room, talk.first.event_id)
     assert (await ben.receipt_next("read")).get("id") == talk.first_id
+    return str(answer.message_id)
 
-    # from WhatsApp
+
+async def _talk_from_whatsapp(talk: Talk, answer_id: str) -> None:
+    """Everything ben can do, and what alice does on her phone."""
+    alice, ben = talk.alice, talk.ben.phone
     quoted = kinds.text("hi Ben").message
-    target = talk.of_ben(answer.message_id, is_own=False)
+    target = talk.of_ben(answer_id, is_own=False)
     reply_id = await ben.send(talk.own.pn, kinds.reply("my reply", target, quoted))
     said = await talk.hears("my reply")
     assert "m.in_reply_to" in said.content["m.relates_to"]
     await ben.send(talk.own.pn, kinds.edit(talk.of_ben(reply_id), kinds.text("my edit").message))
     changed = await talk.relation("m.room.message", said.event_id)
     assert changed.content["m.new_content"]["body"] == "my edit"
-    await ben.send(talk.own.pn, kinds.reaction(talk.of_ben(answer.message_id, is_own=False), "❤"))
+    await ben.send(talk.own.pn, kinds.reaction(talk.of_ben(answer_id, is_own=False), "❤"))
     assert await alice.wait_for(lambda event: event.type == "m.reaction" and event.sender == talk.ghost)
     await ben.send(talk.own.pn, kinds.revoke(talk.of_ben(reply_id)))
     await alice.wait_for(lambda event: event.redacts == said.event_id)
-    await ben.mark(talk.own.pn, [answer.message_id])
+    await ben.mark(talk.own.pn, [answer_id])
     await alice.wait_for(lambda event: _is_receipt(event, talk.room, None, talk.ghost))
     await ben.typing(talk.own.pn)
     await alice.wait_for(lambda event: event.type == "m.typing" and talk.ghost in event.content["user_ids"])

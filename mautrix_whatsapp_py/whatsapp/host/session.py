@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -27,6 +27,7 @@ from mautrix_whatsapp_py.whatsapp.host.intake import Intake
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
+from mautrix_whatsapp_py.whatsapp.host.notes import decode_moment, log_forgotten
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
@@ -111,7 +112,7 @@ class Session:
         )
         self.fact = WaLinkFact(kind=WaLinkKind.STARTING, at=_now())
         self.incarnation: Incarnation | None = None
-        self.counters = _Counters(phone_seen_at=_decode_time(self._journal.get_fact(_PHONE_FACT)))
+        self.counters = _Counters(phone_seen_at=decode_moment(self._journal.get_fact(_PHONE_FACT)))
         self._wishes = _Wishes()
         self._generation = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -371,7 +372,7 @@ class Session:
 
     def _remember(self, name: str, value: str) -> None:
         future = self._executor.submit(self._journal.set_fact, name, value)
-        future.add_done_callback(_log_forgotten)
+        future.add_done_callback(log_forgotten)
 
     # Facts
 
@@ -393,14 +394,5 @@ class Session:
         self._around.outlet.put(LinkChanged(login=self.login, fact=fact))
 
 
-def _log_forgotten(future: Future[None]) -> None:
-    if not future.cancelled() and (error := future.exception()) is not None:
-        log.warning("a fact was not noted: %s", type(error).__name__)
-
-
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _decode_time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None

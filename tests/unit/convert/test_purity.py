@@ -23,10 +23,10 @@ PURE = frozenset(
             "math",
             "re",
         ),
-        *("types", "typing", "unicodedata", "urllib"),
+        *("msgspec", "types", "typing", "unicodedata", "urllib"),
     }
 )
-OWN = ("mautrix_whatsapp_py.convert", "mautrix_whatsapp_py.model", "mautrix_whatsapp_py.ids")
+OWN = tuple(f"mautrix_whatsapp_py.{name}" for name in ("convert", "model", "errors", "ids"))
 CLOCK = frozenset({"now", "utcnow", "today"})
 
 

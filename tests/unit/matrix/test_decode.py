@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.decode import decode_ephemeral, decode_event
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReply
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
     MxMember,
     MxMembership,
+    MxMessage,
     MxOrigin,
     MxOther,
     MxReceipt,
     MxStored,
-    MxText,
     MxTyping,
 )
 from tests.unit.matrix.shapes import (
@@ -44,6 +46,10 @@ ORIGIN = MxOrigin(
 )
 
 
+def said(body: str, **more: Any) -> MxMessage:
+    return MxMessage(origin=ORIGIN, content=MxMessageContent(body=body, **more))
+
+
 def decode(event: Json) -> MxEvent:
     return decode_event(stored(json.dumps(event), kind=event["type"]))
 
@@ -62,38 +68,38 @@ def stored(body: str, *, kind: str = "m.room.message") -> MxStored:
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        ({"msgtype": "m.text", "body": "hello"}, MxText(origin=ORIGIN, body="hello")),
-        ({"msgtype": "m.text", "body": ""}, MxText(origin=ORIGIN, body="")),
+        ({"msgtype": "m.text", "body": "hello"}, said(body="hello")),
+        ({"msgtype": "m.text", "body": ""}, said(body="")),
         (
             {"msgtype": "m.notice", "body": "👨‍👩‍👧 שלום"},
-            MxText(origin=ORIGIN, body="👨‍👩‍👧 שלום", msgtype="m.notice"),
+            said(body="👨‍👩‍👧 שלום", msgtype=MxMsgType.NOTICE),
         ),
-        ({"msgtype": "m.emote", "body": "x" * 65536}, MxText(origin=ORIGIN, body="x" * 65536, msgtype="m.emote")),
+        ({"msgtype": "m.emote", "body": "x" * 65536}, said(body="x" * 65536, msgtype=MxMsgType.EMOTE)),
         (
             {"msgtype": "m.text", "body": "a", "format": "org.matrix.custom.html", "formatted_body": "<b>a</b>"},
-            MxText(origin=ORIGIN, body="a", html="<b>a</b>"),
+            said(body="a", html="<b>a</b>"),
         ),
         (
             {"msgtype": "m.text", "body": "a", "format": "x", "formatted_body": "b"},
-            MxText(origin=ORIGIN, body="a"),
+            said(body="a"),
         ),
         (
             {"msgtype": "m.text", "body": "a", "format": "org.matrix.custom.html", "formatted_body": 5},
-            MxText(origin=ORIGIN, body="a"),
+            said(body="a"),
         ),
         (
             {"msgtype": "m.text", "body": "a", "m.relates_to": {"m.in_reply_to": {"event_id": "$b"}}},
-            MxText(origin=ORIGIN, body="a", reply_to=MxEventId("$b")),
+            said(body="a", relation=MxReply(event_id=MxEventId("$b"))),
         ),
-        ({"msgtype": "m.text", "body": "a", "m.relates_to": ["$b"]}, MxText(origin=ORIGIN, body="a")),
+        ({"msgtype": "m.text", "body": "a", "m.relates_to": ["$b"]}, said(body="a")),
         (
             {"msgtype": "m.text", "body": "a", "m.relates_to": {"m.in_reply_to": {"event_id": ""}}},
-            MxText(origin=ORIGIN, body="a"),
+            said(body="a"),
         ),
-        ({"msgtype": "m.text", "body": "a\0b"}, MxText(origin=ORIGIN, body="a\ufffdb")),
+        ({"msgtype": "m.text", "body": "a\0b"}, said(body="a\ufffdb")),
     ],
 )
-def test_texts(content: Json, expected: MxText) -> None:
+def test_texts(content: Json, expected: MxMessage) -> None:
     assert decode(message(content)) == expected
 
 

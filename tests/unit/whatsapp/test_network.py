@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.errors import StartupError, WhatsAppRefused, WhatsAppUn
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState, WaStateKind
+from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.folders import DataFolder
 from mautrix_whatsapp_py.whatsapp.network import Network
 from mautrix_whatsapp_py.whatsapp.options import HostLimits, NetworkOptions
@@ -175,7 +176,7 @@ async def test_a_host_of_another_version_is_replaced(it: Stand) -> None:
     it.add_session(A)
     async with it.network(keeps_links_on_stop=True) as (network, sink):
         await sink.until_connected(A)
-    it.monkeypatch.setattr("mautrix_whatsapp_py.whatsapp.wire.VERSION", 2)
+    it.monkeypatch.setattr("mautrix_whatsapp_py.whatsapp.wire.VERSION", wire.VERSION + 1)
     async with it.network(keeps_links_on_stop=False, host_start_seconds=1.0) as (network, _):
         await it.until_line("Shutdown")
         assert network.get_logins() == (A,)
