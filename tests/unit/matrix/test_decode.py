@@ -10,7 +10,7 @@ import pytest
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.decode import decode_ephemeral, decode_event
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReply
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, MxReply
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
@@ -108,15 +108,33 @@ def test_texts(content: Json, expected: MxMessage) -> None:
     [
         {},
         {"msgtype": "m.text"},
-        {"body": "hello"},
         {"msgtype": "m.text", "body": 5},
-        {"msgtype": ["m.text"], "body": "hello"},
-        {"msgtype": "m.image", "body": "a.png"},
         {"msgtype": "m.text", "body": "* new", "m.relates_to": {"rel_type": "m.replace", "event_id": "$a"}},
     ],
 )
-def test_messages_that_are_no_new_text(content: Json) -> None:
+def test_messages_that_say_nothing(content: Json) -> None:
     assert decode(message(content)) == MxOther(origin=ORIGIN, kind="m.room.message")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ({"body": "hello"}, said("hello", msgtype=MxMsgType.OTHER)),
+        ({"msgtype": ["m.text"], "body": "hello"}, said("hello", msgtype=MxMsgType.OTHER)),
+        ({"msgtype": "m.image", "body": "a.png"}, said("a.png", msgtype=MxMsgType.IMAGE)),
+        (
+            {
+                "msgtype": "m.text",
+                "body": "* new",
+                "m.new_content": {"msgtype": "m.text", "body": "new"},
+                "m.relates_to": {"rel_type": "m.replace", "event_id": "$a"},
+            },
+            said("new", relation=MxEdit(event_id=MxEventId("$a"))),
+        ),
+    ],
+)
+def test_other_messages(content: Json, expected: MxMessage) -> None:
+    assert decode(message(content)) == expected
 
 
 def test_a_state_event_is_no_message() -> None:
