@@ -5,10 +5,6 @@ from __future__ import annotations
 import io
 import math
 
-from qrcode.constants import ERROR_CORRECT_L
-from qrcode.image.pil import PilImage
-from qrcode.main import QRCode
-
 from mautrix_whatsapp_py.model.picture import Picture
 
 MIN_PIXELS = 512
@@ -26,6 +22,11 @@ class QrDrawer:
 
 def draw_qr(text: str) -> Picture:
     """See QrArtist."""
+    # Here and not above: few bridges draw a code on a given day, and the libraries take megabytes.
+    from qrcode.constants import ERROR_CORRECT_L
+    from qrcode.image.pil import PilImage
+    from qrcode.main import QRCode
+
     # The lowest correction gives the largest modules; a screen has no dirt to correct.
     code: QRCode[PilImage] = QRCode(error_correction=ERROR_CORRECT_L, border=QUIET_MODULES, image_factory=PilImage)
     code.add_data(text)
