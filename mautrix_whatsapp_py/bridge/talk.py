@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
@@ -61,6 +62,7 @@ class Talk:
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings
+    records: Records = field(default_factory=Records)
 
     def login_of(self, person: Person) -> Login | None:
         """The login of somebody who has one."""

@@ -68,10 +68,13 @@ class Inbox:
     async def add_transaction(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
         """Store a transaction in one database transaction; what was new, with sequence numbers."""
         now = self._clock.now()
-        async with self._store.transaction() as tx:
+
+        async def add(tx: Tx) -> Sequence[MxStored]:
             # A known id is no reason to drop events: Synapse on SQLite counts from 1 again after each restart.
             await self._transactions.add(tx, txn_id, received_at=now)
             return await self._events.add(tx, events, received_at=now)
+
+        return await self._store.write(add)
 
     async def get_pending(self) -> Sequence[MxStored]:
         """What is not handled yet, oldest first."""
@@ -80,8 +83,7 @@ class Inbox:
 
     async def mark_handled(self, seq: InboxSeq) -> None:
         """Forget an event's body; its id stays known. Within a handler's own transaction use InboxRows instead."""
-        async with self._store.transaction() as tx:
-            await self._events.mark_handled(tx, seq)
+        await self._store.write(lambda tx: self._events.mark_handled(tx, seq))
 
     async def prune(self) -> int:
         """Forget ids that are KEEP_IDS_DAYS old, in batches so that nobody waits long; how many went."""

@@ -99,6 +99,7 @@ class Departures:
 
     async def _try(self, letter: Letter, portal: Portal, place: Place) -> bool:
         """Whether it is settled; if not, it waits for WhatsApp."""
+        await self._talk.records.settled(portal.id)
         login = self._talk.logins.get(place[1])
         stage = None if login is None else await set_stage(portal, login, self._talk)
         if stage is None:

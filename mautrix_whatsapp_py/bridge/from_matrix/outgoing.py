@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.model.content import MxEdit, WaReaction, WaSendable
 from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxRedaction
 from mautrix_whatsapp_py.model.portal import MessagePart, OutboxRow, ReactionRow, SendState
 from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSent
+from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +71,12 @@ async def handle(letter: Letter, stage: Stage, talk: Talk) -> bool:
 
 async def drop(letter: Letter, talk: Talk) -> None:
     """Forget it: nothing is to be sent."""
-    async with talk.store.transaction() as tx:
+
+    async def forget(tx: Tx) -> None:
         await talk.rows.outbox.remove(tx, send_id_of(letter.event.origin.event_id))
         await talk.rows.inbox.mark_handled(tx, letter.seq)
+
+    await talk.store.write(forget)
 
 
 async def _wait(letter: Letter, talk: Talk) -> bool:
@@ -91,8 +95,7 @@ async def _give_up(letter: Letter, sentence: str, talk: Talk) -> None:
 async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -> OutboxRow | None:
     """Its place in the outbox, which an earlier try may have made; None when nothing is to be sent."""
     origin = letter.event.origin
-    async with talk.store.reading() as tx:
-        row = await talk.rows.outbox.get(tx, send_id_of(origin.event_id))
+    row = await talk.store.read(lambda tx: talk.rows.outbox.get(tx, send_id_of(origin.event_id)))
     if row is not None:
         return row
     context = await fetch_context(letter.event.content, origin, target, stage, talk)
@@ -113,8 +116,7 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         content=msgspec.msgpack.encode(result.content),
         created_at=talk.clock.now(),
     )
-    async with talk.store.transaction() as tx:
-        return await talk.rows.outbox.add(tx, new)
+    return await talk.store.write(lambda tx: talk.rows.outbox.add(tx, new))
 
 
 async def _record(
@@ -130,8 +132,10 @@ async def _record(
     if isinstance(outcome, WaSendUncertain):
         await talk.delivery.uncertain(origin, what=letter.what)
     send_id = send_id_of(origin.event_id)
-    async with talk.store.transaction() as tx:
-        await talk.rows.messages.add(tx, [_part(outcome, letter, stage, talk)])
+    part = _part(outcome, letter, stage, talk)
+
+    async def record(tx: Tx) -> None:
+        await talk.rows.messages.add(tx, [part])
         if before is not None:
             await talk.rows.reactions.remove_event(tx, before.event_id)
         if isinstance(letter.event, MxReaction) and target.part is not None:
@@ -141,6 +145,8 @@ async def _record(
         else:
             await talk.rows.outbox.set_state(tx, send_id, SendState.UNCERTAIN)
         await talk.rows.inbox.mark_handled(tx, letter.seq)
+
+    await talk.store.write(record)
     if isinstance(outcome, WaSent):
         await talk.delivery.sent(origin)
 

@@ -22,8 +22,7 @@ async def handle(event: WaReceipt, portal: Portal, login: Login, talk: Talk) -> 
     source = event.source
     if event.kind not in _ARRIVED or source.is_from_me or not is_person(source.sender):
         return
-    async with talk.store.reading() as tx:
-        part = await talk.rows.messages.get_newest(tx, portal.id, event.message_ids)
+    part = await talk.store.read(lambda tx: talk.rows.messages.get_newest(tx, portal.id, event.message_ids))
     if part is None or portal.room_id is None:
         return
     if part.is_own and part.login_id == login.id:
