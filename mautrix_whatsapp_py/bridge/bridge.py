@@ -60,6 +60,7 @@ class Bridge:
         """Read what must be known before the first event."""
         await self._talk.portals.load()
         await self._talk.delivery.load()
+        await self._talk.open_sends.load(self._talk.store, self._talk.rows.outbox)
 
     def is_ours(self, user: MxUserId) -> bool:
         """Whether a user is the bot or a ghost, whose events are nothing new."""
@@ -193,7 +194,7 @@ class Bridge:
                     users = frozenset(user for user in event.users if not self._deps.is_ours(user))
                     await self._typists.handle(MxTyping(room_id=event.room_id, users=users), portal, self._talk)
                 case MxReceipt() if not self._deps.is_ours(event.user):
-                    await self._talk.records.settled(portal_id)
+                    await self._talk.recorded(portal_id)
                     await receipt.handle(event, portal, self._talk)
                 case MxReceipt():
                     pass

@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.store.tx import Row, Tx, Work
 
 MOST_AT_ONCE = 64
 """How many share a commit: the first of them waits for the last."""
+PATIENCE_SECONDS = 0.02
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -58,17 +59,33 @@ class Line:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._waiting: list[_Job] = []
         self._runner: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, work: Work[Any]) -> Any:
-        """What the work returns, once it is committed; whoever is cancelled under way may have committed."""
-        job = _Job(work, asyncio.get_running_loop().create_future())
+    async def run(self, work: Work[Any], *, is_patient: bool = False) -> Any:
+        """What the work returns, once it is committed; whoever is cancelled under way may have committed.
+
+        Patient work waits a moment for other work, whose commit it then shares.
+        """
+        loop = asyncio.get_running_loop()
+        job = _Job(work, loop.create_future())
         self._waiting.append(job)
-        if self._runner is None:
-            self._runner = asyncio.create_task(self._serve(), name="store-line")
+        if not is_patient:
+            self.hurry()
+        elif self._timer is None:
+            self._timer = loop.call_later(PATIENCE_SECONDS, self.hurry)
         return await job.future
+
+    def hurry(self) -> None:
+        """Let nobody wait for company any longer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._runner is None and self._waiting:
+            self._runner = asyncio.create_task(self._serve(), name="store-line")
 
     async def close(self) -> None:
         """Finish what waits, then close the connection."""
+        self.hurry()
         if self._runner is not None:
             await asyncio.wait({self._runner})
         await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)

@@ -39,6 +39,10 @@ class OutboxRows:
         row = (await tx.execute(select(outbox).where(outbox.c.send_id == send_id))).first()
         return None if row is None else _decode(row)
 
+    async def get_ids(self, tx: Tx) -> list[SendId]:
+        """Of all messages that are on their way."""
+        return [SendId(value) for value in (await tx.execute(select(outbox.c.send_id))).scalars()]
+
     async def get_of_portal(self, tx: Tx, portal_id: PortalId) -> list[OutboxRow]:
         """What is on its way to a chat."""
         rows = await tx.execute(select(outbox).where(outbox.c.portal_id == portal_id))

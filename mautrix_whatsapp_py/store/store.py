@@ -100,15 +100,20 @@ class Store:
         """A transaction that only reads and waits for no writer."""
         return self._run(self._readers)
 
-    async def write(self, work: Work[Result]) -> Result:
+    async def write(self, work: Work[Result], *, is_patient: bool = False) -> Result:
         """What work returns that is one transaction; cheaper than `transaction`, with one commit for many.
 
-        Raises as `transaction` does.
+        Patient work is not in a hurry: it may wait a moment for a commit to share. Raises as `transaction` does.
         """
         if self._write_line is not None:
-            return cast(Result, await self._write_line.run(work))
+            return cast(Result, await self._write_line.run(work, is_patient=is_patient))
         async with self.transaction() as tx:
             return await work(tx)
+
+    def hurry(self) -> None:
+        """Somebody waits for what is being written."""
+        if self._write_line is not None:
+            self._write_line.hurry()
 
     async def read(self, work: Work[Result]) -> Result:
         """What work returns that only reads; cheaper than `reading`."""

@@ -21,7 +21,7 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
     WhatsAppUncertain,
 )
-from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, WaJid, WaMessageId, login_tag
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, WaJid, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
@@ -156,8 +156,7 @@ class Arrivals:
         if handled.write is None:
             on_recorded()
         else:
-            message_id = _message_id(arrival.event)
-            self._talk.records.start(portal_id, message_id, handled.write, on_recorded, clock=self._talk.clock)
+            self._talk.records.start(portal_id, handled.names, handled.write, on_recorded, clock=self._talk.clock)
         return True
 
     def _finish(self, arrival: Arrival, portal_id: PortalId, *, has_come: bool) -> None:
@@ -167,8 +166,10 @@ class Arrivals:
 
     async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> Handled:
         """Handle an event."""
+        if isinstance(arrival.event, WaReceipt) and not receipt.matters(arrival.event, self._talk):
+            return Handled()
         if not message.stands_alone(arrival.event, portal_id, self._talk):
-            await self._talk.records.settled(portal_id)
+            await self._talk.recorded(portal_id)
         login = self._talk.logins.get(arrival.login_id)
         portal = await self._talk.portals.get(portal_id)
         if login is None or portal is None:
@@ -207,8 +208,3 @@ class Arrivals:
         client = self._talk.network.get_client(arrival.login_id)
         if client is not None:
             client.ack(arrival.seq)
-
-
-def _message_id(event: WaEvent) -> WaMessageId:
-    assert isinstance(event, WaMessage | WaUndecryptable)
-    return event.message_id

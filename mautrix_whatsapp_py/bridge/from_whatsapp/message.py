@@ -51,6 +51,8 @@ class Handled:
     """Whether there is one now that others may have waited for."""
     write: Callable[[], Awaitable[None]] | None = None
     """What is left to do before the message may be forgotten; the next one of its chat need not wait for it."""
+    names: tuple[str, ...] = ()
+    """Ids of the message and its events."""
 
 
 async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Handled:
@@ -74,7 +76,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
     told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(scene.portal, login))
     match result:
         case MxSend():
-            return Handled(has_come=True, write=await _send(result, content, told, fetched, talk))
+            return await _send(result, content, told, fetched, talk)
         case MxReact():
             await _react(result, told, fetched, talk)
         case MxRedact():
@@ -122,8 +124,7 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 
 async def _send(
     result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
-) -> Callable[[], Awaitable[None]] | None:
-    """What is left to be recorded, when that can wait."""
+) -> Handled:
     sent: list[tuple[int, MxEventId]] = []
     for index, part in enumerate(result.parts):
         event_id = await talk.ghosts.send_message(
@@ -139,14 +140,15 @@ async def _send(
         txn_id = told.txn_id(index, "rest")
         await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
     write = partial(_record, sent, content, told, fetched, talk)
+    names = (told.event.message_id, *(event_id for _, event_id in sent))
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
     if is_plain and result.timer_s is None:
-        return write
+        return Handled(has_come=True, write=partial(write, is_patient=True), names=names)
     await write()
     if result.timer_s is not None:
         portal = await talk.portals.get(told.scene.portal.id) or told.scene.portal
         await talk.portals.put(replace(portal, disappearing_seconds=result.timer_s))
-    return None
+    return Handled(has_come=True)
 
 
 async def _record(
@@ -155,6 +157,8 @@ async def _record(
     told: _Told,
     fetched: Fetched,
     talk: Talk,
+    *,
+    is_patient: bool = False,
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
@@ -165,7 +169,7 @@ async def _record(
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
             await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
 
-    await talk.store.write(record)
+    await talk.store.write(record, is_patient=is_patient)
 
 
 def _part(

@@ -17,6 +17,13 @@ _READ = frozenset({WaReceiptKind.READ, WaReceiptKind.PLAYED})
 _ARRIVED = _READ | {WaReceiptKind.DELIVERED}
 
 
+def matters(event: WaReceipt, talk: Talk) -> bool:
+    """Whether there is anything to be done about a receipt; most only say again what the server has said."""
+    if event.source.is_from_me:
+        return False
+    return event.kind in _READ or (event.kind in _ARRIVED and talk.delivery.has_uncertain)
+
+
 async def handle(event: WaReceipt, portal: Portal, login: Login, talk: Talk) -> None:
     """Show how far somebody has read."""
     source = event.source
