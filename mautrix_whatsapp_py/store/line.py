@@ -57,6 +57,7 @@ class Line:
         self._engine = engine
         self._turn = turn
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=name)
+        self._connection: Connection | None = None
         self._waiting: list[_Job] = []
         self._runner: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -88,8 +89,12 @@ class Line:
         self.hurry()
         if self._runner is not None:
             await asyncio.wait({self._runner})
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.dispose)
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._dispose)
         self._thread.shutdown(wait=False)
+
+    def _dispose(self) -> None:
+        self._let_go()
+        self._engine.dispose()
 
     async def _serve(self) -> None:
         try:
@@ -118,10 +123,23 @@ class Line:
         return [self._run([work])[0] for work in works]
 
     def _run_together(self, works: Sequence[Work[Any]]) -> Sequence[object]:
-        with translated(), self._engine.connect() as connection:
-            results = [_run_alone(work, connection) for work in works]
-            connection.commit()
-            return results
+        try:
+            with translated():
+                if self._connection is None:
+                    self._connection = self._engine.connect()
+                results = [_run_alone(work, self._connection) for work in works]
+                self._connection.commit()
+                return results
+        except BaseException:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        """Roll back what is open; a connection that cannot even do that is replaced by the pool."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with translated():
+                connection.close()
 
 
 def _run_alone(work: Work[Any], connection: Connection) -> object:

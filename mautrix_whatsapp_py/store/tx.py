@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from sqlalchemy import CursorResult, Executable, Table
@@ -18,6 +19,19 @@ Insert = sqlite.Insert | postgresql.Insert
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Inserting:
+    """An insert that knows ON CONFLICT, made once: making a statement costs more than running it."""
+
+    on_sqlite: Insert
+    on_postgres: Insert
+
+
+def prepare_insert(table: Table, clauses: Callable[[Any], Any] = lambda insert: insert) -> Inserting:
+    """An insert into a table with clauses that both dialects have."""
+    return Inserting(clauses(sqlite.insert(table)), clauses(postgresql.insert(table)))
+
+
 class Tx(ABC):
     """One open transaction, handed to the methods of repositories; never to another task."""
 
@@ -27,6 +41,11 @@ class Tx(ABC):
     @abstractmethod
     async def execute(self, statement: Executable, rows: Row | Sequence[Row] | None = None) -> CursorResult[Any]:
         """Run a statement, once or for every row; its results are all here."""
+
+    async def run_insert(self, statement: Inserting, rows: Row | Sequence[Row]) -> CursorResult[Any]:
+        """Run a prepared insert."""
+        is_sqlite = self.dialect_name == "sqlite"
+        return await self.execute(statement.on_sqlite if is_sqlite else statement.on_postgres, rows)
 
     def insert(self, table: Table) -> Insert:
         """An insert that knows ON CONFLICT."""
