@@ -92,7 +92,8 @@ class Pump:
         room = WINDOW - len(self._in_flight)
         if not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
             return False
-        events = await self._in_thread(lambda: self._read(self._cursor, min(room, BATCH)))
+        most = min(room, BATCH)
+        events = await self._in_thread(lambda: self._read(self._cursor, most))
         for seq, event in events:
             if self._epoch != self.outlet.epoch:
                 self._wake.set()
@@ -102,7 +103,8 @@ class Pump:
             self._put(seq, event)
         if events:
             await self.outlet.drain()
-        return bool(events)
+        # What comes after a batch that is not full wakes us anew.
+        return len(events) == most
 
     def _read(self, after: int, limit: int) -> list[tuple[JournalSeq, WaEvent]]:
         return [(row.seq, self.decode(row)) for row in self.journal.get_after(after, limit)]
