@@ -76,7 +76,7 @@ class Ledger:
     async def wait_for(self, mark: str, count: int) -> list[float]:
         """The times, once there are so many; looked at rarely, so as not to be in the way."""
         async with asyncio.timeout(DEADLINE_SECONDS):
-            while len(found := await asyncio.to_thread(self.get_times, mark)) < count:
+            while len(found := await asyncio.to_thread(self.get_times, mark)) < count:  # noqa: ASYNC110 another process writes
                 await asyncio.sleep(0.25)
         if len(found) != count:
             raise RuntimeError(f"{len(found)} messages instead of {count}")

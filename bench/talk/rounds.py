@@ -72,7 +72,7 @@ class Rounds:
 
     def __init__(self, it: Stage, sizes: Sizes) -> None:
         self._it = it
-        self._sizes = sizes
+        self.sizes = sizes
         self._numbers = itertools.count()
 
     async def shape(self, chats: Sequence[Chat], count: int) -> tuple[Shape, Cost, Cost]:
@@ -143,7 +143,7 @@ class Rounds:
         bare, client = self._it.bare(chat), self._it.client()
         phone, own = chat.person.phone, self._it.own.pn
         async with self._it.watched() as watcher:
-            for _ in range(self._sizes.latency):
+            for _ in range(self.sizes.latency):
                 text = self._mark()
                 began = time.perf_counter()
                 await bare.send(chat.room, text)

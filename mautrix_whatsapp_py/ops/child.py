@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -44,8 +45,8 @@ class Child:
         """Let a held module run; one that has ended already stays so."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(b"\n")
-            self._process.stdin.flush()
+            # Unbuffered: what a child that is gone did not take must not come up again at the end.
+            os.write(self._process.stdin.fileno(), b"\n")
 
     @property
     def pid(self) -> int:
