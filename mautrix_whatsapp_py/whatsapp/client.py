@@ -27,7 +27,8 @@ from mautrix_whatsapp_py.whatsapp.connection import HostConnection
 
 log = logging.getLogger(__name__)
 
-_ACK_DELAY_SECONDS = 0.02
+_ACK_DELAY_SECONDS = 0.1
+"""One frame for what is handled meanwhile; what a crash leaves unsaid only comes again."""
 _CALL_SECONDS = 30.0
 _SEND_SECONDS = 90.0
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, typing
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, get_known_key, resolve_key
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import (
@@ -68,7 +68,11 @@ class Arrivals:
     def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         """Queue an event."""
         arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
-        self._routes.put(login_id, partial(self._route, arrival))
+        portal = None if self._routes.is_busy(login_id) else self._get_known_chat(arrival)
+        if portal is None:
+            self._routes.put(login_id, partial(self._route, arrival))
+        else:
+            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
 
     async def idle(self) -> None:
         """Wait until every event has found its chat."""
@@ -87,6 +91,16 @@ class Arrivals:
                     self._give_up(arrival)
                 else:
                     self._late.setdefault(portal_id, deque()).append(arrival)
+
+    def _get_known_chat(self, arrival: Arrival) -> Portal | None:
+        """The chat of an event, where everybody in it is known by all addresses it names."""
+        event, login = arrival.event, self._talk.logins.get(arrival.login_id)
+        if login is None or not isinstance(event, WaMessage | WaUndecryptable | WaReceipt | WaTyping):
+            return None
+        if self._talk.persons.get_known(login.jid, login.lid) is None:
+            return None
+        key = get_known_key(event.source, login, self._talk.persons)
+        return None if key is None else self._talk.portals.get_known(key)
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
