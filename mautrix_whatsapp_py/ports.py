@@ -157,6 +157,9 @@ class MatrixChats(Protocol):
     async def send_receipt(self, room_id: MxRoomId, event_id: MxEventId, *, reader: MxUserId) -> None:
         """Mark everything up to an event as read."""
 
+    async def set_timer(self, room_id: MxRoomId, seconds: int) -> None:
+        """Show after how many seconds the messages of a room disappear; 0 is never."""
+
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
 

@@ -75,6 +75,8 @@ class FakeClient:
         self.groups: dict[WaJid, WaGroup] = {}
         self.faults: deque[BaseException] = deque()
         """What the next sends end in, before anything left."""
+        self.mark_faults: deque[BaseException] = deque()
+        """What the next marks end in."""
         self.late_faults: deque[BaseException] = deque()
         """What the next sends end in, after the message has left."""
         self.is_uncertain = False
@@ -120,6 +122,8 @@ class FakeClient:
         is_played: bool = False,
     ) -> None:
         self._require_usable()
+        if self.mark_faults:
+            raise self.mark_faults.popleft()
         self.marked.append(FakeMark(chat=chat, sender=sender, message_ids=tuple(message_ids)))
 
     async def send_typing(self, chat: WaJid, *, is_typing: bool, is_audio: bool = False) -> None:

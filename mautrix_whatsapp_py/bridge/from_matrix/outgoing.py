@@ -9,6 +9,7 @@ from typing import TypeAlias
 import msgspec
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
+from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
@@ -48,7 +49,11 @@ class Letter:
 async def handle(letter: Letter, stage: Stage, talk: Talk) -> bool:
     """Send it and record what became of it; false when it has to wait for WhatsApp."""
     target = await fetch_target(letter.event.content, stage, talk)
-    row = await _fetch_row(letter, target, stage, talk)
+    try:
+        row = await _fetch_row(letter, target, stage, talk)
+    except (WhatsAppUnavailable, WhatsAppUncertain):
+        # Whether it may go at all is only known there.
+        return await _wait(letter, talk)
     if row is None:
         return True
     content = msgspec.msgpack.decode(row.content, type=WaSendable)
@@ -132,6 +137,10 @@ async def _record(
     send_id = send_id_of(origin.event_id)
     async with talk.store.transaction() as tx:
         await talk.rows.messages.add(tx, [_part(outcome, letter, stage, talk)])
+        if isinstance(letter.event, MxMessage):
+            timers = [(origin.event_id, stage.portal.disappearing_seconds)]
+            room_id, sent_at = origin.room_id, talk.clock.now()
+            await add_disappearing(tx, timers, room_id=room_id, sent_at=sent_at, talk=talk)
         if before is not None:
             await talk.rows.reactions.remove_event(tx, before.event_id)
         if isinstance(letter.event, MxReaction) and target.part is not None:
