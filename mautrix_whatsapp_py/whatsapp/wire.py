@@ -10,7 +10,7 @@ import msgspec
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaSendable
 from mautrix_whatsapp_py.model.struct import WaStruct
-from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -156,6 +156,13 @@ class SubscribePresence(WaStruct, frozen=True, kw_only=True):
     person: WaJid
 
 
+class FetchGroup(WaStruct, frozen=True, kw_only=True):
+    """A group as it is now."""
+
+    login: LoginId
+    group: WaJid
+
+
 class FetchStats(WaStruct, frozen=True, kw_only=True):
     """The figures of one session, now."""
 
@@ -176,6 +183,7 @@ Call = (
     | SendTyping
     | SendPresence
     | SubscribePresence
+    | FetchGroup
     | FetchStats
 )
 
@@ -206,7 +214,7 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode
+Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | WaGroup
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, timer, typing
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, get_known_key, resolve_key
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
@@ -141,8 +141,10 @@ class Arrivals:
                 return None if key is None else await talk.portals.find(key)
             case WaGroupJoined(group=group):
                 await self._name(group.jid, group.name)
-            case WaGroupChanged(chat=chat, name=name) if name is not None:
-                await self._name(chat, name)
+            case WaGroupChanged(chat=chat, name=name):
+                if name is not None:
+                    await self._name(chat, name)
+                return await talk.portals.find(PortalKey(chat=chat.bare))
         return None
 
     async def _name(self, chat: WaJid, name: str) -> None:
@@ -195,6 +197,8 @@ class Arrivals:
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
                 await typing.handle(arrival.event, portal, self._talk)
+            case WaGroupChanged():
+                await timer.handle(arrival.event, portal, self._talk)
         return Handled()
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:
