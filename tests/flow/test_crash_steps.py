@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from mautrix_whatsapp_py.model.content import (
     WaRevoke,
     WaText,
 )
+from mautrix_whatsapp_py.store.line import Work
 from mautrix_whatsapp_py.store.store import Store, Tx
 from tests.fakes.matrix import KilledError
 from tests.flow.chat import Chat, ref
@@ -40,12 +42,15 @@ async def chat(world: World) -> Chat:
 
 def die_at_commit(world: World, monkeypatch: pytest.MonkeyPatch, number: int, *, is_late: bool) -> None:
     """End the job that commits next but so many, before or after its commit."""
-    real, left = Store.transaction, [number]
+    real, real_write, left = Store.transaction, Store.write, [number]
+
+    def is_next() -> bool:
+        left[0] -= 1
+        return left[0] == -1
 
     @asynccontextmanager
     async def transaction(store: Store) -> AsyncIterator[Tx]:
-        left[0] -= 1
-        is_last = left[0] == -1
+        is_last = is_next()
         async with real(store) as tx:
             yield tx
             if is_last and not is_late:
@@ -53,7 +58,17 @@ def die_at_commit(world: World, monkeypatch: pytest.MonkeyPatch, number: int, *,
         if is_last:
             raise KilledError
 
+    async def write(store: Store, work: Work[Any], *, is_patient: bool = False) -> Any:
+        is_last = store._write_line is not None and is_next()
+        if is_last and not is_late:
+            raise KilledError
+        result = await real_write(store, work, is_patient=is_patient)
+        if is_last:
+            raise KilledError
+        return result
+
     monkeypatch.setattr(Store, "transaction", transaction)
+    monkeypatch.setattr(Store, "write", write)
 
 
 async def prepare_out(chat: Chat, doing: str) -> Act:

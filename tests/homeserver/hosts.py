@@ -20,8 +20,8 @@ def end_hosts(folder: Path) -> None:
 
 
 def host_pids(folder: Path) -> list[int]:
-    """The running hosts of a bridge that works in this folder."""
-    return [pid for path in folder.rglob("sock") if (pid := _listener(path))]
+    """The hosts of a bridge that works in this folder."""
+    return [pid for path in sorted(folder.rglob("sock")) if (pid := _listener(path))]
 
 
 def _listener(path: Path) -> int:
