@@ -22,6 +22,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSent,
     WaSessionStats,
 )
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, DirectoryResult
 
 VERSION = 2
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
@@ -177,6 +178,7 @@ Call = (
     | SendPresence
     | SubscribePresence
     | FetchStats
+    | DirectoryCall
 )
 
 
@@ -206,7 +208,7 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode
+Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | DirectoryResult
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):
