@@ -10,7 +10,7 @@ from mautrix.api import Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
-from mautrix_whatsapp_py.matrix.fields import get_fields
+from mautrix_whatsapp_py.matrix.fields import Fields, get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.model.levels import DEFAULT_STATE_LEVEL, MxLevels
 
@@ -103,7 +103,7 @@ def _decode_levels(content: Json) -> MxLevels:
     )
 
 
-def _levels(fields: Json) -> dict[str, int]:
+def _levels(fields: Fields) -> dict[str, int]:
     return {key: value for key, value in fields.items() if isinstance(value, int)}
 
 

@@ -99,7 +99,7 @@ class ClientDirectory:
             chat=chat,
             inviter=inviter,
             code=code,
-            expires_at_seconds=int(expires_at.timestamp()),
+            expires_at_seconds=int(expires.timestamp()),
         )
         return await self._ask(call, WaJoinOutcome)
 
