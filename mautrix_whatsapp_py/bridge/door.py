@@ -24,6 +24,8 @@ class CommandRequest:
     level: PermissionLevel
     text: str
     is_management: bool
+    replied_to: MxEventId | None = None
+    """The event the command answers."""
 
 
 class CommandDoor(Protocol):

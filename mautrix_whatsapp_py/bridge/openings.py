@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mautrix_whatsapp_py.bridge.closings import Closings
 from mautrix_whatsapp_py.bridge.persons import name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import CommandError, WhatsAppUnavailable
@@ -76,3 +77,16 @@ class Openings:
         await self._talk.chats.invite(room_id, login.user)
         current = await self._talk.portals.get(portal.id) or portal
         return Opened(portal=current, room_id=room_id, is_new=is_new)
+
+    async def plumb(self, chat: WaJid, name: str, room_id: MxRoomId, *, closings: Closings) -> Portal:
+        """Tie a chat to a room that is there already; a room it had before is let go."""
+        key = PortalKey(chat=chat.bare)
+        portal = await self._talk.portals.ensure(key)
+        if portal.room_id not in (None, room_id):
+            await closings.unbridge(portal)
+            portal = await self._talk.portals.ensure(key)
+        return await self._talk.portals.set_room(replace(portal, name=name or portal.name), room_id)
+
+    async def find_shared(self, chat: WaJid) -> Portal | None:
+        """A group or channel that is bridged already."""
+        return await self._talk.portals.find(PortalKey(chat=chat.bare))

@@ -17,9 +17,9 @@ CACHE_SIZE = 5_000
 class Privacy:
     """Receipts, typing and presence per account and chat; shown unless somebody said otherwise."""
 
-    def __init__(self, store: Store, *, usual: Shown = Shown()) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._usual = usual
+        self._usual = Shown()
         self._rows = PrivacyRows()
         self._known: OrderedDict[tuple[LoginId, PortalId], Shown] = OrderedDict()
 

@@ -12,8 +12,8 @@ TRAITS = frozenset(trait.value for trait in ChatTrait)
 def is_wanted(facts: ChatFacts, *layers: Sequence[FilterRule]) -> bool:
     """Whether a chat is let in.
 
-    Earlier layers win over later ones; within one, what names a chat wins over its traits, those over its kind, and
-    that over `all`. What no rule speaks of is let in.
+    Earlier layers win over later ones; within one, what names a chat wins over its traits, those over its kind,
+    and that over `all`. What no rule speaks of is let in.
     """
     for rules in layers:
         verdict = _judge(facts, {rule.subject: rule.is_allowed for rule in rules})

@@ -90,9 +90,7 @@ class ClientDirectory:
         """See WhatsAppDirectory."""
         return await self._ask(wire.JoinLink(login=self._login, url=url), WaJoinOutcome)
 
-    async def accept_invite(
-        self, chat: WaJid, *, inviter: WaJid, code: str, expires_at: datetime
-    ) -> WaJoinOutcome:
+    async def accept_invite(self, chat: WaJid, *, inviter: WaJid, code: str, expires: datetime) -> WaJoinOutcome:
         """See WhatsAppDirectory."""
         call = wire.AcceptInvite(
             login=self._login,
