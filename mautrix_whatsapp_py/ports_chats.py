@@ -57,9 +57,7 @@ class WhatsAppDirectory(Protocol):
     async def join_link(self, url: str) -> WaJoinOutcome:
         """Join a group or follow a channel."""
 
-    async def accept_invite(
-        self, chat: WaJid, *, inviter: WaJid, code: str, expires_at: datetime
-    ) -> WaJoinOutcome:
+    async def accept_invite(self, chat: WaJid, *, inviter: WaJid, code: str, expires: datetime) -> WaJoinOutcome:
         """Join a group by an invitation that came as a message."""
 
     async def set_disappearing(self, chat: WaJid, seconds: int) -> None:

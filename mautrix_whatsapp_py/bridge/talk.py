@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.delivery import Delivery
+from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
+from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
@@ -31,6 +34,11 @@ class TalkSettings:
     with_notices: bool = False
     deleted: DeletedPolicy = DeletedPolicy.REDACT
     outbox_expiry: timedelta = timedelta(hours=24)
+    with_call_notices: bool = True
+    rejects_calls: bool = False
+    rejection_text: str = ""
+    with_status_broadcast: bool = False
+    is_status_quiet: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +66,9 @@ class Talk:
     logins: Logins
     network: WhatsAppNetwork
     delivery: Delivery
+    filters: Filters
+    privacy: Privacy
+    open_directory: OpenDirectory
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings

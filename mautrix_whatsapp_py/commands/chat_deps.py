@@ -69,10 +69,11 @@ class ChatDeps:
 
     async def is_private(self, call: Call) -> bool:
         """Whether nobody but the caller reads the answer."""
-        if call.request.is_management:
+        request = call.request
+        if request.is_management and request.answered_in is None:
             return True
-        members = await self.matrix.fetch_members(call.request.room_id)
-        return all(user == call.request.sender or self.is_ours(user) for user in members)
+        members = await self.matrix.fetch_members(request.answered_in or request.room_id)
+        return all(user == request.sender or self.is_ours(user) for user in members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

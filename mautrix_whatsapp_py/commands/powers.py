@@ -92,9 +92,17 @@ def _do_in(deps: ChatDeps, run_request: RunRequest) -> Command:
         if not room_id.startswith("!"):
             raise UsageError("The id of a room begins with an exclamation mark.")
         await _require_presence(deps, call, room_id)
-        is_management = await deps.users.get_management_room(call.request.sender) == room_id
-        text = " ".join(call.args[1:])
-        return await run_request(replace(call.request, room_id=room_id, text=text, is_management=is_management))
+        request = call.request
+        is_management = await deps.users.get_management_room(request.sender) == room_id
+        return await run_request(
+            replace(
+                request,
+                room_id=room_id,
+                text=" ".join(call.args[1:]),
+                is_management=is_management,
+                answered_in=request.answered_in or request.room_id,
+            )
+        )
 
     return Command(
         name="doin",

@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.ids import GROUP_SERVER, NEWSLETTER_SERVER, MxRoomId, M
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal
 
+MAX_SHOWN = 20
 YES = Flag(name="yes", summary="Do it; without it I only tell what would be done.")
 
 
@@ -95,8 +96,8 @@ def _unbridge(deps: ChatDeps) -> Command:
         portal = await _require_power(deps, call)
         await deps.closings.unbridge(portal)
         return Said(
-            text="This room is not a WhatsApp chat any more: the people of WhatsApp have left it, what was written "
-            "stays. The next message of the chat makes a new room."
+            text="This room is not a WhatsApp chat any more: the people of WhatsApp have left it, "
+            "what was written stays. The next message of the chat makes a new room."
         )
 
     return Command(

@@ -9,30 +9,40 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
+from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.names import GhostNames
+from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, usual_parts
+from mautrix_whatsapp_py.bridge.syncing import Syncing
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.every import every_chat_command
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
+from mautrix_whatsapp_py.model.filtering import FilterRule
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
@@ -52,10 +62,14 @@ from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
+from tests.fakes.directory import FakeDirectory
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 
 DEADLINE_SECONDS = 20
+ROOT = MxUserId("@root:localhost")
+"""Runs the bridge."""
 ALICE = MxUserId("@alice:localhost")
 BOB = MxUserId("@bob:localhost")
 CAROL = MxUserId("@carol:localhost")
@@ -71,12 +85,17 @@ PERMISSIONS = Permissions(
     MappingProxyType(
         {
             "localhost": Permission(level=PermissionLevel.USER),
+            ROOT: Permission(level=PermissionLevel.ADMIN),
             CAROL: Permission(level=PermissionLevel.USER, max_logins=1),
             NOLOGIN: Permission(level=PermissionLevel.COMMANDS),
             RELAYED: Permission(level=PermissionLevel.RELAY),
         }
     )
 )
+
+
+def _is_ours(user: MxUserId) -> bool:
+    return user == BOT or user.startswith("@whatsapp_")
 
 
 class FaultyInbox(Inbox):
@@ -161,6 +180,9 @@ class World:
         self.chats = FakeMatrixChats(self.matrix)
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
+        self.rooms = FakeMatrixRooms(self.matrix, self.chats)
+        self.directories: dict[LoginId, FakeDirectory] = {}
+        self.configured: tuple[FilterRule, ...] = ()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -169,12 +191,20 @@ class World:
         dialogs = Dialogs()
         self._make_links()
         links = links_part(logins=self.logins, network=self.network, clock=self.clock)
-        admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=(self.linking.cancel,))
+        admin = AdminDeps(
+            users=self.users,
+            dialogs=dialogs,
+            status_parts=(links,),
+            cancels=(self.linking.cancel, self._cancel_sync),
+        )
+        talk = self._make_talk()
         commands = (
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *self._chat_commands(talk),
             *admin_commands(admin),
         )
+        self.dispatcher = Dispatcher(commands, prefix="!wa", dialogs=dialogs)
         settings = BridgeSettings(
             command_prefix="!wa",
             permissions=PERMISSIONS,
@@ -184,14 +214,47 @@ class World:
             matrix=self.matrix,
             inbox=self.inbox,
             users=self.users,
-            commands=Dispatcher(commands, prefix="!wa", dialogs=dialogs),
+            commands=self.dispatcher,
             clock=self.clock,
             settings=settings,
-            talk=self._make_talk(),
+            talk=talk,
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
         return bridge
+
+    async def _cancel_sync(self, user: MxUserId) -> bool:
+        return await self.syncing.cancel(user)
+
+    def _chat_commands(self, talk: Talk) -> tuple[Command, ...]:
+        openings = Openings(talk, talk.open_directory)
+        ending = ClosingDeps(portals=talk.portals, matrix=self.matrix, rooms=self.rooms, is_ours=_is_ours)
+        self.work = ChatDeps(
+            talk=talk,
+            matrix=self.matrix,
+            rooms=self.rooms,
+            users=self.users,
+            openings=openings,
+            closings=Closings(ending),
+            filters=talk.filters,
+            privacy=talk.privacy,
+            is_ours=_is_ours,
+            domain="localhost",
+        )
+        parts = usual_parts(PartDeps(talk=talk, openings=openings, filters=talk.filters))
+        self.syncing = Syncing(parts=parts, matrix=self.matrix, clock=self.clock)
+        return every_chat_command(
+            self.work,
+            self.syncing,
+            run_request=lambda request: self.dispatcher.answer(request),
+            level_of=lambda user: PERMISSIONS.get_permission(user).level,
+        )
+
+    def directory(self, login: LoginId) -> FakeDirectory | None:
+        """What WhatsApp tells an account that has a session."""
+        if login not in self.network.clients:
+            return None
+        return self.directories.setdefault(login, FakeDirectory(login))
 
     def _make_talk(self) -> Talk:
         names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
@@ -211,6 +274,11 @@ class World:
             logins=self.logins,
             network=self.network,
             delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            filters=Filters(
+                store=self.store, clock=self.clock, open_directory=self.directory, configured=self.configured
+            ),
+            privacy=Privacy(self.store),
+            open_directory=self.directory,
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
@@ -248,6 +316,7 @@ class World:
         """The bridge ends in order."""
         await self.bridge.stop(seconds=1)
         await self.linking.stop()
+        await self.syncing.stop()
         await self.herald.stop()
 
     async def kill(self) -> None:

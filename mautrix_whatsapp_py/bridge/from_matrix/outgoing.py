@@ -10,6 +10,7 @@ import msgspec
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
+from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.convert.results import Refused, Skipped
@@ -47,6 +48,10 @@ class Letter:
 
 async def handle(letter: Letter, stage: Stage, talk: Talk) -> bool:
     """Send it and record what became of it; false when it has to wait for WhatsApp."""
+    refusal = refusal_of(stage)
+    if refusal is not None:
+        await _give_up(letter, refusal, talk)
+        return True
     target = await fetch_target(letter.event.content, stage, talk)
     row = await _fetch_row(letter, target, stage, talk)
     if row is None:
@@ -56,7 +61,7 @@ async def handle(letter: Letter, stage: Stage, talk: Talk) -> bool:
     if client is None or not client.state.is_usable:
         return await _wait(letter, talk)
     try:
-        outcome = await client.send_message(stage.chat, content, send_id=row.send_id, secret=row.secret)
+        outcome = await post(content, row, stage, client, talk)
     except (WhatsAppUnavailable, WhatsAppUncertain):
         # The send id makes asking again safe: what was sent is not sent twice.
         return await _wait(letter, talk)

@@ -26,6 +26,8 @@ async def handle(event: MxReceipt, portal: Portal, talk: Talk) -> None:
     client = None if login is None else talk.network.get_client(login.id)
     if stage is None or client is None or not client.state.is_usable:
         return
+    if not (await talk.privacy.get(stage.login.id, portal.id)).receipts:
+        return
     key = f"read:{portal.id}:{stage.login.id}"
     async with talk.store.reading() as tx:
         part = await talk.rows.messages.get_by_event(tx, event.event_id)

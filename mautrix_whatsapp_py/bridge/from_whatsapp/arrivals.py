@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, typing
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp import call, message, receipt, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, ensure_portal, find_key, resolve_key
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import (
@@ -24,6 +25,7 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, Wa
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
+    WaCall,
     WaEvent,
     WaGroupChanged,
     WaGroupJoined,
@@ -119,10 +121,14 @@ class Arrivals:
         await talk.rooms.own_person(login)
         match event:
             case WaMessage() | WaUndecryptable():
-                key = await resolve_key(event.source, login, talk.persons)
-                return None if key is None else await talk.portals.ensure(key)
+                key = await resolve_key(event.source, login, talk)
+                if key is None or not await is_let_in(key, event.source, login, talk):
+                    return None
+                return await ensure_portal(key, talk)
+            case WaCall():
+                return await call.find_chat(event, login, talk)
             case WaReceipt() | WaTyping():
-                key = await find_key(event.source, login, talk.persons)
+                key = await find_key(event.source, login, talk)
                 return None if key is None else await talk.portals.find(key)
             case WaGroupJoined(group=group):
                 await self._name(group.jid, group.name)
@@ -170,6 +176,8 @@ class Arrivals:
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
                 await typing.handle(arrival.event, portal, self._talk)
+            case WaCall():
+                await call.handle(arrival.event, portal, login, self._talk)
         return False
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:

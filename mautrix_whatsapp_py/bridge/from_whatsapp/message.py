@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
 from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
-from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, WaMessageId
-from mautrix_whatsapp_py.model.content import MxEdit, WaContent, WaEdit, WaSilent
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaMessage, WaUndecryptable
@@ -83,6 +84,8 @@ async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: 
         business = event.business_name if isinstance(event, WaMessage) else ""
         name, rank = name_rank_of(push_name=event.push_name, business_name=business)
         sender = await talk.persons.learn_name(sender, name, rank)
+    elif source.chat.server == NEWSLETTER_SERVER:
+        sender = await channel_author(event, portal, login, talk)
     else:
         return None
     portal = await talk.portals.get(portal.id) or portal
@@ -109,7 +112,7 @@ async def _send(
     for index, part in enumerate(result.parts):
         event_id = await talk.ghosts.send_message(
             told.room_id,
-            part,
+            _quieten(part, told.scene, talk),
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
@@ -123,6 +126,12 @@ async def _send(
     if result.timer_s is not None:
         portal = await talk.portals.get(told.scene.portal.id) or told.scene.portal
         await talk.portals.put(replace(portal, disappearing_seconds=result.timer_s))
+
+
+def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageContent:
+    """Clients announce no notices; nobody asked for status updates."""
+    is_loud = scene.portal.key.chat != STATUS_CHAT or not talk.settings.is_status_quiet
+    return part if is_loud or part.msgtype is not MxMsgType.TEXT else replace(part, msgtype=MxMsgType.NOTICE)
 
 
 async def _record(

@@ -1,0 +1,70 @@
+"""Composition of the work on whole chats: opening, ending, synchronising them, and the commands for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
+from mautrix_whatsapp_py.bridge.openings import Openings
+from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, usual_parts
+from mautrix_whatsapp_py.bridge.syncing import Syncing
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
+from mautrix_whatsapp_py.commands.every import every_chat_command
+from mautrix_whatsapp_py.commands.powers import RunRequest
+from mautrix_whatsapp_py.commands.spec import Command
+from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.config.permissions import PermissionLevel
+from mautrix_whatsapp_py.ids import MxUserId
+from mautrix_whatsapp_py.matrix.registration import user_patterns
+from mautrix_whatsapp_py.ports import MatrixApi
+from mautrix_whatsapp_py.ports_chats import MatrixRooms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatWork:
+    """The parts of the program that deal with whole chats."""
+
+    deps: ChatDeps
+    syncing: Syncing
+    ghost_pattern: re.Pattern[str]
+    config: Config
+
+    def commands(self, *, run_request: RunRequest) -> tuple[Command, ...]:
+        """What people can say about chats."""
+        return every_chat_command(self.deps, self.syncing, run_request=run_request, level_of=self._level_of)
+
+    def _level_of(self, user: MxUserId) -> PermissionLevel:
+        try:
+            return self.config.bridge.permissions.get_permission(user).level
+        except ValueError:
+            return PermissionLevel.BLOCK
+
+
+def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: MatrixRooms, users: Users) -> ChatWork:
+    """Everything put together."""
+    _, pattern = user_patterns(config)
+    ghosts = re.compile(pattern)
+
+    def is_ours(user: MxUserId) -> bool:
+        return user == matrix.bot or ghosts.fullmatch(user) is not None
+
+    openings = Openings(talk, talk.open_directory)
+    closings = Closings(ClosingDeps(portals=talk.portals, matrix=matrix, rooms=rooms, is_ours=is_ours))
+    parts = usual_parts(PartDeps(talk=talk, openings=openings, filters=talk.filters))
+    deps = ChatDeps(
+        talk=talk,
+        matrix=matrix,
+        rooms=rooms,
+        users=users,
+        openings=openings,
+        closings=closings,
+        filters=talk.filters,
+        privacy=talk.privacy,
+        is_ours=is_ours,
+        domain=config.homeserver.domain,
+    )
+    syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock)
+    return ChatWork(deps=deps, syncing=syncing, ghost_pattern=ghosts, config=config)
