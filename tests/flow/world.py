@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
-from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.filters import Filters
@@ -18,24 +17,18 @@ from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.names import GhostNames
-from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
-from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, usual_parts
-from mautrix_whatsapp_py.bridge.syncing import Syncing
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
-from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
-from mautrix_whatsapp_py.commands.every import every_chat_command
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
-from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.tree import StatusNotices
@@ -56,16 +49,14 @@ from mautrix_whatsapp_py.model.mx import (
 from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
-from mautrix_whatsapp_py.store.inbox import Inbox
-from mautrix_whatsapp_py.store.logins import LoginBook
-from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
-from tests.fakes.directory import FakeDirectory
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.chat_work import Directories, make_chat_work
+from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
 
 DEADLINE_SECONDS = 20
 ROOT = MxUserId("@root:localhost")
@@ -92,52 +83,6 @@ PERMISSIONS = Permissions(
         }
     )
 )
-
-
-def _is_ours(user: MxUserId) -> bool:
-    return user == BOT or user.startswith("@whatsapp_")
-
-
-class FaultyInbox(Inbox):
-    """The inbox, which can be told to fail."""
-
-    failures: list[tuple[BaseException, bool]]
-
-    def __init__(self, store: Store, clock: FakeClock) -> None:
-        super().__init__(store, clock)
-        self.failures = []
-
-    async def mark_handled(self, seq: InboxSeq) -> None:
-        error, is_too_late = self.failures.pop(0) if self.failures else (None, False)
-        if error is not None and not is_too_late:
-            raise error
-        await super().mark_handled(seq)
-        if error is not None:
-            raise error
-
-
-class FaultyShownCodes(ShownCodes):
-    """The codes on show, whose table can be told to be away."""
-
-    failures = 0
-
-    async def add(self, code: ShownCode) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StoreUnavailable
-        await super().add(code)
-
-
-class FaultyLoginBook(LoginBook):
-    """The logins, whose table can be told to be away."""
-
-    failures = 0
-
-    async def put(self, login: Login) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StoreUnavailable
-        await super().put(login)
 
 
 class _Artist:
@@ -181,7 +126,7 @@ class World:
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
-        self.directories: dict[LoginId, FakeDirectory] = {}
+        self.directories = Directories(self.network)
         self.configured: tuple[FilterRule, ...] = ()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
@@ -191,17 +136,21 @@ class World:
         dialogs = Dialogs()
         self._make_links()
         links = links_part(logins=self.logins, network=self.network, clock=self.clock)
-        admin = AdminDeps(
-            users=self.users,
-            dialogs=dialogs,
-            status_parts=(links,),
-            cancels=(self.linking.cancel, self._cancel_sync),
-        )
         talk = self._make_talk()
+        self.work = make_chat_work(
+            talk,
+            matrix=self.matrix,
+            rooms=self.rooms,
+            users=self.users,
+            permissions=PERMISSIONS,
+            answer=lambda request: self.dispatcher.answer(request),
+        )
+        cancels = (self.linking.cancel, self.work.syncing.cancel)
+        admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=cancels)
         commands = (
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
-            *self._chat_commands(talk),
+            *self.work.commands,
             *admin_commands(admin),
         )
         self.dispatcher = Dispatcher(commands, prefix="!wa", dialogs=dialogs)
@@ -223,39 +172,6 @@ class World:
         self.logins.add_listener(bridge.on_state)
         return bridge
 
-    async def _cancel_sync(self, user: MxUserId) -> bool:
-        return await self.syncing.cancel(user)
-
-    def _chat_commands(self, talk: Talk) -> tuple[Command, ...]:
-        openings = Openings(talk, talk.open_directory)
-        ending = ClosingDeps(portals=talk.portals, matrix=self.matrix, rooms=self.rooms, is_ours=_is_ours)
-        self.work = ChatDeps(
-            talk=talk,
-            matrix=self.matrix,
-            rooms=self.rooms,
-            users=self.users,
-            openings=openings,
-            closings=Closings(ending),
-            filters=talk.filters,
-            privacy=talk.privacy,
-            is_ours=_is_ours,
-            domain="localhost",
-        )
-        parts = usual_parts(PartDeps(talk=talk, openings=openings, filters=talk.filters))
-        self.syncing = Syncing(parts=parts, matrix=self.matrix, clock=self.clock)
-        return every_chat_command(
-            self.work,
-            self.syncing,
-            run_request=lambda request: self.dispatcher.answer(request),
-            level_of=lambda user: PERMISSIONS.get_permission(user).level,
-        )
-
-    def directory(self, login: LoginId) -> FakeDirectory | None:
-        """What WhatsApp tells an account that has a session."""
-        if login not in self.network.clients:
-            return None
-        return self.directories.setdefault(login, FakeDirectory(login))
-
     def _make_talk(self) -> Talk:
         names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
         self.persons, portals = Persons(self.store, names), Portals(self.store)
@@ -275,10 +191,13 @@ class World:
             network=self.network,
             delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
             filters=Filters(
-                store=self.store, clock=self.clock, open_directory=self.directory, configured=self.configured
+                store=self.store,
+                clock=self.clock,
+                open_directory=self.directories.open,
+                configured=self.configured,
             ),
             privacy=Privacy(self.store),
-            open_directory=self.directory,
+            open_directory=self.directories.open,
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
@@ -316,7 +235,7 @@ class World:
         """The bridge ends in order."""
         await self.bridge.stop(seconds=1)
         await self.linking.stop()
-        await self.syncing.stop()
+        await self.work.syncing.stop()
         await self.herald.stop()
 
     async def kill(self) -> None:
