@@ -36,7 +36,8 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     async with simulator(tmp_path / "wa") as wa, bench(wa, tmp_path / "sessions") as it:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
-        client, _ = await it.pair(alice)
+        client, device = await it.pair(alice)
+        await alice.phone.welcome(device)
         yield Desk(it=it, directory=ClientDirectory(client), alice=alice, bob=bob)
 
 
