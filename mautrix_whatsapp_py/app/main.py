@@ -113,7 +113,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
-        opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
+        opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
     talk = make_talk(config, store=store, chats=chats, links=links, clock=clock)
     work = make_chat_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)

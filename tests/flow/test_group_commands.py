@@ -133,6 +133,20 @@ async def test_joining_opens_a_room_or_waits_for_an_admin(desk: Desk) -> None:
     )
 
 
+async def test_an_invitation_is_accepted_by_replying_to_it(desk: Desk) -> None:
+    room_id = await desk.direct_room()
+    await desk.chat.hear(f"Join us: {URL} !")
+    desk.directory.links[URL] = WaLinkTarget(
+        kind=WaTargetKind.GROUP, jid=WaJid(user="42", server="g.us"), name="Club"
+    )
+    first, invitation = desk.world.chats.said
+    assert "Send this as a reply" in await desk.ask("!wa accept", room_id=room_id)
+    nothing = await desk.ask_about("!wa accept", first.event_id, room_id=room_id)
+    assert nothing.startswith("There is no invitation in that message.")
+    joined = await desk.ask_about("!wa accept", invitation.event_id, room_id=room_id)
+    assert joined.startswith("You are now in Club: https://matrix.to/#/")
+
+
 async def test_groups_and_channels_can_be_left_but_not_people(desk: Desk) -> None:
     direct = await desk.direct_room()
     assert "One cannot leave a chat with one person." in await desk.ask("!wa leave", room_id=direct)
