@@ -167,3 +167,17 @@ async def club(desk: Desk) -> MxRoomId:
     (room_id,) = set(desk.world.chats.rooms) - before
     desk.join(room_id)
     return room_id
+
+
+async def test_sync_portal_says_what_changed(desk: Desk) -> None:
+    room_id = await club(desk)
+    assert await desk.ask("!wa sync-portal", room_id=room_id) == "This chat is up to date."
+    desk.directory.add_group(CLUB.user, "Better club")
+    assert await desk.ask("!wa sync-portal", room_id=room_id) == "Brought up to date: its name."
+    desk.directory.groups.clear()
+    gone = await desk.ask("!wa sync-portal", room_id=room_id)
+    assert gone == "This chat cannot be looked at: You are not in that group any more."
+
+
+async def test_delete_chat_says_what_to_do(desk: Desk) -> None:
+    assert "only the phone" in await desk.ask("delete-chat")
