@@ -9,10 +9,10 @@ import pytest
 
 from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import MxUserId, WaJid
+from mautrix_whatsapp_py.ids import JournalSeq, MxUserId, WaJid
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaText
 from mautrix_whatsapp_py.model.wa import WaCall, WaCallKind, WaMessage
-from tests.flow.chat import BEN, CARLA, CLUB
+from tests.flow.chat import BEN, CARLA, CLUB, LOGIN
 from tests.flow.desk import Desk
 from tests.flow.world import World
 
@@ -75,6 +75,14 @@ async def test_a_call_that_is_not_taken_here(desk: Desk, reason: str, text: str)
     await desk.chat.receive(call(desk, WaCallKind.TERMINATE, after_s=30, reason=reason))
     await desk.chat.receive(call(desk, WaCallKind.TERMINATE, after_s=31))
     assert shown(desk) == ["📞 Incoming voice call. Answer it on the phone.", text]
+
+
+async def test_the_end_of_a_call_waits_for_its_beginning(desk: Desk) -> None:
+    offer, end = call(desk, WaCallKind.OFFER), call(desk, WaCallKind.TERMINATE, after_s=3)
+    for seq, event in enumerate((offer, end), 1):
+        desk.world.bridge.on_wa_event(LOGIN, JournalSeq(seq), event)
+    await desk.world.settled()
+    assert shown(desk)[-1] == "📞 Missed voice call."
 
 
 async def test_calls_that_are_no_news(desk: Desk) -> None:
