@@ -53,7 +53,14 @@ def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: Matr
         return user == matrix.bot or ghosts.fullmatch(user) is not None
 
     openings = Openings(talk, talk.open_directory)
-    closings = Closings(ClosingDeps(portals=talk.portals, matrix=matrix, rooms=rooms, is_ours=is_ours))
+    ending = ClosingDeps(
+        portals=talk.portals,
+        matrix=matrix,
+        rooms=rooms,
+        is_ours=is_ours,
+        settled=lambda portal_id: talk.records.settled(portal_id, talk.store),
+    )
+    closings = Closings(ending)
     part_deps = PartDeps(talk=talk, openings=openings, filters=talk.filters)
     deps = ChatDeps(
         talk=talk,

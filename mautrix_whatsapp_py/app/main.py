@@ -222,7 +222,7 @@ def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None)
+    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
     return AppService(
         intake,
         Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),

@@ -64,7 +64,13 @@ def make_chat_work(
 ) -> ChatWork:
     """Everything put together."""
     openings = Openings(talk, talk.open_directory)
-    ending = ClosingDeps(portals=talk.portals, matrix=matrix, rooms=rooms, is_ours=is_ours)
+    ending = ClosingDeps(
+        portals=talk.portals,
+        matrix=matrix,
+        rooms=rooms,
+        is_ours=is_ours,
+        settled=lambda portal_id: talk.records.settled(portal_id, talk.store),
+    )
     part_deps = PartDeps(talk=talk, openings=openings, filters=talk.filters)
     deps = ChatDeps(
         talk=talk,
