@@ -67,7 +67,7 @@ async def test_a_room_becomes_a_group(desk: Desk) -> None:
     await desk.world.deliver(desk.world.invite(room_id=GROUP))
     await desk.world.settled()
     assert "You may not change this room." in await desk.ask("!wa create-group", room_id=GROUP)
-    desk.world.rooms.levels[GROUP] = MxLevels(users={ALICE: 50})
+    desk.world.rooms.levels[GROUP] = MxLevels(creators=frozenset({ALICE}))
     desk.world.rooms.names[GROUP] = "Our garden"
     answer = await desk.ask("!wa create-group", room_id=GROUP)
     assert answer == "This room is now the WhatsApp group Our garden. What is written here goes there."
