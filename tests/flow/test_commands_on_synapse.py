@@ -195,6 +195,7 @@ async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
     await office.ben.phone.text(office.stage.phone.pn, "where are you?")
     invite = await alice.wait_for_invite(sender=BOT, after=mark)
     assert invite.room_id != direct
+    await alice.join(invite.room_id)
     (made,) = [one for one in world.groups.values() if one.subject == "Garden club"]
     dora = await office.stage.synapse.create_client("dora")
     # With a third person it is no management room.
