@@ -19,6 +19,9 @@ from tests.flow.world import World
 NEWS = WaJid(user="120363055", server="newsletter")
 STATUS = WaJid(user="status", server="broadcast")
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 
 @pytest.fixture
 async def desk(world: World) -> Desk:

@@ -23,6 +23,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 ROOTS_DM = MxRoomId("!root:localhost")
 _BLOCK = re.compile(r"(<!-- (?P<name>[a-z-]+) -->\n```text\n).*?(```\n)", re.DOTALL)
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 
 @pytest.fixture
 async def desk(world: World) -> Desk:

@@ -15,6 +15,9 @@ from tests.flow.world import ALICE, BOB, GROUP, World
 
 URL = "https://chat.whatsapp.com/AbCdEfGhIjKl"
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 
 @pytest.fixture
 async def desk(world: World) -> Desk:

@@ -13,6 +13,9 @@ from tests.flow.world import ALICE, BOB, DM, GROUP, ROOT, World
 
 ROOTS_DM = MxRoomId("!root:localhost")
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 
 @pytest.fixture
 async def desk(world: World) -> Desk:

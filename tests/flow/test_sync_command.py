@@ -15,6 +15,9 @@ from tests.flow.world import DM, World
 
 CREATING = ("create_room", "ensure_ghost", "set_name", "invite", "ensure_joined")
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 
 @pytest.fixture
 async def desk(world: World) -> Desk:
