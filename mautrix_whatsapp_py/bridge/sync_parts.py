@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
+from mautrix_whatsapp_py.bridge.disappearing import set_timer
 from mautrix_whatsapp_py.bridge.filters import ChatAddress, Filters
 from mautrix_whatsapp_py.bridge.names import shown_name
 from mautrix_whatsapp_py.bridge.openings import Openings
@@ -117,6 +118,8 @@ async def refresh_chat(portal: Portal, login: Login, deps: PartDeps) -> list[str
         changed.append("its name")
     if timer_s != portal.disappearing_seconds:
         changed.append("the time after which messages disappear")
-    if changed:
-        await deps.talk.portals.put(replace(portal, name=name, disappearing_seconds=timer_s))
+        await set_timer(portal, timer_s, deps.talk)
+    if name != portal.name:
+        current = await deps.talk.portals.get(portal.id) or portal
+        await deps.talk.portals.put(replace(current, name=name))
     return changed

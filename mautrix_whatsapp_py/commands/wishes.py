@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
+from mautrix_whatsapp_py.bridge.disappearing import set_timer
 from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps, explained, require_here
 from mautrix_whatsapp_py.commands.results import Said
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, UsageError
@@ -89,8 +89,7 @@ def _timer(deps: ChatDeps) -> Command:
             raise CommandError("Messages of channels and status updates cannot be made to disappear.")
         with explained("The timer was not changed"):
             await deps.directory(here.login).set_disappearing(here.chat, seconds)
-        current = await deps.talk.portals.get(here.portal.id) or here.portal
-        await deps.talk.portals.put(replace(current, disappearing_seconds=seconds))
+        await set_timer(here.portal, seconds, deps.talk)
         if not seconds:
             return Said(text="New messages stay. Those that are to disappear still do.")
         return Said(text=f"New messages here disappear after {_TIMER_WORDS[seconds]}, for everybody in this chat.")
