@@ -17,12 +17,9 @@ _NETWORK: Final[Defaults] = {
     "get_proxy_url": None,
     "proxy_only_login": False,
     "displayname_template": '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)',
-    "call_start_notices": True,
     "identity_change_notices": False,
     "send_presence_on_typing": False,
-    "enable_status_broadcast": True,
     "disable_status_broadcast_send": True,
-    "mute_status_broadcast": True,
     "status_broadcast_tag": "m.lowpriority",
     "pinned_tag": "m.favourite",
     "archive_tag": None,
@@ -81,7 +78,7 @@ _BRIDGE: Final[Defaults] = {
         "message_formats": ANY,
         "displayname_format": ANY,
     },
-    "portal_create_filter": {"mode": "deny", "list": [], "always_deny_from_login": []},
+    "portal_create_filter": {"always_deny_from_login": []},
 }
 
 _ENCRYPTION: Final[Defaults] = {

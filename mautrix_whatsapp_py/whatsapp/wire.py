@@ -10,7 +10,7 @@ import msgspec
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaSendable
 from mautrix_whatsapp_py.model.struct import WaStruct
-from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
+from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -22,6 +22,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSent,
     WaSessionStats,
 )
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, DirectoryResult
 
 VERSION = 2
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
@@ -185,6 +186,7 @@ Call = (
     | SubscribePresence
     | FetchGroup
     | FetchStats
+    | DirectoryCall
 )
 
 
@@ -214,7 +216,7 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | WaGroup
+Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | DirectoryResult
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):

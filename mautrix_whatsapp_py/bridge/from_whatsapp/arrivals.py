@@ -9,9 +9,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, timer, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp import call, message, receipt, timer, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, get_known_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    TargetUnknown,
+    ensure_portal,
+    find_key,
+    get_known_key,
+    resolve_key,
+)
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import (
@@ -25,6 +32,7 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, Wa
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
+    WaCall,
     WaEvent,
     WaGroupChanged,
     WaGroupJoined,
@@ -106,7 +114,13 @@ class Arrivals:
         if self._talk.persons.get_known(login.jid, login.lid) is None:
             return None
         key = get_known_key(event.source, login, self._talk.persons)
-        return None if key is None else self._talk.portals.get_known(key)
+        portal = None if key is None else self._talk.portals.get_known(key)
+        return portal if portal is not None and self._goes_on(portal, login) else None
+
+    def _goes_on(self, portal: Portal, login: Login) -> bool:
+        """Whether a chat needs no look at what its user wants bridged."""
+        has_own_room = portal.room_id is not None and portal.key.receiver is not None
+        return has_own_room or self._talk.filters.has_no_rules(login.user)
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
@@ -140,10 +154,14 @@ class Arrivals:
         await talk.rooms.own_person(login)
         match event:
             case WaMessage() | WaUndecryptable():
-                key = await resolve_key(event.source, login, talk.persons)
-                return None if key is None else await talk.portals.ensure(key)
+                key = await resolve_key(event.source, login, talk)
+                if key is None or not await is_let_in(key, event.source, login, talk):
+                    return None
+                return await ensure_portal(key, talk)
+            case WaCall():
+                return await call.find_chat(event, login, talk)
             case WaReceipt() | WaTyping():
-                key = await find_key(event.source, login, talk.persons)
+                key = await find_key(event.source, login, talk)
                 return None if key is None else await talk.portals.find(key)
             case WaGroupJoined(group=group):
                 await self._name(group.jid, group.name)
@@ -204,6 +222,8 @@ class Arrivals:
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
                 await typing.handle(arrival.event, portal, self._talk)
+            case WaCall():
+                await call.handle(arrival.event, portal, login, self._talk)
             case WaGroupChanged():
                 await timer.handle(arrival.event, portal, self._talk)
         return Handled()

@@ -17,7 +17,9 @@ from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.host.decode_group import decode_group
+from mautrix_whatsapp_py.whatsapp.host.directory import Directory, directory_exports
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
@@ -53,16 +55,6 @@ _NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "d
 """What the server answers to those who may not ask."""
 
 
-class CallFailed(Exception):
-    """A request failed; what the bridge is told."""
-
-    def __init__(self, code: str, *, is_certain: bool = True, is_final: bool = False) -> None:
-        super().__init__(code)
-        self.code = code
-        self.is_certain = is_certain
-        self.is_final = is_final
-
-
 def classify(error: str) -> CallFailed:
     """What an error text of the library means for the one who asked."""
     text = error.lower()
@@ -90,6 +82,7 @@ class Calls:
         self._session = session
         self._library = library
         self._protobuf = protobuf
+        self._directory = Directory(session, library, protobuf)
         self._sending = asyncio.Lock()
 
     async def run(self, call: wire.Call) -> wire.Result:
@@ -118,8 +111,16 @@ class Calls:
                 return await self._fetch_group(call.group)
             case wire.FetchStats():
                 return self._session.stats()
-            case _:
+            case (
+                wire.StartSession()
+                | wire.StopSession()
+                | wire.RestartSession()
+                | wire.StartPairing()
+                | wire.RequestPhoneCode()
+            ):
                 raise CallFailed("unknown-call", is_final=True)
+            case _:
+                return await self._directory.run(call) or wire.Done()
         return wire.Done()
 
     async def _mark_read(self, call: wire.MarkRead) -> None:
@@ -262,4 +263,5 @@ def needed_exports() -> Sequence[str]:
         "Logout",
         "MarkRead",
         "SetPassive",
+        *directory_exports(),
     )
