@@ -10,7 +10,7 @@ import threading
 import time
 from pathlib import Path
 
-from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import spawn
 from mautrix_whatsapp_py.whatsapp import wire
@@ -132,7 +132,7 @@ class Host:
         self._calls[call.login] = Calls(session, self._around.library, self._around.protobuf)
         session.start()
         watch = Watch(session, self._around.library, self._around.timings)
-        self._watches[call.login] = asyncio.create_task(watch.run(), name=f"watch-{call.login}")
+        self._watches[call.login] = asyncio.create_task(watch.run(), name=f"watch-{login_tag(call.login)}")
 
     async def _stop_session(self, login: LoginId) -> None:
         session = self._sessions.get(login)

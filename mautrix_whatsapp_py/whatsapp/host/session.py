@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid
+from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind, WaSessionStats
 from mautrix_whatsapp_py.tasks import Backoff, spawn
 from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder, lock_file, require_session_jid
@@ -92,7 +92,7 @@ class Session:
         self._around = surroundings
         self._journal = Journal(folder.journal, folder.blobs)
         self._loop = asyncio.get_running_loop()
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{login}")
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{login_tag(login)}")
         self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
         self.gate = Gate(login, surroundings.turnstile)
         self.own = OwnAddresses(pn=WaJid(user=login, server=USER_SERVER))
@@ -138,8 +138,8 @@ class Session:
 
     def start(self) -> None:
         """Bring the link up and keep it up."""
-        spawn(self._pump.run(), name=f"pump-{self.login}", tasks=self._tasks)
-        self._runner = spawn(self._run(), name=f"session-{self.login}", tasks=self._tasks)
+        spawn(self._pump.run(), name=f"pump-{login_tag(self.login)}", tasks=self._tasks)
+        self._runner = spawn(self._run(), name=f"session-{login_tag(self.login)}", tasks=self._tasks)
         self._pump.wake()
 
     def restart(self, cause: WaLinkKind | None = None) -> None:
