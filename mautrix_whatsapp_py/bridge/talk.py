@@ -9,6 +9,7 @@ from datetime import timedelta
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.groups import Groups
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
@@ -69,6 +70,7 @@ class Talk:
     filters: Filters
     privacy: Privacy
     open_directory: OpenDirectory
+    groups: Groups
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings

@@ -138,6 +138,9 @@ class BridgeSection(Section):
     bridge_notices: bool = False
     deleted_messages: DeletedMessages = DeletedMessages.REDACT
     outbox_expiry_hours: int = 24
+    allow_user_invite: bool = True
+    kick_matrix_users: bool = True
+    bridge_matrix_leave: bool = False
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
     permissions: Permissions = EXAMPLE_PERMISSIONS
 

@@ -18,6 +18,7 @@ class MxLevels:
     users_default: int = 0
     events: Mapping[str, int] = field(default_factory=dict)
     state_default: int = DEFAULT_STATE_LEVEL
+    events_default: int = 0
 
     def of(self, user: MxUserId) -> int:
         """Somebody's level."""
