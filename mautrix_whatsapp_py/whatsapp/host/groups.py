@@ -68,7 +68,7 @@ class GroupCalls:
         answer = self._protobuf.messages.SetGroupPhotoReturnFunction.FromString(body)
         if answer.Error:
             raise classify_answer(answer.Error, has_effect=True)
-        return WaPictureSet(picture_id="" if answer.PictureID == "remove" else answer.PictureID)
+        return WaPictureSet(picture_id=answer.PictureID if call.data else "")
 
     async def _change_members(self, call: wire.ChangeMembers) -> WaMemberOutcomes:
         messages = self._protobuf.messages
