@@ -31,5 +31,6 @@ def group_settings(config: Config) -> GroupSettings:
     return GroupSettings(
         levels=LevelPolicy(members_may_invite=config.bridge.allow_user_invite),
         removes_users=config.bridge.kick_matrix_users,
+        has_spaces=config.bridge.personal_filtering_spaces,
         leaves_with_users=config.bridge.bridge_matrix_leave,
     )

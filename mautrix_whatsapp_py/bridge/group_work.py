@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.pictures import PictureDeps, Pictures
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.spaces import SpaceDeps, Spaces
 from mautrix_whatsapp_py.bridge.turns import Turns
 from mautrix_whatsapp_py.convert.group_levels import LevelPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
@@ -40,6 +41,7 @@ class GroupSettings:
     levels: LevelPolicy = field(default_factory=LevelPolicy)
     removes_users: bool = True
     leaves_with_users: bool = False
+    has_spaces: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,19 @@ def make_groups(around: Surroundings, adapters: GroupAdapters, settings: GroupSe
             clock=around.clock,
         )
     )
+    spaces = Spaces(
+        SpaceDeps(
+            store=around.store,
+            portals=around.portals,
+            rooms=rooms,
+            chat_rooms=around.rooms,
+            chats=around.chats,
+            groups=adapters.groups,
+            open_directory=around.open_directory,
+            clock=around.clock,
+            is_wanted=settings.has_spaces,
+        )
+    )
     return Groups(
         GroupsDeps(
             rooms=rooms,
@@ -100,6 +115,7 @@ def make_groups(around: Surroundings, adapters: GroupAdapters, settings: GroupSe
             network=around.network,
             chat_rooms=around.rooms,
             pictures=pictures,
+            spaces=spaces,
             matrix=adapters.matrix,
             matrix_rooms=adapters.rooms,
             open_directory=around.open_directory,

@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.pictures import Pictures
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.spaces import Spaces
 from mautrix_whatsapp_py.bridge.turns import Turns
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppUnavailable
@@ -51,6 +52,7 @@ class GroupsDeps:
     network: WhatsAppNetwork
     chat_rooms: Rooms
     pictures: Pictures
+    spaces: Spaces
     matrix: MatrixApi
     matrix_rooms: MatrixRooms
     open_directory: OpenDirectory
@@ -96,6 +98,8 @@ class Groups:
         record = await self.deps.rooms.get(room_id)
         facts = await self.deps.rooms.learn(group, record.facts)
         has_changed = await self.deps.rooms.apply(portal, room_id, facts)
+        if facts.community != record.facts.community:
+            self.deps.spaces.want(login)
         return await self.deps.pictures.sync_group(portal.key.chat, room_id, login) or has_changed
 
     async def change(self, portal: Portal, facts: GroupFacts, actor: Person | None) -> None:
@@ -128,6 +132,7 @@ class Groups:
         others = await self._others_in(roles, login)
         await self._say(room_id, sentence, f"gone-{login.id}-{record.facts.topic_id}-{len(record.facts.roles)}")
         await self.deps.chat_rooms.forget_invite(portal.id, login.user)
+        self.deps.spaces.want(login)
         if self.deps.removes_users and not any(other.user == login.user for other in others):
             await self.deps.matrix_rooms.remove_from(room_id, login.user, reason=sentence)
         if others:
@@ -164,6 +169,7 @@ class Groups:
     async def stop(self) -> None:
         """Stop what is under way; the next event or `sync` takes it up again."""
         await self.deps.pictures.stop()
+        await self.deps.spaces.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

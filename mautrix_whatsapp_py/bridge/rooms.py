@@ -77,6 +77,13 @@ class Rooms:
             await self._facts.drop(tx, f"invited:{portal_id}:{user}")
         self._invited.discard((portal_id, user))
 
+    async def has_invited(self, portal: Portal, login: Login) -> bool:
+        """Whether a chat came to an account, whose user was then invited."""
+        if portal.key.receiver is not None:
+            return portal.key.receiver == login.id
+        async with self._store.reading() as tx:
+            return await self._facts.get(tx, f"invited:{portal.id}:{login.user}") is not None
+
     async def own_person(self, login: Login) -> Person:
         """The person that a login is."""
         return await self._persons.resolve(login.jid, login.lid)

@@ -48,7 +48,6 @@ _NETWORK: Final[Defaults] = {
 }
 
 _BRIDGE: Final[Defaults] = {
-    "personal_filtering_spaces": True,
     "private_chat_portal_meta": True,
     "async_events": False,
     "split_portals": False,

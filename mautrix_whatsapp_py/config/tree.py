@@ -138,6 +138,7 @@ class BridgeSection(Section):
     bridge_notices: bool = False
     deleted_messages: DeletedMessages = DeletedMessages.REDACT
     outbox_expiry_hours: int = 24
+    personal_filtering_spaces: bool = True
     allow_user_invite: bool = True
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False

@@ -63,6 +63,11 @@ class SpaceRecords:
         text = await self._kv.get(tx, f"{_SPACE}{owner}")
         return None if text is None else msgspec.json.decode(text, type=SpaceRecord)
 
+    async def get_owners(self, tx: Tx) -> Sequence[str]:
+        """Everything that has a space."""
+        rows = await tx.execute(select(kv.c.key).where(kv.c.key.startswith(_SPACE, autoescape=True)))
+        return tuple(row.key.removeprefix(_SPACE) for row in rows)
+
     async def put(self, tx: Tx, owner: str, record: SpaceRecord) -> None:
         """Remember a space."""
         await self._kv.put(tx, f"{_SPACE}{owner}", msgspec.json.encode(record).decode())

@@ -131,7 +131,7 @@ class World:
         self.directories = Directories(self.network)
         self.groups = FakeMatrixGroups(self.matrix)
         self.wa_groups: dict[LoginId, FakeGroups] = {}
-        self.group_settings = GroupSettings()
+        self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()

@@ -61,6 +61,8 @@ async def handle_changed(event: WaGroupChanged, portal: Portal, login: Login, ta
     is_doubtful = is_doubtful and talk.groups.was_just_changed(portal.id)
     if record.is_levelled and not is_doubtful:
         await talk.groups.change(portal, facts, actor)
+        if facts.community != record.facts.community:
+            talk.groups.deps.spaces.want(login)
         return
     # Never seen as a whole yet, or crossed by a change of ours: WhatsApp is asked how things stand.
     try:
