@@ -6,7 +6,8 @@
 VENV ?= .venv
 PYTHON ?=
 DATA ?= data
-JOBS ?= auto
+# Two for each processor: most tests wait for processes of their own most of the time.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON
@@ -34,7 +35,7 @@ layers: venv-test
 
 # Sizes, README, lock files and examples are checked by tests/arch.
 pytest: venv-test
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-extra: venv-test
 	@tests/extra/run

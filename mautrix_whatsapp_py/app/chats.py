@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 
 from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, usual_parts
+from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, refresh_chat, usual_parts
 from mautrix_whatsapp_py.bridge.syncing import Syncing
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
@@ -52,8 +53,15 @@ def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: Matr
         return user == matrix.bot or ghosts.fullmatch(user) is not None
 
     openings = Openings(talk, talk.open_directory)
-    closings = Closings(ClosingDeps(portals=talk.portals, matrix=matrix, rooms=rooms, is_ours=is_ours))
-    parts = usual_parts(PartDeps(talk=talk, openings=openings, filters=talk.filters))
+    ending = ClosingDeps(
+        portals=talk.portals,
+        matrix=matrix,
+        rooms=rooms,
+        is_ours=is_ours,
+        settled=lambda portal_id: talk.records.settled(portal_id, talk.store),
+    )
+    closings = Closings(ending)
+    part_deps = PartDeps(talk=talk, openings=openings, filters=talk.filters)
     deps = ChatDeps(
         talk=talk,
         matrix=matrix,
@@ -63,8 +71,9 @@ def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: Matr
         closings=closings,
         filters=talk.filters,
         privacy=talk.privacy,
+        refresh=partial(refresh_chat, deps=part_deps),
         is_ours=is_ours,
         domain=config.homeserver.domain,
     )
-    syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock)
+    syncing = Syncing(parts=usual_parts(part_deps), matrix=matrix, clock=talk.clock)
     return ChatWork(deps=deps, syncing=syncing, ghost_pattern=ghosts, config=config)

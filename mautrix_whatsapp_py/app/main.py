@@ -115,7 +115,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
-        opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
+        opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
     talk = make_talk(config, store=store, chats=chats, links=links, clock=clock, adapters=adapters)
@@ -228,7 +228,7 @@ def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None)
+    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
     return AppService(
         intake,
         Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),

@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
-from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId
+from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
@@ -62,6 +62,11 @@ class Bridge:
         """Read what must be known before the first event."""
         await self._talk.portals.load()
         await self._talk.delivery.load()
+        await self._talk.open_sends.load(self._talk.store, self._talk.rows.outbox)
+
+    def is_ours(self, user: MxUserId) -> bool:
+        """Whether a user is the bot or a ghost, whose events are nothing new."""
+        return self._deps.is_ours(user)
 
     @property
     def inbox_depth(self) -> int:
@@ -104,11 +109,16 @@ class Bridge:
         """Wait until everything is handled that can be."""
         await self._arrivals.idle()
         await self._lanes.idle()
+        while self._talk.records.is_busy:
+            # What is recorded may be what something late has waited for.
+            await self._talk.records.idle()
+            await self._lanes.idle()
 
     async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
         await self._arrivals.stop(seconds=seconds)
         await self._lanes.stop(seconds=seconds)
+        await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -196,6 +206,7 @@ class Bridge:
                     users = frozenset(user for user in event.users if not self._deps.is_ours(user))
                     await self._typists.handle(MxTyping(room_id=event.room_id, users=users), portal, self._talk)
                 case MxReceipt() if not self._deps.is_ours(event.user):
+                    await self._talk.recorded(portal_id)
                     await receipt.handle(event, portal, self._talk)
                 case MxReceipt():
                     pass

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.errors import CommandError, MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
-from mautrix_whatsapp_py.model.portal import Portal
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.ports import MatrixApi
 from mautrix_whatsapp_py.ports_chats import MatrixRooms
 
@@ -26,6 +26,8 @@ class ClosingDeps:
     matrix: MatrixApi
     rooms: MatrixRooms
     is_ours: Callable[[MxUserId], bool]
+    settled: Callable[[PortalId], Awaitable[None]]
+    """Waits until what happened in a chat is recorded."""
 
 
 class Closings:
@@ -74,6 +76,7 @@ class Closings:
             return frozenset()
 
     async def _require_sent(self, portal: Portal) -> None:
+        await self._deps.settled(portal.id)
         waiting = await self._deps.portals.count_waiting(portal)
         if waiting:
             raise CommandError(

@@ -50,6 +50,11 @@ class Delivery:
         async with self._store.reading() as tx:
             self._uncertain = {row.event_id for row in await self._outbox.get_uncertain(tx)}
 
+    @property
+    def has_uncertain(self) -> bool:
+        """Whether the fate of anything is open."""
+        return bool(self._uncertain)
+
     async def sent(self, origin: MxOrigin) -> None:
         """WhatsApp has it."""
         await self._accepted(origin.room_id, origin.event_id)

@@ -52,8 +52,7 @@ class Portals:
         known = self.get_known(key)
         if known is not None:
             return known
-        async with self._store.reading() as tx:
-            portal = await self._rows.get(tx, key)
+        portal = await self._store.read(lambda tx: self._rows.get(tx, key))
         return None if portal is None else self._remember(portal)
 
     async def get(self, portal_id: PortalId) -> Portal | None:
@@ -61,8 +60,7 @@ class Portals:
         known = self._by_id.get(portal_id)
         if known is not None:
             return known
-        async with self._store.reading() as tx:
-            portal = await self._rows.get_by_id(tx, portal_id)
+        portal = await self._store.read(lambda tx: self._rows.get_by_id(tx, portal_id))
         return None if portal is None else self._remember(portal)
 
     async def get_rooms_with(self, person_id: PersonId) -> list[MxRoomId]:

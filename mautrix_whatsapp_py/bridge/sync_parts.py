@@ -10,8 +10,9 @@ from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.persons import name_rank_of
 from mautrix_whatsapp_py.bridge.syncing import OnProgress, SyncCount, SyncPart
 from mautrix_whatsapp_py.bridge.talk import Talk
-from mautrix_whatsapp_py.ids import PortalKey
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, PortalKey
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa_directory import WaContact, WaGroupBrief
 
 
@@ -89,3 +90,22 @@ class GroupsPart:
 def usual_parts(deps: PartDeps) -> dict[str, SyncPart]:
     """The parts by the words they are asked for with, in the order they are done in."""
     return {"contacts": ContactsPart(deps), "groups": GroupsPart(deps)}
+
+
+async def refresh_chat(portal: Portal, login: Login, deps: PartDeps) -> list[str]:
+    """What a group or channel is called, and for how long its messages stay; what of it changed."""
+    directory = deps.openings.require_directory(login)
+    chat, changed = portal.key.chat, []
+    name, timer_s = portal.name, portal.disappearing_seconds
+    if chat.is_group:
+        group = await directory.fetch_group(chat)
+        name, timer_s = group.name or name, group.disappearing_seconds
+    elif chat.server == NEWSLETTER_SERVER:
+        name = next((one.name for one in await directory.fetch_newsletters() if one.jid == chat), name)
+    if name != portal.name:
+        changed.append("its name")
+    if timer_s != portal.disappearing_seconds:
+        changed.append("the time after which messages disappear")
+    if changed:
+        await deps.talk.portals.put(replace(portal, name=name, disappearing_seconds=timer_s))
+    return changed

@@ -11,14 +11,17 @@ from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.groups import Groups
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.open_sends import OpenSends
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
+from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
+from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.inbox import InboxRows
@@ -74,6 +77,12 @@ class Talk:
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings
+    records: Records = field(default_factory=Records)
+    open_sends: OpenSends = field(default_factory=OpenSends)
+
+    async def recorded(self, portal_id: PortalId) -> None:
+        """Wait until the rows of a chat are all there; whoever reads them asks for it first."""
+        await self.records.settled(portal_id, self.store)
 
     def login_of(self, person: Person) -> Login | None:
         """The login of somebody who has one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -39,6 +39,10 @@ _REASONS = {
 }
 
 
+RefreshChat = Callable[[Portal, Login], Awaitable[Sequence[str]]]
+"""Brings one chat up to date; what of it changed, in words."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatDeps:
     """The surroundings."""
@@ -51,6 +55,7 @@ class ChatDeps:
     closings: Closings
     filters: Filters
     privacy: Privacy
+    refresh: RefreshChat
     is_ours: Callable[[MxUserId], bool]
     domain: str
 

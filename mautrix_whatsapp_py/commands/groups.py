@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from mautrix_whatsapp_py.commands.chat_deps import (
@@ -22,13 +23,21 @@ from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxRoomId, WaJid, decode_j
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_directory import WaJoinOutcome, WaLinkTarget, WaTargetKind
 
+_LINK = re.compile(r"https?://(?:chat\.whatsapp\.com|(?:www\.)?whatsapp\.com/channel)/[\w/-]+")
 MAX_NAME = 100
 """What WhatsApp allows."""
 
 
 def group_commands(deps: ChatDeps) -> tuple[Command, ...]:
-    """`create-group`, `invite-link`, `resolve-link`, `join`, `leave`."""
-    return (_create_group(deps), _invite_link(deps), _resolve_link(deps), _join(deps), _leave(deps))
+    """`create-group`, `invite-link`, `resolve-link`, `join`, `accept`, `leave`."""
+    return (
+        _create_group(deps),
+        _invite_link(deps),
+        _resolve_link(deps),
+        _join(deps),
+        _accept(deps),
+        _leave(deps),
+    )
 
 
 def _create_group(deps: ChatDeps) -> Command:
@@ -190,11 +199,7 @@ def _describe(target: WaLinkTarget, call: Call) -> str:
 def _join(deps: ChatDeps) -> Command:
     async def run(call: Call) -> Answer:
         login, rest = await take_login(deps, call, min_rest=1)
-        with explained("You did not join"):
-            directory = deps.directory(login)
-            target = await directory.resolve_link(rest[0])
-            outcome = await directory.join_link(rest[0])
-        return await tell_joined(deps, login, outcome, target.name)
+        return await _join_link(deps, login, rest[0])
 
     return Command(
         name="join",
@@ -209,7 +214,36 @@ def _join(deps: ChatDeps) -> Command:
     )
 
 
-async def tell_joined(deps: ChatDeps, login: Login, outcome: WaJoinOutcome, name: str) -> Said:
+async def _join_link(deps: ChatDeps, login: Login, url: str) -> Said:
+    with explained("You did not join"):
+        directory = deps.directory(login)
+        target = await directory.resolve_link(url)
+        outcome = await directory.join_link(url)
+    return await _tell_joined(deps, login, outcome, target.name)
+
+
+def _accept(deps: ChatDeps) -> Command:
+    async def run(call: Call) -> Answer:
+        request = call.request
+        if request.replied_to is None:
+            raise UsageError("Send this as a reply to the message with the invitation.")
+        login, _ = await take_login(deps, call)
+        message = await deps.talk.chats.fetch_message(request.room_id, request.replied_to)
+        link = _LINK.search(message.body) if message is not None else None
+        if link is None:
+            raise CommandError("There is no invitation in that message. Reply to the one that holds its link.")
+        return await _join_link(deps, login, link[0])
+
+    return Command(
+        name="accept",
+        section=CommandSection.CHATS,
+        summary="Accept the invitation to a group or channel in the message you reply to.",
+        level=PermissionLevel.USER,
+        run=run,
+    )
+
+
+async def _tell_joined(deps: ChatDeps, login: Login, outcome: WaJoinOutcome, name: str) -> Said:
     """Have a room for what somebody joined, and say where it is."""
     shown = quoted(name) if name else "the group"
     if outcome.is_pending:

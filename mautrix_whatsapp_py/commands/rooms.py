@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps, explained, require_portal, take_login
+from mautrix_whatsapp_py.commands.chat_deps import (
+    Answer,
+    ChatDeps,
+    explained,
+    require_here,
+    require_portal,
+    take_login,
+)
 from mautrix_whatsapp_py.commands.groups import require_state_power
 from mautrix_whatsapp_py.commands.results import Said
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, Flag, UsageError
@@ -18,8 +25,50 @@ YES = Flag(name="yes", summary="Do it; without it I only tell what would be done
 
 
 def room_commands(deps: ChatDeps) -> tuple[Command, ...]:
-    """`bridge`, `unbridge`, `delete-portal`, `delete-all-portals`, `clean-rooms`."""
-    return (_bridge(deps), _unbridge(deps), _delete(deps), _delete_all(deps), _clean(deps))
+    """`sync-portal`, `bridge`, `unbridge`, `delete-chat`, `delete-portal`, `delete-all-portals`, `clean-rooms`."""
+    return (
+        _sync_portal(deps),
+        _bridge(deps),
+        _unbridge(deps),
+        _delete_chat(),
+        _delete(deps),
+        _delete_all(deps),
+        _clean(deps),
+    )
+
+
+def _sync_portal(deps: ChatDeps) -> Command:
+    async def run(call: Call) -> Answer:
+        here = await require_here(deps, call)
+        with explained("This chat cannot be looked at"):
+            changed = await deps.refresh(here.portal, here.login)
+        if not changed:
+            return Said(text="This chat is up to date.")
+        return Said(text=f"Brought up to date: {', '.join(changed)}.")
+
+    return Command(
+        name="sync-portal",
+        section=CommandSection.CHATS,
+        summary="Bring this chat up to date with WhatsApp.",
+        level=PermissionLevel.USER,
+        run=run,
+    )
+
+
+def _delete_chat() -> Command:
+    async def run(_call: Call) -> Answer:
+        raise CommandError(
+            "WhatsApp lets only the phone delete a chat. Delete it there, then send `unbridge` here to let go of "
+            "this room."
+        )
+
+    return Command(
+        name="delete-chat",
+        section=CommandSection.CHATS,
+        summary="Say how this chat is deleted on WhatsApp.",
+        level=PermissionLevel.USER,
+        run=run,
+    )
 
 
 def _bridge(deps: ChatDeps) -> Command:

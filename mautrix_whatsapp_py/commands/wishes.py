@@ -93,9 +93,7 @@ def _timer(deps: ChatDeps) -> Command:
         await deps.talk.portals.put(replace(current, disappearing_seconds=seconds))
         if not seconds:
             return Said(text="New messages stay. Those that are to disappear still do.")
-        return Said(
-            text=f"New messages of this chat disappear after {_TIMER_WORDS[seconds]}, for everybody in it."
-        )
+        return Said(text=f"New messages here disappear after {_TIMER_WORDS[seconds]}, for everybody in this chat.")
 
     return Command(
         name="disappearing-timer",

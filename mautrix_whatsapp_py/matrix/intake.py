@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
+from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.transaction import (
     MxToDevice,
@@ -26,10 +26,18 @@ ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
 class Intake:
     """Takes transactions one at a time, as homeservers send them, and hands events over in their order."""
 
-    def __init__(self, inbox: MxInbox, sink: MxEventSink, *, on_to_device: ToDeviceSink) -> None:
+    def __init__(
+        self,
+        inbox: MxInbox,
+        sink: MxEventSink,
+        *,
+        on_to_device: ToDeviceSink,
+        is_ours: Callable[[MxUserId], bool] = lambda _user: False,
+    ) -> None:
         self._inbox = inbox
         self._sink = sink
         self._on_to_device = on_to_device
+        self._is_ours = is_ours
         self._turn = asyncio.Lock()
         self._last_taken: tuple[MxTxnId, int] | None = None
         """Id and hash of the body: Synapse on SQLite counts from 1 again after each restart."""
@@ -59,7 +67,9 @@ class Intake:
         # The inbox knows repeated events; this is for the parts that are not stored.
         is_repeated, self._last_taken = mark == self._last_taken, None
         was_owing, self._is_owing = self._is_owing, True
-        new = await self._inbox.add_transaction(txn_id, transaction.events) if transaction.events else ()
+        # What our own users said is nothing new: half of all events, and a commit each.
+        events = [event for event in transaction.events if not self._is_ours(event.sender)]
+        new = await self._inbox.add_transaction(txn_id, events) if events else ()
         if was_owing:
             new = [event for event in await self._inbox.get_pending() if event.seq > self._handed_over]
         # Keys come before what they decrypt.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from mautrix.api import Method, Path
 
@@ -18,6 +19,7 @@ log = logging.getLogger(__name__)
 
 _LEVELS = "m.room.power_levels"
 _UNSEEN = frozenset({403, 404})
+_VERSION_WITH_CREATORS = 12
 
 
 class HttpMatrixRooms:
@@ -40,7 +42,8 @@ class HttpMatrixRooms:
 
     async def fetch_levels(self, room_id: MxRoomId) -> MxLevels:
         """Who may do what in a room."""
-        return decode_levels(await self._get_state(room_id, _LEVELS))
+        levels = decode_levels(await self._get_state(room_id, _LEVELS))
+        return replace(levels, creators=await self._fetch_creators(room_id))
 
     async def set_level(self, room_id: MxRoomId, user: MxUserId, level: int) -> None:
         """Give somebody a power level."""
@@ -80,6 +83,23 @@ class HttpMatrixRooms:
         }
         answer = await self._http.call(Method.POST, Path.v3.createRoom, body, query=self._as_bot)
         return MxRoomId(require_text(answer, "room_id"))
+
+    async def _fetch_creators(self, room_id: MxRoomId) -> frozenset[MxUserId]:
+        """From version 12 on whoever made a room stands above its levels, and in none of them."""
+        path, query = Path.v3.rooms[room_id].state["m.room.create"][""], {**self._as_bot, "format": "event"}
+        try:
+            event = await self._http.call(Method.GET, path, query=query)
+        except MatrixRefused as error:
+            if error.status not in _UNSEEN:
+                raise
+            return frozenset()
+        content, sender = get_fields(event, "content"), event.get("sender")
+        version = str(content.get("room_version"))
+        if not version.isdecimal() or int(version) < _VERSION_WITH_CREATORS:
+            return frozenset()
+        more = content.get("additional_creators")
+        users = [sender, *(more if isinstance(more, list) else ())]
+        return frozenset(MxUserId(user) for user in users if isinstance(user, str))
 
     @property
     def _as_bot(self) -> dict[str, str]:

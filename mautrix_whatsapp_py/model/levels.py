@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from mautrix_whatsapp_py.ids import MxUserId
 
 DEFAULT_STATE_LEVEL = 50
+CREATOR_LEVEL = 2**53
+"""Above every level that can be given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +21,12 @@ class MxLevels:
     events: Mapping[str, int] = field(default_factory=dict)
     state_default: int = DEFAULT_STATE_LEVEL
     events_default: int = 0
+    creators: frozenset[MxUserId] = frozenset()
+    """Who may do everything, whatever the levels say; rooms of older versions have none."""
 
     def of(self, user: MxUserId) -> int:
         """Somebody's level."""
-        return self.users.get(user, self.users_default)
+        return CREATOR_LEVEL if user in self.creators else self.users.get(user, self.users_default)
 
     def needed_for(self, event_type: str) -> int:
         """What it takes to set a kind of state."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.door import CommandRequest
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, usual_parts
+from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, refresh_chat, usual_parts
 from mautrix_whatsapp_py.bridge.syncing import Syncing
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps
@@ -63,7 +64,14 @@ def make_chat_work(
 ) -> ChatWork:
     """Everything put together."""
     openings = Openings(talk, talk.open_directory)
-    ending = ClosingDeps(portals=talk.portals, matrix=matrix, rooms=rooms, is_ours=is_ours)
+    ending = ClosingDeps(
+        portals=talk.portals,
+        matrix=matrix,
+        rooms=rooms,
+        is_ours=is_ours,
+        settled=lambda portal_id: talk.records.settled(portal_id, talk.store),
+    )
+    part_deps = PartDeps(talk=talk, openings=openings, filters=talk.filters)
     deps = ChatDeps(
         talk=talk,
         matrix=matrix,
@@ -73,11 +81,11 @@ def make_chat_work(
         closings=Closings(ending),
         filters=talk.filters,
         privacy=talk.privacy,
+        refresh=partial(refresh_chat, deps=part_deps),
         is_ours=is_ours,
         domain="localhost",
     )
-    parts = usual_parts(PartDeps(talk=talk, openings=openings, filters=talk.filters))
-    syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock)
+    syncing = Syncing(parts=usual_parts(part_deps), matrix=matrix, clock=talk.clock)
     commands = every_chat_command(
         deps,
         syncing,

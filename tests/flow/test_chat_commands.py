@@ -11,6 +11,9 @@ from tests.flow.chat import BEN, BEN_GHOST, CLUB, LOGIN
 from tests.flow.desk import Desk
 from tests.flow.world import ALICE, BOB, DM, GROUP, NOLOGIN, World
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 
 @pytest.fixture
 async def desk(world: World) -> Desk:

@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, 
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.persons import Persons
@@ -243,7 +244,7 @@ class World:
         self.herald = LinkHerald(
             logins=self.logins,
             network=self.network,
-            users=self.users,
+            management=ManagementRooms(users=self.users, matrix=self.matrix, rooms=self.rooms),
             matrix=self.matrix,
             clock=self.clock,
             level=self.notices,

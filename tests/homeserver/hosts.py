@@ -21,6 +21,11 @@ def end_hosts(folder: Path) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
+def host_pids(folder: Path) -> list[int]:
+    """The hosts of a bridge that works in this folder."""
+    return [pid for path in sorted(folder.rglob("sock")) if (pid := _listener(path))]
+
+
 def _listener(path: Path) -> int:
     """The process behind a socket, 0 when there is none."""
     # Test folders lie deeper than addresses of sockets may be long.

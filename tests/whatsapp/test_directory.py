@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +36,8 @@ class Desk:
 async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
     async with simulator(tmp_path / "wa") as wa, bench(wa, tmp_path / "sessions") as it:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
-        client, _ = await it.pair(alice)
+        client, device = await it.pair(alice)
+        await alice.phone.welcome(device)
         yield Desk(it=it, directory=ClientDirectory(client), alice=alice, bob=bob)
 
 
@@ -60,9 +62,7 @@ async def test_people(desk: Desk) -> None:
     await until(has_both)
 
 
-async def until(condition) -> None:  # type: ignore[no-untyped-def]
-    import asyncio
-
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(30):
         while not await condition():
             await asyncio.sleep(0.1)
@@ -130,7 +130,11 @@ async def test_channels_and_calls(desk: Desk) -> None:
     message = next(event for event in sink.of_kind(WaMessage) if event.source.chat == followed.jid)
     assert message.server_id == post.server_id
     await directory.react_to_post(followed.jid, post.server_id, "👍")
-    assert post.reactions == {"👍": 1}
+
+    async def is_counted() -> bool:
+        return post.reactions == {"👍": 1}
+
+    await until(is_counted)
     await directory.follow_newsletter(followed.jid, is_wanted=False)
     assert await directory.fetch_newsletters() == ()
     await desk.bob.phone.call(desk.alice, "offer", "CALL1", media="audio")

@@ -92,8 +92,7 @@ async def fetch_context(
 async def _fetch_quoted(event_id: MxEventId | None, stage: Stage, talk: Talk) -> Quoted | None:
     if event_id is None or stage.portal.room_id is None:
         return None
-    async with talk.store.reading() as tx:
-        part = await talk.rows.messages.get_by_event(tx, event_id)
+    part = await talk.store.read(lambda tx: talk.rows.messages.get_by_event(tx, event_id))
     if part is None or part.portal_id != stage.portal.id:
         return None
     content = await talk.chats.fetch_message(stage.portal.room_id, event_id)

@@ -99,6 +99,8 @@ class Departures:
 
     async def _try(self, letter: Letter, portal: Portal, place: Place) -> bool:
         """Whether it is settled; if not, it waits for WhatsApp."""
+        if not outgoing.stands_alone(letter, portal.id, self._talk):
+            await self._talk.recorded(portal.id)
         login = self._talk.logins.get(place[1])
         stage = None if login is None else await set_stage(portal, login, self._talk)
         if stage is None:
@@ -106,10 +108,11 @@ class Departures:
             await self._refuse_once(letter.event.origin, portal, sentence)
             await outgoing.drop(letter, self._talk)
             return True
-        is_settled = await outgoing.handle(letter, stage, self._talk)
-        if is_settled:
-            self._settled.setdefault(place[1], []).append(send_id_of(letter.event.origin.event_id))
-        return is_settled
+        send_id = send_id_of(letter.event.origin.event_id)
+        return await outgoing.handle(letter, stage, self._talk, partial(self._note_settled, place[1], send_id))
+
+    def _note_settled(self, login_id: LoginId, send_id: SendId) -> None:
+        self._settled.setdefault(login_id, []).append(send_id)
 
     async def _has_cancelled(self, letter: Letter, portal_id: PortalId) -> bool:
         """A redaction of what still waits takes it out of the line, and there is nothing left to send."""

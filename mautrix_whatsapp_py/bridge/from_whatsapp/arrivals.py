@@ -11,6 +11,7 @@ from functools import partial
 
 from mautrix_whatsapp_py.bridge.from_whatsapp import call, group, message, receipt, typing
 from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
+from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, ensure_portal, find_key, resolve_key
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -141,8 +142,9 @@ class Arrivals:
 
     async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:
         tag = login_tag(arrival.login_id)
+        handled = Handled()
         try:
-            has_come = await self._dispatch(arrival, portal_id)
+            handled = await self._dispatch(arrival, portal_id)
         except TargetUnknown:
             self._postpone(arrival, portal_id)
             return True
@@ -151,27 +153,36 @@ class Arrivals:
             return False
         except MatrixRefused as error:
             log.warning("an event of login %s was handled in vain: %s %s", tag, error.status, error.errcode)
-            has_come = False
         except Exception:
             # A fault of ours would repeat for ever; the event is given up and the chat goes on.
             log.exception("an event of login %s could not be handled", tag)
-            has_come = False
+        on_recorded = partial(self._finish, arrival, portal_id, has_come=handled.has_come)
+        if handled.write is None:
+            on_recorded()
+        else:
+            self._talk.records.start(portal_id, handled.names, handled.write, on_recorded, clock=self._talk.clock)
+        return True
+
+    def _finish(self, arrival: Arrival, portal_id: PortalId, *, has_come: bool) -> None:
         self._ack(arrival)
         if has_come:
             self._call_late(portal_id)
-        return True
 
-    async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> bool:
-        """Handle an event; whether others may have waited for it."""
+    async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> Handled:
+        """Handle an event."""
+        if isinstance(arrival.event, WaReceipt) and not receipt.matters(arrival.event, self._talk):
+            return Handled()
+        if not message.stands_alone(arrival.event, portal_id, self._talk):
+            await self._talk.recorded(portal_id)
         login = self._talk.logins.get(arrival.login_id)
         portal = await self._talk.portals.get(portal_id)
         if login is None or portal is None:
-            return False
+            return Handled()
         match arrival.event:
             case WaMessage() | WaUndecryptable():
-                has_come = await message.handle(arrival.event, portal, login, self._talk)
+                handled = await message.handle(arrival.event, portal, login, self._talk)
                 group.note_speaker(arrival.event.source, login, self._talk)
-                return has_come
+                return handled
             case WaReceipt():
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
@@ -184,7 +195,7 @@ class Arrivals:
                 await group.handle_changed(arrival.event, portal, login, self._talk)
             case WaPictureChanged():
                 await group.handle_picture(arrival.event, portal, login, self._talk)
-        return False
+        return Handled()
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:
         if self._is_overdue(arrival):

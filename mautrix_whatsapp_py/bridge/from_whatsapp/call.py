@@ -30,8 +30,7 @@ _ELSEWHERE = frozenset({"accepted_elsewhere", "rejected_elsewhere"})
 async def find_chat(event: WaCall, login: Login, talk: Talk) -> Portal | None:
     """The chat a call belongs to; None for calls that are no news or from nobody."""
     if event.kind not in _OFFERS:
-        story = await _get_story(event, login.id, talk)
-        return None if story is None else await talk.portals.get(story.portal_id)
+        return await _find_told(event, login, talk)
     if talk.clock.now() - event.timestamp > OLD or not is_person(event.caller):
         return None
     if not (talk.settings.with_call_notices or talk.settings.rejects_calls):
@@ -48,6 +47,19 @@ async def find_chat(event: WaCall, login: Login, talk: Talk) -> Portal | None:
     if not await talk.filters.is_wanted(address, login):
         return None
     return await talk.portals.ensure(key)
+
+
+async def _find_told(event: WaCall, login: Login, talk: Talk) -> Portal | None:
+    """Where a call was told of; or where it is being told of just now, behind which its end has to wait."""
+    story = await _get_story(event, login.id, talk)
+    if story is not None:
+        return await talk.portals.get(story.portal_id)
+    if event.group is not None:
+        return await talk.portals.find(PortalKey(chat=event.group.bare))
+    caller = await talk.persons.find(event.caller)
+    if caller is None:
+        return None
+    return await talk.portals.find(PortalKey(chat=direct_chat(caller.id), receiver=login.id))
 
 
 async def handle(event: WaCall, portal: Portal, login: Login, talk: Talk) -> None:

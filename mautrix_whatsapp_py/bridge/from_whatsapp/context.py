@@ -93,8 +93,9 @@ async def _fetch_author(ref: WaMessageRef, talk: Talk) -> PersonId | None:
 async def _fetch_parts(
     scene: Scene, talk: Talk, message_id: WaMessageId, author_id: PersonId | None
 ) -> tuple[MessagePart, ...]:
-    async with talk.store.reading() as tx:
-        return tuple(await talk.rows.messages.get_parts(tx, scene.portal.id, message_id, author_id))
+    return tuple(
+        await talk.store.read(lambda tx: talk.rows.messages.get_parts(tx, scene.portal.id, message_id, author_id))
+    )
 
 
 async def _fetch_reaction(
@@ -103,8 +104,9 @@ async def _fetch_reaction(
     if not isinstance(content, WaReaction) or not targets:
         return None
     target = targets[0]
-    async with talk.store.reading() as tx:
-        row = await talk.rows.reactions.get(
+    row = await talk.store.read(
+        lambda tx: talk.rows.reactions.get(
             tx, scene.portal.id, target.message_id, target.person_id, scene.sender.id
         )
+    )
     return None if row is None else OwnReaction(event_id=row.event_id, key=row.key)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
@@ -14,13 +15,15 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, T
 from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.portal import MessagePart, Portal, ReactionRow
-from mautrix_whatsapp_py.model.wa import WaMessage, WaUndecryptable
+from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
+from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
+from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
@@ -41,38 +44,56 @@ class _Told:
         )
 
 
-async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> bool:
-    """Bring a message into its room; whether there is one now that others may have waited for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What came of a message."""
 
-    Raises TargetUnknown when it is about a message that is not here.
-    """
+    has_come: bool = False
+    """Whether there is one now that others may have waited for."""
+    write: Callable[[], Awaitable[None]] | None = None
+    """What is left to do before the message may be forgotten; the next one of its chat need not wait for it."""
+    names: tuple[str, ...] = ()
+    """Ids of the message and its events."""
+
+
+async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Handled:
+    """Bring a message into its room. Raises TargetUnknown when it is about a message that is not here."""
     content = event.content if isinstance(event, WaMessage) else event
     if isinstance(content, WaSilent) or (isinstance(content, WaUndecryptable) and content.is_to_be_hidden):
-        return False
+        return Handled()
     scene = await _set_scene(event, portal, login, talk)
     if scene is None:
-        return False
+        return Handled()
     known = await _fetch_known(event, scene, talk)
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
     if (known and placeholder is None) or await is_echo(event, scene, talk):
-        return False
+        return Handled()
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
         if result.reason is SkipReason.TARGET_UNKNOWN:
             raise TargetUnknown
-        return False
+        return Handled()
     told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(scene.portal, login))
     match result:
         case MxSend():
-            await _send(result, content, told, fetched, talk)
+            return await _send(result, content, told, fetched, talk)
         case MxReact():
             await _react(result, told, fetched, talk)
         case MxRedact():
             await _redact(result, told, talk)
         case _:
             assert_never(result)
-    return isinstance(result, MxSend)
+    return Handled()
+
+
+def stands_alone(event: WaEvent, portal_id: PortalId, talk: Talk) -> bool:
+    """Whether it can be handled before what came before it in its chat is recorded."""
+    if not isinstance(event, WaMessage) or isinstance(event.content, WaEdit):
+        return False
+    needs = needs_of_wa(event.content, event.source.chat)
+    replied = () if needs.reply_to is None else (needs.reply_to.message_id,)
+    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied))
 
 
 async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
@@ -95,8 +116,7 @@ async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: 
 
 async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: Talk) -> Sequence[MessagePart]:
     """The events that stand for this message already."""
-    async with talk.store.reading() as tx:
-        parts = await talk.rows.messages.get_parts(tx, scene.portal.id, event.message_id)
+    parts = await talk.store.read(lambda tx: talk.rows.messages.get_parts(tx, scene.portal.id, event.message_id))
     own = [part for part in parts if part.person_id == scene.sender.id]
     # Two logins may know one author by two addresses that nobody has told us belong together.
     at = int(event.timestamp.timestamp())
@@ -107,7 +127,7 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 
 async def _send(
     result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
-) -> None:
+) -> Handled:
     sent: list[tuple[int, MxEventId]] = []
     for index, part in enumerate(result.parts):
         event_id = await talk.ghosts.send_message(
@@ -122,10 +142,16 @@ async def _send(
     for index, event_id in enumerate(result.redacts):
         txn_id = told.txn_id(index, "rest")
         await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
-    await _record(sent, content, told, fetched, talk)
+    write = partial(_record, sent, content, told, fetched, talk)
+    names = (told.event.message_id, *(event_id for _, event_id in sent))
+    is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
+    if is_plain and result.timer_s is None:
+        return Handled(has_come=True, write=partial(write, is_patient=True), names=names)
+    await write()
     if result.timer_s is not None:
         portal = await talk.portals.get(told.scene.portal.id) or told.scene.portal
         await talk.portals.put(replace(portal, disappearing_seconds=result.timer_s))
+    return Handled(has_come=True)
 
 
 def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageContent:
@@ -140,14 +166,19 @@ async def _record(
     told: _Told,
     fetched: Fetched,
     talk: Talk,
+    *,
+    is_patient: bool = False,
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
     parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent]
-    async with talk.store.transaction() as tx:
+
+    async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, parts)
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
             await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
+
+    await talk.store.write(record, is_patient=is_patient)
 
 
 def _part(

@@ -147,18 +147,23 @@ class Calls:
 
     async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
-            known = await self._session.in_journal_thread(lambda: self._session.journal.get_send(call.send_id))
-            if known is not None:
-                outcome = await self._fetch_outcome(call.send_id, call.secret)
-                if not isinstance(outcome, WaSendUnknown):
-                    return outcome
-            if not self._session.gate.is_open:
-                raise CallFailed("not-connected")
-            content = self._encode(call)
-            await self._session.in_journal_thread(
-                lambda: self._session.journal.add_send(call.send_id, call.secret)
-            )
-            return await self._send_now(call, content)
+            begun = await self._session.in_journal_thread(lambda: self._begin(call))
+            if isinstance(begun, bytes):
+                return await self._send_now(call, begun)
+            assert isinstance(begun, WaSent | WaSendUncertain)
+            return begun
+
+    def _begin(self, call: wire.SendMessage) -> WaSendOutcome | bytes:
+        """On the journal's thread: what is known of the send, or else, once it is noted, what to send."""
+        if self._session.journal.get_send(call.send_id) is not None:
+            outcome = self._find(call.send_id, call.secret)
+            if not isinstance(outcome, WaSendUnknown):
+                return outcome
+        if not self._session.gate.is_open:
+            raise CallFailed("not-connected")
+        content = self._encode(call)
+        self._session.journal.add_send(call.send_id, call.secret)
+        return content
 
     def _encode(self, call: wire.SendMessage) -> bytes:
         at_ms = time.time_ns() // 1_000_000
