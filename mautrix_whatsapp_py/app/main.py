@@ -119,7 +119,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
     talk = make_talk(config, store=store, chats=chats, links=links, clock=clock, adapters=adapters)
-    stack.push_async_callback(talk.groups.stop)
+    stack.push_async_callback(talk.following.stop)
     work = make_chat_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
     bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
@@ -135,7 +135,13 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    own = (health.watch, bridge.watch, talk.groups.fill, links.herald.watch_phones, partial(_prune_daily, inbox))
+    own = (
+        health.watch,
+        bridge.watch,
+        talk.following.fill,
+        links.herald.watch_phones,
+        partial(_prune_daily, inbox),
+    )
     return (*services, *own)
 
 

@@ -10,7 +10,7 @@ from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
-from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, Surroundings, make_groups
+from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, Surroundings, make_following
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
@@ -73,7 +73,7 @@ def make_talk(
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
-        groups=make_groups(around, adapters, group_settings(config)),
+        following=make_following(around, adapters, group_settings(config)),
         clock=clock,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=TalkSettings(

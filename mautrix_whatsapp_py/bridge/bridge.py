@@ -56,7 +56,7 @@ class Bridge:
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
-        talk.groups.deps.turns.bind(self._lanes.put)
+        talk.following.deps.turns.bind(self._lanes.put)
 
     async def load(self) -> None:
         """Read what must be known before the first event."""

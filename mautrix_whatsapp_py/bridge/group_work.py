@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mautrix_whatsapp_py.bridge.following import Following, FollowingDeps
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRoomDeps, GroupRooms
-from mautrix_whatsapp_py.bridge.groups import Groups, GroupsDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.pictures import PictureDeps, Pictures
@@ -60,7 +60,7 @@ class Surroundings:
     clock: Clock
 
 
-def make_groups(around: Surroundings, adapters: GroupAdapters, settings: GroupSettings) -> Groups:
+def make_following(around: Surroundings, adapters: GroupAdapters, settings: GroupSettings) -> Following:
     """Everything put together."""
 
     def has_user(person: Person) -> bool:
@@ -106,8 +106,8 @@ def make_groups(around: Surroundings, adapters: GroupAdapters, settings: GroupSe
             is_wanted=settings.has_spaces,
         )
     )
-    return Groups(
-        GroupsDeps(
+    return Following(
+        FollowingDeps(
             rooms=rooms,
             portals=around.portals,
             persons=around.persons,

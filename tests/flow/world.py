@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
-from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_groups
+from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
@@ -204,7 +204,7 @@ class World:
             open_groups=self._open_groups,
             jpegs=FakeJpegs(),
         )
-        self.following = make_groups(around, adapters, self.group_settings)
+        self.following = make_following(around, adapters, self.group_settings)
         return Talk(
             store=self.store,
             rows=Rows(),
@@ -224,7 +224,7 @@ class World:
             ),
             privacy=Privacy(self.store),
             open_directory=self.directories.open,
-            groups=self.following,
+            following=self.following,
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,

@@ -43,7 +43,7 @@ async def handle(event: MxMember, portal: Portal, talk: Talk) -> None:
 
 async def _add(stage: Stage, person: Person) -> None:
     record = await stage.record()
-    deps = stage.talk.groups.deps.rooms.deps
+    deps = stage.talk.following.deps.rooms.deps
     if person.id not in record.facts.roles:
         problem = await change_member(stage, person, WaMemberChange.ADD, "The invitation")
         if problem:
@@ -73,7 +73,7 @@ async def _remove(stage: Stage, person: Person, event: MxMember) -> None:
 
 async def _bring_back(stage: Stage, person: Person, event: MxMember) -> None:
     """Whoever is still in the group is in its room."""
-    chats = stage.talk.groups.deps.rooms.deps.chats
+    chats = stage.talk.following.deps.rooms.deps.chats
     try:
         if event.user == person.ghost:
             await chats.ensure_joined(stage.room_id, person.ghost)
@@ -88,9 +88,9 @@ async def _leave(stage: Stage, event: MxMember) -> None:
     login = await stage.login()
     if login is None or event.was not in (None, *_THERE):
         return
-    if not stage.talk.groups.deps.leaves_with_users:
+    if not stage.talk.following.deps.leaves_with_users:
         return
-    directory = stage.talk.groups.deps.open_directory(login.id)
+    directory = stage.talk.following.deps.open_directory(login.id)
     try:
         if directory is None:
             log.info("a group cannot be left while its login has no session")
@@ -99,7 +99,7 @@ async def _leave(stage: Stage, event: MxMember) -> None:
     except WhatsAppError as error:
         log.info("a group could not be left: %s", refusal(error.code, "Leaving"))
         return
-    await stage.talk.groups.let_go(stage.portal, login, f"{login.number} left this group on WhatsApp.")
+    await stage.talk.following.let_go(stage.portal, login, f"{login.number} left this group on WhatsApp.")
 
 
 async def _person_of(event: MxMember, talk: Talk) -> Person | None:

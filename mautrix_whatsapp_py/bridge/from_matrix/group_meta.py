@@ -69,7 +69,7 @@ async def handle(event: MxRoomChanged, portal: Portal, talk: Talk) -> None:
 
 
 async def _rename(stage: Stage, name: str) -> None:
-    record, groups = await stage.record(), stage.talk.groups.deps.rooms.deps.groups
+    record, groups = await stage.record(), stage.talk.following.deps.rooms.deps.groups
     wanted = clean_name(name)
     if wanted == record.facts.name and wanted == name:
         return
@@ -92,7 +92,7 @@ async def _rename(stage: Stage, name: str) -> None:
 
 
 async def _set_topic(stage: Stage, topic: str) -> None:
-    record, groups = await stage.record(), stage.talk.groups.deps.rooms.deps.groups
+    record, groups = await stage.record(), stage.talk.following.deps.rooms.deps.groups
     wanted, facts = clean_topic(topic), record.facts
     if wanted == facts.topic or (await groups.fetch_face(stage.room_id)).topic != topic:
         return
@@ -117,13 +117,13 @@ async def _learn_topic_id(stage: Stage) -> None:
     if login is None:
         return
     try:
-        await stage.talk.groups.bring_up(stage.portal.id, login)
+        await stage.talk.following.bring_up(stage.portal.id, login)
     except WhatsAppError as error:
         log.info("a group cannot be looked at after a change: %s", type(error).__name__)
 
 
 async def _set_picture(stage: Stage, avatar: MxUri | None) -> None:
-    deps = stage.talk.groups.deps
+    deps = stage.talk.following.deps
     groups, record = deps.rooms.deps.groups, await stage.record()
     if (await groups.fetch_face(stage.room_id)).avatar != avatar:
         return
@@ -179,7 +179,7 @@ async def _set_levels(stage: Stage, levels: MxLevels) -> None:
 
 
 async def _set_roles(stage: Stage, levels: MxLevels, facts: GroupFacts) -> tuple[GroupFacts, list[str]]:
-    deps, problems, roles = stage.talk.groups.deps.rooms.deps, [], dict(facts.roles)
+    deps, problems, roles = stage.talk.following.deps.rooms.deps, [], dict(facts.roles)
     own_login = await stage.login()
     own = await stage.talk.rooms.own_person(own_login) if own_login is not None else None
     for person_id, role in facts.roles.items():
@@ -199,7 +199,7 @@ async def _set_roles(stage: Stage, levels: MxLevels, facts: GroupFacts) -> tuple
 
 
 async def _restore_levels(stage: Stage, facts: GroupFacts, levels: MxLevels) -> None:
-    deps = stage.talk.groups.deps.rooms.deps
+    deps = stage.talk.following.deps.rooms.deps
     people: dict[PersonId, Person] = {}
     for person_id in facts.roles:
         person = await stage.talk.persons.get(person_id)
@@ -227,7 +227,7 @@ async def _follow(portal: Portal, change: MxReplaced, talk: Talk) -> None:
     """A room was upgraded: the chat goes on in the new one, once the bot is there."""
     if portal.room_id is None or portal.room_id == change.by:
         return
-    matrix = talk.groups.deps.matrix
+    matrix = talk.following.deps.matrix
     try:
         await matrix.join_room(change.by, user=matrix.bot)
     except MatrixRefused as error:
@@ -235,7 +235,7 @@ async def _follow(portal: Portal, change: MxReplaced, talk: Talk) -> None:
         return
     old = portal.room_id
     await talk.portals.set_room(portal, change.by)
-    await talk.groups.deps.rooms.drop(old)
+    await talk.following.deps.rooms.drop(old)
 
 
 def _with(record: GroupRecord, facts: GroupFacts) -> GroupRecord:

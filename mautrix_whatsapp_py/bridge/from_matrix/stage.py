@@ -30,10 +30,10 @@ class Stage:
         self.chat: WaJid = portal.key.chat
 
     async def record(self) -> GroupRecord:
-        return await self.talk.groups.deps.rooms.get(self.room_id)
+        return await self.talk.following.deps.rooms.get(self.room_id)
 
     async def keep(self, record: GroupRecord) -> None:
-        await self.talk.groups.deps.rooms.put(self.room_id, record)
+        await self.talk.following.deps.rooms.put(self.room_id, record)
 
     async def explain(self, sentence: str) -> None:
         await self.talk.delivery.explain(self.origin, sentence)
@@ -43,7 +43,7 @@ class Stage:
         login = await self.login()
         if login is None:
             return notices.NO_LOGIN
-        groups = self.talk.groups.deps.open_groups(login.id)
+        groups = self.talk.following.deps.open_groups(login.id)
         return groups if groups is not None else refusal("not-connected", "The change")
 
     async def login(self) -> Login | None:
@@ -57,11 +57,11 @@ class Stage:
         try:
             await action(groups)
         except WhatsAppUncertain:
-            self.talk.groups.note_own_change(self.portal.id)
+            self.talk.following.note_own_change(self.portal.id)
             return refusal("uncertain", what)
         except WhatsAppError as error:
             return refusal(error.code, what)
-        self.talk.groups.note_own_change(self.portal.id)
+        self.talk.following.note_own_change(self.portal.id)
         return ""
 
 

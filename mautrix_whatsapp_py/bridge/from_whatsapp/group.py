@@ -42,7 +42,7 @@ async def handle_joined(event: WaGroupJoined, portal: Portal, login: Login, talk
         portal = await talk.portals.put(dataclasses.replace(portal, name=name))
     room_id = await talk.rooms.ensure_room(portal, login)
     current = await talk.portals.get(portal.id) or portal
-    await talk.groups.take(current, room_id, event.group, login)
+    await talk.following.take(current, room_id, event.group, login)
 
 
 async def handle_changed(event: WaGroupChanged, portal: Portal, login: Login, talk: Talk) -> None:
@@ -53,43 +53,43 @@ async def handle_changed(event: WaGroupChanged, portal: Portal, login: Login, ta
     own = await talk.rooms.own_person(login)
     left = await _ids(event.left, talk)
     if event.is_deleted or own.id in left:
-        await talk.groups.let_go(portal, login, _goodbye(event, login, actor, own))
+        await talk.following.let_go(portal, login, _goodbye(event, login, actor, own))
         return
-    record = await talk.groups.deps.rooms.get(portal.room_id)
+    record = await talk.following.deps.rooms.get(portal.room_id)
     facts = await _merge(event, record.facts, talk)
     is_doubtful = (facts.name, facts.topic) != (record.facts.name, record.facts.topic)
-    is_doubtful = is_doubtful and talk.groups.was_just_changed(portal.id)
+    is_doubtful = is_doubtful and talk.following.was_just_changed(portal.id)
     if record.is_levelled and not is_doubtful:
-        await talk.groups.change(portal, facts, actor)
+        await talk.following.change(portal, facts, actor)
         if facts.community != record.facts.community:
-            talk.groups.deps.spaces.want(login)
+            talk.following.deps.spaces.want(login)
         return
     # Never seen as a whole yet, or crossed by a change of ours: WhatsApp is asked how things stand.
     try:
-        await talk.groups.bring_up(portal.id, login)
+        await talk.following.bring_up(portal.id, login)
     except WhatsAppRefused as error:
         log.info("a group that changed cannot be looked at: %s", error.code)
-        await talk.groups.change(portal, facts, actor)
+        await talk.following.change(portal, facts, actor)
 
 
 async def handle_picture(event: WaPictureChanged, portal: Portal, login: Login, talk: Talk) -> None:
     """A group has another picture, or none."""
     if portal.room_id is not None:
-        await talk.groups.deps.pictures.sync_group(portal.key.chat, portal.room_id, login)
+        await talk.following.deps.pictures.sync_group(portal.key.chat, portal.room_id, login)
 
 
 async def note_picture(event: WaPictureChanged, login: Login, talk: Talk) -> None:
     """Somebody has another picture: it is looked at when there is time."""
     person = await talk.persons.find(event.jid.bare) if is_person(event.jid) else None
     if person is not None:
-        talk.groups.deps.pictures.want(person, login, is_changed=True)
+        talk.following.deps.pictures.want(person, login, is_changed=True)
 
 
 def note_speaker(source: WaSource, login: Login, talk: Talk) -> None:
     """Somebody spoke: their picture is looked at when there is time."""
     person = talk.persons.get_known(source.sender)
     if person is not None and not source.is_from_me:
-        talk.groups.deps.pictures.want(person, login)
+        talk.following.deps.pictures.want(person, login)
 
 
 async def _merge(event: WaGroupChanged, facts: GroupFacts, talk: Talk) -> GroupFacts:

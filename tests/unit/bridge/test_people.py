@@ -61,7 +61,7 @@ def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
         commands=cast(CommandDoor, None),
         clock=FakeClock(),
         settings=settings,
-        talk=cast(Talk, SimpleNamespace(persons=Listeners(), clock=FakeClock(), groups=FOLLOWING)),
+        talk=cast(Talk, SimpleNamespace(persons=Listeners(), clock=FakeClock(), following=FOLLOWING)),
     )
 
 

@@ -42,7 +42,7 @@ OWN_CHANGE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GroupsDeps:
+class FollowingDeps:
     """What they work with."""
 
     rooms: GroupRooms
@@ -66,10 +66,10 @@ class GroupsDeps:
     """Whether an account leaves a group when its user leaves the room."""
 
 
-class Groups:
+class Following:
     """What others ask of groups."""
 
-    def __init__(self, deps: GroupsDeps) -> None:
+    def __init__(self, deps: FollowingDeps) -> None:
         self.deps = deps
         self._changed_at: dict[PortalId, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
