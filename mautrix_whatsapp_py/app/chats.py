@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, refresh_chat, usual_parts
-from mautrix_whatsapp_py.bridge.syncing import Syncing
+from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, SyncGroup, refresh_chat, usual_parts
+from mautrix_whatsapp_py.bridge.syncing import Syncing, SyncPart
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.every import every_chat_command
@@ -22,6 +24,8 @@ from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.registration import user_patterns
 from mautrix_whatsapp_py.ports import MatrixApi
 from mautrix_whatsapp_py.ports_chats import MatrixRooms
+
+NO_PARTS: Mapping[str, SyncPart] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +48,17 @@ class ChatWork:
             return PermissionLevel.BLOCK
 
 
-def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: MatrixRooms, users: Users) -> ChatWork:
-    """Everything put together."""
+def make_chat_work(
+    config: Config,
+    *,
+    talk: Talk,
+    matrix: MatrixApi,
+    rooms: MatrixRooms,
+    users: Users,
+    sync_group: SyncGroup | None = None,
+    more_parts: Mapping[str, SyncPart] = NO_PARTS,
+) -> ChatWork:
+    """Everything put together; `more_parts` are what else `sync` can do, by the words it is asked for with."""
     _, pattern = user_patterns(config)
     ghosts = re.compile(pattern)
 
@@ -61,7 +74,7 @@ def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: Matr
         settled=lambda portal_id: talk.records.settled(portal_id, talk.store),
     )
     closings = Closings(ending)
-    part_deps = PartDeps(talk=talk, openings=openings, filters=talk.filters)
+    part_deps = PartDeps(talk=talk, openings=openings, filters=talk.filters, sync_group=sync_group)
     deps = ChatDeps(
         talk=talk,
         matrix=matrix,
@@ -75,5 +88,5 @@ def make_chat_work(config: Config, *, talk: Talk, matrix: MatrixApi, rooms: Matr
         is_ours=is_ours,
         domain=config.homeserver.domain,
     )
-    syncing = Syncing(parts=usual_parts(part_deps), matrix=matrix, clock=talk.clock)
+    syncing = Syncing(parts={**usual_parts(part_deps), **more_parts}, matrix=matrix, clock=talk.clock)
     return ChatWork(deps=deps, syncing=syncing, ghost_pattern=ghosts, config=config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from mautrix_whatsapp_py.bridge.filters import ChatAddress, Filters
@@ -10,10 +11,13 @@ from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.persons import name_rank_of
 from mautrix_whatsapp_py.bridge.syncing import OnProgress, SyncCount, SyncPart
 from mautrix_whatsapp_py.bridge.talk import Talk
-from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, PortalKey
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, PortalKey, WaJid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa_directory import WaContact, WaGroupBrief
+
+SyncGroup = Callable[[Login, WaJid], Awaitable[bool]]
+"""Brings the room of a group up to date, when it is that chat's turn; whether anything was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +27,7 @@ class PartDeps:
     talk: Talk
     openings: Openings
     filters: Filters
+    sync_group: SyncGroup | None = None
 
 
 class ContactsPart:
@@ -81,10 +86,16 @@ class GroupsPart:
             portal = await portals.put(replace(portal, name=group.name))
         address = ChatAddress(chat=group.jid, is_community=group.is_community)
         is_wanted = await self._deps.filters.is_wanted(address, login)
-        if portal.room_id is not None or not is_thorough or not is_wanted:
-            return is_renamed, portal.room_id is not None or not is_wanted
+        if portal.room_id is not None:
+            return await self._refresh(login, group) or is_renamed, True
+        if not is_thorough or not is_wanted:
+            return is_renamed, not is_wanted
         await self._deps.openings.open_shared(login, group.jid, group.name)
         return True, True
+
+    async def _refresh(self, login: Login, group: WaGroupBrief) -> bool:
+        sync_group = self._deps.sync_group
+        return sync_group is not None and await sync_group(login, group.jid)
 
 
 def usual_parts(deps: PartDeps) -> dict[str, SyncPart]:

@@ -6,8 +6,11 @@ import asyncio
 
 import pytest
 
+from mautrix_whatsapp_py.bridge.sync_parts import GroupsPart, PartDeps
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
+from mautrix_whatsapp_py.ids import WaJid
 from mautrix_whatsapp_py.model.content import WaText
+from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_directory import WaContact
 from tests.flow.chat import BEN, BEN_GHOST, CLUB
 from tests.flow.desk import Desk
@@ -100,3 +103,19 @@ async def test_wrong_words_and_links_that_are_down(desk: Desk) -> None:
     assert wrong.startswith("I can synchronise contacts, groups, or all of it.\nUsage: `sync [login]")
     desk.chat.go_offline()
     assert await desk.ask("sync") == "+15550001111 is not connected. Send `ping` to see why, then try again."
+
+
+async def test_rooms_of_groups_are_brought_up_to_date(desk: Desk) -> None:
+    desk.directory.add_group(CLUB.user, "Club")
+    await desk.ask("open club")
+    asked: list[WaJid] = []
+
+    async def sync_group(_login: Login, chat: WaJid) -> bool:
+        asked.append(chat)
+        return len(asked) == 1
+
+    talk, openings = desk.world.work.deps.talk, desk.world.work.deps.openings
+    part = GroupsPart(PartDeps(talk=talk, openings=openings, filters=talk.filters, sync_group=sync_group))
+    counts = [await part(desk.login, lambda _done, _total: None, is_thorough=False) for _ in range(2)]
+    assert [count.changed for count in counts] == [1, 0]
+    assert asked == [CLUB, CLUB]
