@@ -93,7 +93,33 @@ def make_following(around: Surroundings, adapters: GroupAdapters, settings: Grou
             clock=around.clock,
         )
     )
-    spaces = Spaces(
+    return Following(
+        FollowingDeps(
+            rooms=rooms,
+            portals=around.portals,
+            persons=around.persons,
+            logins=around.logins,
+            network=around.network,
+            chat_rooms=around.rooms,
+            pictures=pictures,
+            spaces=_make_spaces(around, adapters, settings, rooms),
+            matrix=adapters.matrix,
+            matrix_rooms=adapters.rooms,
+            open_directory=around.open_directory,
+            open_groups=adapters.open_groups,
+            turns=Turns(),
+            clock=around.clock,
+            jpegs=adapters.jpegs,
+            removes_users=settings.removes_users,
+            leaves_with_users=settings.leaves_with_users,
+        )
+    )
+
+
+def _make_spaces(
+    around: Surroundings, adapters: GroupAdapters, settings: GroupSettings, rooms: GroupRooms
+) -> Spaces:
+    return Spaces(
         SpaceDeps(
             store=around.store,
             portals=around.portals,
@@ -104,26 +130,5 @@ def make_following(around: Surroundings, adapters: GroupAdapters, settings: Grou
             open_directory=around.open_directory,
             clock=around.clock,
             is_wanted=settings.has_spaces,
-        )
-    )
-    return Following(
-        FollowingDeps(
-            rooms=rooms,
-            portals=around.portals,
-            persons=around.persons,
-            logins=around.logins,
-            network=around.network,
-            chat_rooms=around.rooms,
-            pictures=pictures,
-            spaces=spaces,
-            matrix=adapters.matrix,
-            matrix_rooms=adapters.rooms,
-            open_directory=around.open_directory,
-            open_groups=adapters.open_groups,
-            turns=Turns(),
-            clock=around.clock,
-            jpegs=adapters.jpegs,
-            removes_users=settings.removes_users,
-            leaves_with_users=settings.leaves_with_users,
         )
     )
