@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
@@ -120,7 +121,15 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
     talk = make_talk(config, store=store, chats=chats, links=links, clock=clock, adapters=adapters)
     stack.push_async_callback(talk.following.stop)
-    work = make_chat_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
+    work = make_chat_work(
+        config,
+        talk=talk,
+        matrix=matrix,
+        rooms=rooms,
+        users=users,
+        sync_group=talk.following.sync_group,
+        more_parts=room_parts(talk),
+    )
     stack.push_async_callback(work.syncing.stop)
     bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
     stack.push_async_callback(bridge.stop)
@@ -135,14 +144,15 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    own = (
+    return (
+        *services,
         health.watch,
         bridge.watch,
+        bridge.watch_disappearing,
         talk.following.fill,
         links.herald.watch_phones,
         partial(_prune_daily, inbox),
     )
-    return (*services, *own)
 
 
 @asynccontextmanager

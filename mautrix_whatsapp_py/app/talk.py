@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
-from mautrix_whatsapp_py.config.tree import FilterMode
+from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.filtering import EVERYTHING, FilterRule
@@ -79,6 +79,8 @@ def make_talk(
         settings=TalkSettings(
             with_notices=config.bridge.bridge_notices,
             deleted=DeletedPolicy(config.bridge.deleted_messages.value),
+            is_disappearing_honoured=config.bridge.disappearing_messages is DisappearingMessages.HONOUR,
+            with_private_receipts=config.bridge.private_receipts,
             outbox_expiry=timedelta(hours=config.bridge.outbox_expiry_hours),
             with_call_notices=config.network.call_start_notices,
             rejects_calls=config.network.reject_calls,

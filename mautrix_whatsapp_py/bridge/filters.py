@@ -68,6 +68,10 @@ class Filters:
         """What the configuration says."""
         return self._configured
 
+    def has_no_rules(self, user: MxUserId) -> bool:
+        """Whether everything is bridged for somebody, as far as that is known without asking the database."""
+        return not self._configured and self._rules.get(user) == () and self._rules.get(EVERYBODY) == ()
+
     async def get_rules(self, user: MxUserId) -> tuple[FilterRule, ...]:
         """Somebody's rules."""
         known = self._rules.get(user)

@@ -168,7 +168,7 @@ class GroupRooms:
 
     async def _note(self, portal: Portal, facts: GroupFacts) -> None:
         current = await self.deps.portals.get(portal.id) or portal
-        wanted = replace(current, name=facts.name, disappearing_seconds=facts.disappearing_seconds)
+        wanted = replace(current, name=facts.name)
         if wanted != current:
             await self.deps.portals.put(wanted)
 

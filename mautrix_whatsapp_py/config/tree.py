@@ -55,6 +55,13 @@ class FilterMode(StrEnum):
     ALLOW = "allow"
 
 
+class DisappearingMessages(StrEnum):
+    """What becomes of messages whose time is over on WhatsApp."""
+
+    HONOUR = "honour"
+    IGNORE = "ignore"
+
+
 class LogLevel(StrEnum):
     """The least important lines that are written."""
 
@@ -137,6 +144,8 @@ class BridgeSection(Section):
     bridge_status_notices: StatusNotices = StatusNotices.ERRORS
     bridge_notices: bool = False
     deleted_messages: DeletedMessages = DeletedMessages.REDACT
+    disappearing_messages: DisappearingMessages = DisappearingMessages.HONOUR
+    private_receipts: bool = False
     outbox_expiry_hours: int = 24
     personal_filtering_spaces: bool = True
     allow_user_invite: bool = True

@@ -184,6 +184,15 @@ outbox = Table(
 )
 """What is on its way to WhatsApp; gone once its fate is known."""
 
+disappearing = Table(
+    "disappearing",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False, index=True),
+)
+"""Events that are to be redacted, and when."""
+
 filter_rules = Table(
     "filter_rules",
     metadata,

@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaSendable
 from mautrix_whatsapp_py.model.struct import WaStruct
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaLinkFact,
     WaLinkKind,
@@ -27,7 +28,8 @@ from mautrix_whatsapp_py.whatsapp.connection import HostConnection
 
 log = logging.getLogger(__name__)
 
-_ACK_DELAY_SECONDS = 0.02
+_ACK_DELAY_SECONDS = 0.1
+"""One frame for what is handled meanwhile; what a crash leaves unsaid only comes again."""
 _CALL_SECONDS = 30.0
 _SEND_SECONDS = 90.0
 
@@ -175,6 +177,12 @@ class Client:
     async def subscribe_presence(self, person: WaJid) -> None:
         """See WhatsAppClient."""
         await self.request(wire.SubscribePresence(login=self._login, person=person))
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        """See WhatsAppClient."""
+        result = await self.request(wire.FetchGroup(login=self._login, group=group))
+        assert isinstance(result, WaGroup)
+        return result
 
     async def fetch_stats(self) -> WaSessionStats:
         """See WhatsAppClient."""

@@ -158,6 +158,13 @@ class SubscribePresence(WaStruct, frozen=True, kw_only=True):
     person: WaJid
 
 
+class FetchGroup(WaStruct, frozen=True, kw_only=True):
+    """A group as it is now."""
+
+    login: LoginId
+    group: WaJid
+
+
 class FetchStats(WaStruct, frozen=True, kw_only=True):
     """The figures of one session, now."""
 
@@ -178,6 +185,7 @@ Call = (
     | SendTyping
     | SendPresence
     | SubscribePresence
+    | FetchGroup
     | FetchStats
     | DirectoryCall
     | GroupCall

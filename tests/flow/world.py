@@ -205,7 +205,7 @@ class World:
             jpegs=FakeJpegs(),
         )
         self.following = make_following(around, adapters, self.group_settings)
-        return Talk(
+        self.talk = Talk(
             store=self.store,
             rows=Rows(),
             chats=self.chats,
@@ -229,6 +229,7 @@ class World:
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
         )
+        return self.talk
 
     def _open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:

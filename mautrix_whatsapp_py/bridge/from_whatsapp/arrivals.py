@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import call, group, message, receipt, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp import call, group, message, receipt, timer, typing
 from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, ensure_portal, find_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    TargetUnknown,
+    ensure_portal,
+    find_key,
+    get_known_key,
+    resolve_key,
+)
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import (
@@ -71,7 +77,11 @@ class Arrivals:
     def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         """Queue an event."""
         arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
-        self._routes.put(login_id, partial(self._route, arrival))
+        portal = None if self._routes.is_busy(login_id) else self._get_known_chat(arrival)
+        if portal is None:
+            self._routes.put(login_id, partial(self._route, arrival))
+        else:
+            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
 
     async def idle(self) -> None:
         """Wait until every event has found its chat."""
@@ -90,6 +100,22 @@ class Arrivals:
                     self._give_up(arrival)
                 else:
                     self._late.setdefault(portal_id, deque()).append(arrival)
+
+    def _get_known_chat(self, arrival: Arrival) -> Portal | None:
+        """The chat of an event, where everybody in it is known by all addresses it names."""
+        event, login = arrival.event, self._talk.logins.get(arrival.login_id)
+        if login is None or not isinstance(event, WaMessage | WaUndecryptable | WaReceipt | WaTyping):
+            return None
+        if self._talk.persons.get_known(login.jid, login.lid) is None:
+            return None
+        key = get_known_key(event.source, login, self._talk.persons)
+        portal = None if key is None else self._talk.portals.get_known(key)
+        return portal if portal is not None and self._goes_on(portal, login) else None
+
+    def _goes_on(self, portal: Portal, login: Login) -> bool:
+        """Whether a chat needs no look at what its user wants bridged."""
+        has_own_room = portal.room_id is not None and portal.key.receiver is not None
+        return has_own_room or self._talk.filters.has_no_rules(login.user)
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
@@ -192,6 +218,7 @@ class Arrivals:
             case WaGroupJoined():
                 await group.handle_joined(arrival.event, portal, login, self._talk)
             case WaGroupChanged():
+                await timer.handle(arrival.event, portal, self._talk)
                 await group.handle_changed(arrival.event, portal, login, self._talk)
             case WaPictureChanged():
                 await group.handle_picture(arrival.event, portal, login, self._talk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mautrix_whatsapp_py.bridge.persons import is_person
+from mautrix_whatsapp_py.bridge.persons import Persons, is_person
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.ids import BROADCAST_SERVER, LID_SERVER, NEWSLETTER_SERVER, PortalKey, WaJid
 from mautrix_whatsapp_py.model.login import Login
@@ -87,6 +87,15 @@ async def find_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | No
         return special
     partner = partner_of(source)
     person = None if partner is None else await talk.persons.find(partner.jid)
+    return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
+
+
+def get_known_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+    """The chat of an event, when finding it takes no look at the database and teaches nothing new."""
+    if source.chat.is_group:
+        return PortalKey(chat=source.chat.bare)
+    partner = partner_of(source)
+    person = None if partner is None else persons.get_known(partner.jid, partner.alternate)
     return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
 
 
