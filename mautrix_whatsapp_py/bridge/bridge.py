@@ -53,8 +53,10 @@ class Bridge:
         self._deps = deps
         self._talk = talk = deps.talk
         self._lanes: Lanes[LaneKey] = Lanes("chats", deps.clock, make_backoff=make_backoff)
-        self._arrivals = Arrivals(talk, self._lanes, make_backoff=make_backoff)
         self._departures = Departures(talk, self._lanes)
+        self._arrivals = Arrivals(
+            talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
+        )
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
@@ -128,6 +130,7 @@ class Bridge:
         """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
         await self._arrivals.stop(seconds=seconds)
         await self._lanes.stop(seconds=seconds)
+        await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
         for task in list(self._tasks):

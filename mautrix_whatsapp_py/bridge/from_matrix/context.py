@@ -71,6 +71,17 @@ async def fetch_target(content: MxContent, stage: Stage, talk: Talk) -> Target:
     return Target(part=part, reaction=reaction)
 
 
+async def is_target_known(content: MxContent, stage: Stage, talk: Talk) -> bool:
+    """Whether all it is about or answers is recorded, or there is nothing of the kind."""
+    needs = needs_of_mx(content)
+    if needs.target is not None:
+        return await fetch_target(content, stage, talk) != Target()
+    if needs.reply_to is None:
+        return True
+    async with talk.store.reading() as tx:
+        return await talk.rows.messages.get_by_event(tx, needs.reply_to) is not None
+
+
 async def fetch_context(
     content: MxContent, origin: MxOrigin, target: Target, stage: Stage, talk: Talk
 ) -> ToWhatsAppContext:

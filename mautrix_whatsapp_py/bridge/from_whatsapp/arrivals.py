@@ -67,9 +67,15 @@ class Arrivals:
     """First in order per login, to find the chat; then in order per chat."""
 
     def __init__(
-        self, talk: Talk, lanes: Lanes[LaneKey], *, make_backoff: Callable[[], Backoff] = retry_backoff
+        self,
+        talk: Talk,
+        lanes: Lanes[LaneKey],
+        *,
+        make_backoff: Callable[[], Backoff] = retry_backoff,
+        on_come: Callable[[PortalId], None] = lambda _: None,
     ) -> None:
         self._talk = talk
+        self._on_come = on_come
         self._lanes = lanes
         self._routes: Lanes[LoginId] = Lanes("arrivals", talk.clock, make_backoff=make_backoff)
         self._late: dict[PortalId, deque[Arrival]] = {}
@@ -193,6 +199,7 @@ class Arrivals:
         self._ack(arrival)
         if has_come:
             self._call_late(portal_id)
+            self._on_come(portal_id)
 
     async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> Handled:
         """Handle an event."""

@@ -86,6 +86,9 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         return Handled()
     known = await _fetch_known(event, scene, talk)
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
+    if known and scene.portal.person_id is None:
+        # Another login may have brought it here first, and its user alone was invited.
+        await talk.rooms.ensure_room(scene.portal, login)
     if (known and placeholder is None) or await is_echo(event, scene, talk):
         return Handled()
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
