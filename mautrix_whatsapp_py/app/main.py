@@ -144,15 +144,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (
-        *services,
-        health.watch,
-        bridge.watch,
-        bridge.watch_disappearing,
-        talk.following.fill,
-        links.herald.watch_phones,
-        partial(_prune_daily, inbox),
-    )
+    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
+    return (*services, *own, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
