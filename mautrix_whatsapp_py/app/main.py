@@ -16,12 +16,14 @@ from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
@@ -35,6 +37,7 @@ from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.encode_room import Identity
+from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
@@ -100,7 +103,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, rooms, groups = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -115,8 +118,18 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    talk = make_talk(config, store=store, chats=chats, links=links, clock=clock)
-    work = make_chat_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
+    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
+    talk = make_talk(config, store=store, chats=chats, links=links, clock=clock, adapters=adapters)
+    stack.push_async_callback(talk.following.stop)
+    work = make_chat_work(
+        config,
+        talk=talk,
+        matrix=matrix,
+        rooms=rooms,
+        users=users,
+        sync_group=talk.following.sync_group,
+        more_parts=room_parts(talk),
+    )
     stack.push_async_callback(work.syncing.stop)
     bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
     stack.push_async_callback(bridge.stop)
@@ -131,14 +144,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (
-        *services,
-        health.watch,
-        bridge.watch,
-        bridge.watch_disappearing,
-        links.herald.watch_phones,
-        partial(_prune_daily, inbox),
-    )
+    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
+    return (*services, *own, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
@@ -162,7 +169,7 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 @asynccontextmanager
 async def _opened_matrix(
     config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms]]:
+) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups]]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -170,7 +177,8 @@ async def _opened_matrix(
         )
         identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
-        yield matrix, HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
+        groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
+        yield matrix, HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id), groups
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:

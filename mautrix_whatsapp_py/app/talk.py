@@ -5,10 +5,12 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
+from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, Surroundings, make_following
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
@@ -28,7 +30,9 @@ from mautrix_whatsapp_py.whatsapp.directory import open_directory
 SECRET_BYTES = 32
 
 
-def make_talk(config: Config, *, store: Store, chats: MatrixChats, links: Links, clock: Clock) -> Talk:
+def make_talk(
+    config: Config, *, store: Store, chats: MatrixChats, links: Links, clock: Clock, adapters: GroupAdapters
+) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
@@ -38,6 +42,18 @@ def make_talk(config: Config, *, store: Store, chats: MatrixChats, links: Links,
     def opens(login: LoginId) -> WhatsAppDirectory | None:
         return open_directory(links.network, login)
 
+    around = Surroundings(
+        store=store,
+        chats=chats,
+        persons=persons,
+        portals=portals,
+        ghosts=ghosts,
+        rooms=rooms,
+        logins=links.logins,
+        network=links.network,
+        open_directory=opens,
+        clock=clock,
+    )
     told = DeliverySettings(
         with_status_events=config.matrix.message_status_events,
         with_receipts=config.matrix.delivery_receipts,
@@ -57,6 +73,7 @@ def make_talk(config: Config, *, store: Store, chats: MatrixChats, links: Links,
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
+        following=make_following(around, adapters, group_settings(config)),
         clock=clock,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=TalkSettings(

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.filters import Filters
+from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.open_sends import OpenSends
@@ -76,6 +77,7 @@ class Talk:
     filters: Filters
     privacy: Privacy
     open_directory: OpenDirectory
+    following: Following
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings

@@ -48,7 +48,6 @@ _NETWORK: Final[Defaults] = {
 }
 
 _BRIDGE: Final[Defaults] = {
-    "personal_filtering_spaces": True,
     "private_chat_portal_meta": True,
     "async_events": False,
     "split_portals": False,
@@ -57,14 +56,12 @@ _BRIDGE: Final[Defaults] = {
     "transient_state_debounce": "0s",
     "unknown_error_auto_reconnect": None,
     "unknown_error_max_auto_reconnects": 10,
-    "bridge_matrix_leave": False,
     "tag_only_on_create": True,
     "only_bridge_tags": ["m.favourite", "m.lowpriority"],
     "mute_only_on_create": True,
     "deduplicate_matrix_messages": False,
     "cross_room_replies": False,
     "revert_failed_state_changes": False,
-    "kick_matrix_users": True,
     "enable_send_state_requests": False,
     "phone_numbers_in_profile": False,
     "cleanup_on_logout": {"enabled": False, "manual": ANY, "bad_credentials": ANY},

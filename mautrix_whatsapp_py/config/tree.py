@@ -147,6 +147,10 @@ class BridgeSection(Section):
     disappearing_messages: DisappearingMessages = DisappearingMessages.HONOUR
     private_receipts: bool = False
     outbox_expiry_hours: int = 24
+    personal_filtering_spaces: bool = True
+    allow_user_invite: bool = True
+    kick_matrix_users: bool = True
+    bridge_matrix_leave: bool = False
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
     permissions: Permissions = EXAMPLE_PERMISSIONS
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from mautrix.api import Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
-from mautrix_whatsapp_py.matrix.fields import Fields, get_fields
+from mautrix_whatsapp_py.matrix.decode_room import decode_levels
+from mautrix_whatsapp_py.matrix.fields import get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
-from mautrix_whatsapp_py.model.levels import DEFAULT_STATE_LEVEL, MxLevels
+from mautrix_whatsapp_py.model.levels import MxLevels
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class HttpMatrixRooms:
 
     async def fetch_levels(self, room_id: MxRoomId) -> MxLevels:
         """Who may do what in a room."""
-        levels = _decode_levels(await self._get_state(room_id, _LEVELS))
+        levels = decode_levels(await self._get_state(room_id, _LEVELS))
         return replace(levels, creators=await self._fetch_creators(room_id))
 
     async def set_level(self, room_id: MxRoomId, user: MxUserId, level: int) -> None:
@@ -112,20 +112,3 @@ class HttpMatrixRooms:
             if error.status not in _UNSEEN:
                 raise
             return {}
-
-
-def _decode_levels(content: Json) -> MxLevels:
-    return MxLevels(
-        users={MxUserId(user): level for user, level in _levels(get_fields(content, "users")).items()},
-        users_default=_level(content.get("users_default"), 0),
-        events=_levels(get_fields(content, "events")),
-        state_default=_level(content.get("state_default"), DEFAULT_STATE_LEVEL),
-    )
-
-
-def _levels(fields: Fields) -> dict[str, int]:
-    return {key: value for key, value in fields.items() if isinstance(value, int)}
-
-
-def _level(value: Any, default: int) -> int:
-    return value if isinstance(value, int) else default

@@ -20,6 +20,7 @@ class MxLevels:
     users_default: int = 0
     events: Mapping[str, int] = field(default_factory=dict)
     state_default: int = DEFAULT_STATE_LEVEL
+    events_default: int = 0
     creators: frozenset[MxUserId] = frozenset()
     """Who may do everything, whatever the levels say; rooms of older versions have none."""
 

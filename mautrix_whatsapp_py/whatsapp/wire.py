@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSessionStats,
 )
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, DirectoryResult
+from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall, GroupResult
 
 VERSION = 2
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
@@ -187,6 +188,7 @@ Call = (
     | FetchGroup
     | FetchStats
     | DirectoryCall
+    | GroupCall
 )
 
 
@@ -216,7 +218,9 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | DirectoryResult
+Result = (
+    Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | DirectoryResult | GroupResult
+)
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):

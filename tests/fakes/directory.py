@@ -31,6 +31,8 @@ class FakeDirectory:
         self.contacts: list[WaContact] = []
         self.settings: list[WaChatSetting] = []
         self.groups: dict[WaJid, WaGroupBrief] = {}
+        self.described: dict[WaJid, WaGroup] = {}
+        """Groups with all there is to know of them."""
         self.newsletters: dict[WaJid, WaNewsletter] = {}
         self.links: dict[str, WaLinkTarget] = {}
         self.is_approval_needed = False
@@ -93,6 +95,8 @@ class FakeDirectory:
 
     async def fetch_group(self, chat: WaJid) -> WaGroup:
         self._begin("fetch_group")
+        if chat in self.described:
+            return self.described[chat]
         if chat not in self.groups:
             raise WhatsAppRefused(code="not-a-member")
         return WaGroup(jid=chat, name=self.groups[chat].name)

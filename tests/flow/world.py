@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
@@ -53,6 +54,7 @@ from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
+from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
@@ -128,6 +130,9 @@ class World:
         self.talk_settings = TalkSettings()
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
         self.directories = Directories(self.network)
+        self.groups = FakeMatrixGroups(self.matrix)
+        self.wa_groups: dict[LoginId, FakeGroups] = {}
+        self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
@@ -180,6 +185,26 @@ class World:
         rooms = Rooms(
             store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
         )
+        around = Surroundings(
+            store=self.store,
+            chats=self.chats,
+            persons=self.persons,
+            portals=portals,
+            ghosts=ghosts,
+            rooms=rooms,
+            logins=self.logins,
+            network=self.network,
+            open_directory=self.directories.open,
+            clock=self.clock,
+        )
+        adapters = GroupAdapters(
+            matrix=self.matrix,
+            rooms=self.rooms,
+            groups=self.groups,
+            open_groups=self._open_groups,
+            jpegs=FakeJpegs(),
+        )
+        self.following = make_following(around, adapters, self.group_settings)
         self.talk = Talk(
             store=self.store,
             rows=Rows(),
@@ -199,11 +224,17 @@ class World:
             ),
             privacy=Privacy(self.store),
             open_directory=self.directories.open,
+            following=self.following,
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
         )
         return self.talk
+
+    def _open_groups(self, login: LoginId) -> FakeGroups | None:
+        if login not in self.network.clients:
+            return None
+        return self.wa_groups.setdefault(login, FakeGroups())
 
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
@@ -236,6 +267,7 @@ class World:
     async def stop(self) -> None:
         """The bridge ends in order."""
         await self.bridge.stop(seconds=1)
+        await self.following.stop()
         await self.linking.stop()
         await self.work.syncing.stop()
         await self.herald.stop()
@@ -306,6 +338,8 @@ class World:
     async def settled(self) -> None:
         """Wait until the bridge has handled everything."""
         async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.bridge.idle()
+            await self.following.idle()
             await self.bridge.idle()
 
     async def pending(self) -> Sequence[MxStored]:

@@ -21,10 +21,13 @@ from mautrix_whatsapp_py.whatsapp.host.directory import Directory, directory_exp
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
 from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
+from mautrix_whatsapp_py.whatsapp.host.groups import GroupCalls, group_exports
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
 from mautrix_whatsapp_py.whatsapp.host.session import Session
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
+from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +86,7 @@ class Calls:
         self._library = library
         self._protobuf = protobuf
         self._directory = Directory(session, library, protobuf)
+        self._groups = GroupCalls(session, library, protobuf)
         self._sending = asyncio.Lock()
 
     async def run(self, call: wire.Call) -> wire.Result:
@@ -120,8 +124,13 @@ class Calls:
             ):
                 raise CallFailed("unknown-call", is_final=True)
             case _:
-                return await self._directory.run(call) or wire.Done()
+                return await self._about_chats(call)
         return wire.Done()
+
+    async def _about_chats(self, call: GroupCall | DirectoryCall) -> wire.Result:
+        if isinstance(call, GroupCall):
+            return await self._groups.run(call) or wire.Done()
+        return await self._directory.run(call) or wire.Done()
 
     async def _mark_read(self, call: wire.MarkRead) -> None:
         chat, sender = self._protobuf.encode_jid(call.chat), self._protobuf.encode_jid(call.sender)
@@ -264,4 +273,5 @@ def needed_exports() -> Sequence[str]:
         "MarkRead",
         "SetPassive",
         *directory_exports(),
+        *group_exports(),
     )
