@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -50,6 +51,7 @@ class Rooms:
         self._names = names
         self._invited: set[tuple[PortalId, MxUserId]] = set()
         self._listeners: list[OnRoom] = []
+        self._making: dict[PortalId, asyncio.Future[Portal]] = {}
 
     def add_listener(self, listener: OnRoom) -> None:
         """Tell somebody of every room that was made, or came to a login; the listener must not wait or raise."""
@@ -62,14 +64,26 @@ class Rooms:
         """
         current = await self._portals.get(portal.id) or portal
         if current.room_id is None:
-            room_id = await self._chats.create_room(await self._describe(current, login))
-            current = await self._portals.put(replace(current, room_id=room_id))
-            await self._join_members(current, room_id)
+            current = await self._make_once(current, login)
         assert current.room_id is not None
         if await self._ensure_invited(current.id, current.room_id, login.user):
             for listener in self._listeners:
                 listener(current, login)
         return current.room_id
+
+    async def _make_once(self, portal: Portal, login: Login) -> Portal:
+        """Make a room; whoever asks for it meanwhile, a command or the chat itself, gets the same one."""
+        making = self._making.get(portal.id)
+        if making is None:
+            making = self._making[portal.id] = asyncio.ensure_future(self._make(portal, login))
+            making.add_done_callback(lambda _: self._making.pop(portal.id, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, portal: Portal, login: Login) -> Portal:
+        room_id = await self._chats.create_room(await self._describe(portal, login))
+        made = await self._portals.put(replace(portal, room_id=room_id))
+        await self._join_members(made, room_id)
+        return made
 
     async def forget_invite(self, portal_id: PortalId, user: MxUserId) -> None:
         """Somebody is to be invited again when the chat comes back to them."""

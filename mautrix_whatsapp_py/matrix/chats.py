@@ -53,8 +53,9 @@ class HttpMatrixChats:
             answer = await self._http.call(
                 Method.POST, Path.v3.createRoom, encode_room(room, self._identity), query={"user_id": bot}
             )
-        except MatrixRefused as error:
-            found = await self._find_room(alias) if error.errcode == "M_ROOM_IN_USE" else None
+        except MatrixRefused:
+            # Synapse has several ways to say that the alias was taken a moment ago.
+            found = await self._find_room(alias)
             if found is None:
                 raise
             return found
