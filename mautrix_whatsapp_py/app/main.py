@@ -16,6 +16,7 @@ import uvloop
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -35,6 +36,7 @@ from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.encode_room import Identity
+from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.registration import user_patterns
@@ -100,7 +102,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, media = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -115,7 +117,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
     )
-    talk = make_talk(config, store=store, chats=chats, links=links, clock=clock)
+    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
+    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock)
     bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk)
     stack.push_async_callback(bridge.stop)
     await bridge.load()
@@ -153,7 +156,7 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 @asynccontextmanager
 async def _opened_matrix(
     config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats]]:
+) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixFiles]]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -161,7 +164,7 @@ async def _opened_matrix(
         )
         identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
-        yield matrix, HttpMatrixChats(http, identity=identity)
+        yield matrix, HttpMatrixChats(http, identity=identity), HttpMatrixFiles(http, bot=config.bot_id)
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.files import Files
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
@@ -21,7 +22,9 @@ from mautrix_whatsapp_py.store.store import Store
 SECRET_BYTES = 32
 
 
-def make_talk(config: Config, *, store: Store, chats: MatrixChats, links: Links, clock: Clock) -> Talk:
+def make_talk(
+    config: Config, *, store: Store, chats: MatrixChats, links: Links, files: Files, clock: Clock
+) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
@@ -44,6 +47,7 @@ def make_talk(config: Config, *, store: Store, chats: MatrixChats, links: Links,
         network=links.network,
         delivery=Delivery(chats=chats, bot=config.bot_id, store=store, settings=told),
         clock=clock,
+        files=files,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=TalkSettings(
             with_notices=config.bridge.bridge_notices,

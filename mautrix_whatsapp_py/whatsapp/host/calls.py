@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,59 +17,16 @@ from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed as CallFailed
+from mautrix_whatsapp_py.whatsapp.host.failures import classify as classify
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
 from mautrix_whatsapp_py.whatsapp.host.session import Session
+from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
 
 log = logging.getLogger(__name__)
-
-_NEVER_LEFT = (
-    "websocket not connected",
-    "not logged in",
-    "the store doesn't contain a device jid",
-    "failed to get device list",
-    "failed to get group",
-    "failed to send usync query",
-    "no lid found",
-    "failed to encrypt",
-    "failed to marshal",
-    "unknown server",
-    "can't send",
-    "cannot send",
-)
-"""Beginnings of errors the library gives before anything went to the server."""
-_REFUSED = ("server returned error",)
-_PASSING = (
-    "websocket not connected",
-    "failed to get device list",
-    "failed to send usync query",
-    "timed out",
-    "websocket disconnected",
-)
-
-
-class CallFailed(Exception):
-    """A request failed; what the bridge is told."""
-
-    def __init__(self, code: str, *, is_certain: bool = True, is_final: bool = False) -> None:
-        super().__init__(code)
-        self.code = code
-        self.is_certain = is_certain
-        self.is_final = is_final
-
-
-def classify(error: str) -> CallFailed:
-    """What an error text of the library means for the one who asked."""
-    text = error.lower()
-    if any(part in text for part in _REFUSED):
-        return CallFailed("refused", is_final=True)
-    is_certain = any(part in text for part in _NEVER_LEFT)
-    is_passing = any(part in text for part in _PASSING)
-    return CallFailed(
-        "not-connected" if is_passing else "failed", is_certain=is_certain, is_final=is_certain and not is_passing
-    )
 
 
 class Calls:
@@ -85,6 +43,8 @@ class Calls:
         match call:
             case wire.SendMessage():
                 return await self.send(call)
+            case wire.UploadFile():
+                return await self._upload(call)
             case wire.FetchSend():
                 async with self._sending:
                     return await self._fetch_outcome(call.send_id, call.secret)
@@ -107,6 +67,17 @@ class Calls:
             case _:
                 raise CallFailed("unknown-call", is_final=True)
         return wire.Done()
+
+    async def _upload(self, call: wire.UploadFile) -> wire.Result:
+        def upload() -> bytes:
+            data = Path(call.path).read_bytes()
+            return self._library.call("Upload", self._session.uuid, data, len(data), MEDIA_TYPES[call.kind])
+
+        try:
+            body = await self._through_gate(upload)
+        except OSError as error:
+            raise CallFailed("file-gone") from error
+        return decode_upload(body, self._protobuf)
 
     async def _mark_read(self, call: wire.MarkRead) -> None:
         chat, sender = self._protobuf.encode_jid(call.chat), self._protobuf.encode_jid(call.sender)
