@@ -41,7 +41,7 @@ test-extra: venv-test
 	@tests/extra/run
 
 chaos: venv-test
-	@$(BIN)/python -m pytest -n 0 tests/chaos $(ARGS)
+	@CHAOS=long $(BIN)/python -m pytest -n 0 -s tests/chaos $(ARGS)
 
 bench: venv-test
 	@$(BIN)/python -m bench $(ARGS)

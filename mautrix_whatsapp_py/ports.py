@@ -34,7 +34,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
 )
 from mautrix_whatsapp_py.model.picture import Picture
-from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
     WaPairingStep,
@@ -158,6 +158,9 @@ class MatrixChats(Protocol):
 
     async def send_receipt(self, room_id: MxRoomId, event_id: MxEventId, *, reader: MxUserId) -> None:
         """Mark everything up to an event as read."""
+
+    async def set_timer(self, room_id: MxRoomId, seconds: int) -> None:
+        """Show after how many seconds the messages of a room disappear; 0 is never."""
 
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
@@ -295,6 +298,9 @@ class WhatsAppClient(Protocol):
 
     async def subscribe_presence(self, person: WaJid) -> None:
         """Ask to be told of a contact's presence."""
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        """A group as it is now, with its members; only members may ask."""
 
     async def fetch_stats(self) -> WaSessionStats:
         """Figures of the session, for status."""

@@ -48,7 +48,7 @@ async def measure() -> Sequence[Figure]:
             rounds = Rounds(it, Sizes())
             await _measure_rounds(it, rounds, found)
             await _measure_portals(it, rounds, found)
-    (RESULTS / "talk.json").write_text(json.dumps(asdict(found), indent=1) + "\n")
+    (RESULTS / "talk.json").write_text(json.dumps(asdict(found)) + "\n")
     _draw(found)
     return _figures(found)
 

@@ -19,9 +19,9 @@ SETTLE_SECONDS = 0.3
 class Sizes:
     """How many messages each measurement takes."""
 
-    one_chat: int = 120
-    many_chats: int = 240
-    latency: int = 60
+    one_chat: int = 100
+    many_chats: int = 200
+    latency: int = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

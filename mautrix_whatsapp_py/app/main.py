@@ -132,7 +132,14 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (*services, health.watch, bridge.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
+    return (
+        *services,
+        health.watch,
+        bridge.watch,
+        bridge.watch_disappearing,
+        links.herald.watch_phones,
+        partial(_prune_daily, inbox),
+    )
 
 
 @asynccontextmanager

@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.config.tree import DisappearingMessages
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ports import Clock, MatrixChats
 from mautrix_whatsapp_py.store.store import Store
@@ -52,6 +53,8 @@ def make_talk(
         settings=TalkSettings(
             with_notices=config.bridge.bridge_notices,
             deleted=DeletedPolicy(config.bridge.deleted_messages.value),
+            is_disappearing_honoured=config.bridge.disappearing_messages is DisappearingMessages.HONOUR,
+            with_private_receipts=config.bridge.private_receipts,
             outbox_expiry=timedelta(hours=config.bridge.outbox_expiry_hours),
         ),
     )

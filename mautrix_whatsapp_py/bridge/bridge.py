@@ -9,6 +9,7 @@ from functools import partial
 from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
+from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_matrix import encrypted, member, message, receipt
 from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
@@ -41,6 +42,7 @@ from mautrix_whatsapp_py.tasks import Backoff, spawn
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 30.0
+DISAPPEARING_SECONDS = 30.0
 
 
 class Bridge:
@@ -50,8 +52,10 @@ class Bridge:
         self._deps = deps
         self._talk = talk = deps.talk
         self._lanes: Lanes[LaneKey] = Lanes("chats", deps.clock, make_backoff=make_backoff)
-        self._arrivals = Arrivals(talk, self._lanes, make_backoff=make_backoff)
         self._departures = Departures(talk, self._lanes)
+        self._arrivals = Arrivals(
+            talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
+        )
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
@@ -94,14 +98,22 @@ class Bridge:
         """A link's state changed: what waited for it may go."""
         if state.is_usable:
             self._departures.call(login.id)
+            self._call_receipts(login.id)
 
     async def watch(self) -> None:
         """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""
         while True:
             await self._deps.clock.sleep(WATCH_SECONDS)
             self._departures.call()
+            self._call_receipts()
             self._arrivals.drop_late()
             await self._departures.forget_sends()
+
+    async def watch_disappearing(self) -> None:
+        """Take messages out of rooms when their time has come; runs for ever."""
+        while True:
+            await redact_due(self._talk)
+            await self._deps.clock.sleep(DISAPPEARING_SECONDS)
 
     async def idle(self) -> None:
         """Wait until everything is handled that can be."""
@@ -116,6 +128,7 @@ class Bridge:
         """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
         await self._arrivals.stop(seconds=seconds)
         await self._lanes.stop(seconds=seconds)
+        await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
         for task in list(self._tasks):
@@ -205,6 +218,28 @@ class Bridge:
             log.info("typing or a receipt was dropped: %s", error.text)
         except Exception:
             log.exception("typing or a receipt could not be handled")
+        return True
+
+    def _call_receipts(self, login_id: LoginId | None = None) -> None:
+        """Tell WhatsApp what was read while it was away."""
+        spawn(self._queue_receipts(login_id), name="receipts that waited", tasks=self._tasks)
+
+    async def _queue_receipts(self, login_id: LoginId | None) -> None:
+        try:
+            for waiting in await receipt.get_waiting(self._talk, login_id):
+                self._lanes.put(waiting.portal_id, partial(self._deliver_receipt, waiting))
+        except StoreError as error:
+            log.info("receipts that wait have to wait on: %s", error.text)
+
+    async def _deliver_receipt(self, waiting: receipt.WaitingReceipt) -> bool:
+        """Never holds up the chat: what fails now is called again."""
+        try:
+            if await receipt.deliver(waiting, self._talk):
+                await receipt.forget(waiting, self._talk)
+        except StoreError as error:
+            log.info("a receipt has to wait on: %s", error.text)
+        except Exception:
+            log.exception("a receipt could not be handled")
         return True
 
     def _on_merged(self, merged: Merged) -> None:

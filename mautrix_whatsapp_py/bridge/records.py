@@ -46,7 +46,7 @@ class Records:
 
         def close(task: asyncio.Task[None]) -> None:
             self._close(portal_id, task)
-            if not task.cancelled():
+            if not task.cancelled() and task.exception() is None:
                 on_recorded()
                 if then is not None:
                     spawn(_run(then), name="after a record", tasks=self._tasks)

@@ -21,6 +21,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
+from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
@@ -34,6 +35,8 @@ class TalkSettings:
 
     with_notices: bool = False
     deleted: DeletedPolicy = DeletedPolicy.REDACT
+    is_disappearing_honoured: bool = True
+    with_private_receipts: bool = False
     outbox_expiry: timedelta = timedelta(hours=24)
 
 
@@ -45,6 +48,7 @@ class Rows:
     reactions: ReactionRows = field(default_factory=ReactionRows)
     outbox: OutboxRows = field(default_factory=OutboxRows)
     inbox: InboxRows = field(default_factory=InboxRows)
+    disappearing: DisappearingRows = field(default_factory=DisappearingRows)
     facts: KvRows = field(default_factory=KvRows)
 
 

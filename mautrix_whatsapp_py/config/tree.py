@@ -48,6 +48,13 @@ class DeletedMessages(StrEnum):
     IGNORE = "ignore"
 
 
+class DisappearingMessages(StrEnum):
+    """What becomes of messages whose time is over on WhatsApp."""
+
+    HONOUR = "honour"
+    IGNORE = "ignore"
+
+
 class LogLevel(StrEnum):
     """The least important lines that are written."""
 
@@ -122,6 +129,8 @@ class BridgeSection(Section):
     bridge_status_notices: StatusNotices = StatusNotices.ERRORS
     bridge_notices: bool = False
     deleted_messages: DeletedMessages = DeletedMessages.REDACT
+    disappearing_messages: DisappearingMessages = DisappearingMessages.HONOUR
+    private_receipts: bool = False
     outbox_expiry_hours: int = 24
     permissions: Permissions = EXAMPLE_PERMISSIONS
 

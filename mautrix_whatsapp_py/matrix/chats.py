@@ -116,6 +116,12 @@ class HttpMatrixChats:
         path = Path.v3.rooms[room_id].receipt["m.read"][event_id]
         await self._http.call(Method.POST, path, {}, query={"user_id": reader})
 
+    async def set_timer(self, room_id: MxRoomId, seconds: int) -> None:
+        """Show after how many seconds the messages of a room disappear; 0 is never."""
+        content: Json = {"type": "after_send", "timer": seconds * 1000} if seconds > 0 else {}
+        path = Path.v3.rooms[room_id].state["com.beeper.disappearing_timer"][""]
+        await self._http.call(Method.PUT, path, content, query={"user_id": self._identity.bot})
+
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
         content: Json = {"typing": for_seconds > 0}

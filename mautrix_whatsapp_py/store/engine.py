@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
+
+if TYPE_CHECKING:
+    import asyncpg
 
 SQLITE_SYNCHRONOUS = "FULL"
 """NORMAL would lose acknowledged transactions when the power fails; bench/transactions.py measures the price."""
@@ -156,6 +158,9 @@ def _create_postgres(
 def _postgres_connector(
     dsn: str, statement_timeout_seconds: float | None
 ) -> Callable[..., Awaitable[asyncpg.Connection]]:
+    # A bridge on SQLite need not hold it.
+    import asyncpg
+
     async def connect(*_args: object, **_kwargs: object) -> asyncpg.Connection:
         return await asyncpg.connect(
             dsn,

@@ -17,7 +17,7 @@ from mautrix_whatsapp_py.store.tx import Row, Tx, Work
 
 MOST_AT_ONCE = 64
 """How many share a commit: the first of them waits for the last."""
-PATIENCE_SECONDS = 0.02
+PATIENCE_SECONDS = 0.05
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 

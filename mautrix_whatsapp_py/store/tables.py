@@ -183,3 +183,12 @@ outbox = Table(
     Column("state", Text, nullable=False),
 )
 """What is on its way to WhatsApp; gone once its fate is known."""
+
+disappearing = Table(
+    "disappearing",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False, index=True),
+)
+"""Events that are to be redacted, and when."""

@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessag
 from mautrix_whatsapp_py.model.content import WaKind, WaSendable
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaLinkFact,
     WaLinkKind,
@@ -29,7 +30,8 @@ from mautrix_whatsapp_py.whatsapp.connection import HostConnection
 
 log = logging.getLogger(__name__)
 
-_ACK_DELAY_SECONDS = 0.02
+_ACK_DELAY_SECONDS = 0.1
+"""One frame for what is handled meanwhile; what a crash leaves unsaid only comes again."""
 _CALL_SECONDS = 30.0
 _SEND_SECONDS = 90.0
 _UPLOAD_SECONDS = 600.0
@@ -185,6 +187,12 @@ class Client:
     async def subscribe_presence(self, person: WaJid) -> None:
         """See WhatsAppClient."""
         await self.request(wire.SubscribePresence(login=self._login, person=person))
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        """See WhatsAppClient."""
+        result = await self.request(wire.FetchGroup(login=self._login, group=group))
+        assert isinstance(result, WaGroup)
+        return result
 
     async def fetch_stats(self) -> WaSessionStats:
         """See WhatsAppClient."""

@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessag
 from mautrix_whatsapp_py.model.content import WaKind, WaSendable
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
-from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -165,6 +165,13 @@ class SubscribePresence(WaStruct, frozen=True, kw_only=True):
     person: WaJid
 
 
+class FetchGroup(WaStruct, frozen=True, kw_only=True):
+    """A group as it is now."""
+
+    login: LoginId
+    group: WaJid
+
+
 class FetchStats(WaStruct, frozen=True, kw_only=True):
     """The figures of one session, now."""
 
@@ -186,6 +193,7 @@ Call = (
     | SendTyping
     | SendPresence
     | SubscribePresence
+    | FetchGroup
     | FetchStats
 )
 
@@ -216,7 +224,7 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaFile | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode
+Result = Done | WaFile | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | WaGroup
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
+from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaKind, WaSendable
 from mautrix_whatsapp_py.model.media import WaFile
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -74,8 +75,11 @@ class FakeClient:
         self.uploads: list[tuple[bytes, WaKind]] = []
         self.marked: list[FakeMark] = []
         self.typing: list[tuple[WaJid, bool]] = []
+        self.groups: dict[WaJid, WaGroup] = {}
         self.faults: deque[BaseException] = deque()
         """What the next sends end in, before anything left."""
+        self.mark_faults: deque[BaseException] = deque()
+        """What the next marks end in."""
         self.late_faults: deque[BaseException] = deque()
         """What the next sends end in, after the message has left."""
         self.is_uncertain = False
@@ -125,6 +129,8 @@ class FakeClient:
         is_played: bool = False,
     ) -> None:
         self._require_usable()
+        if self.mark_faults:
+            raise self.mark_faults.popleft()
         self.marked.append(FakeMark(chat=chat, sender=sender, message_ids=tuple(message_ids)))
 
     async def send_typing(self, chat: WaJid, *, is_typing: bool, is_audio: bool = False) -> None:
@@ -136,6 +142,13 @@ class FakeClient:
 
     async def subscribe_presence(self, person: WaJid) -> None:
         self._require_usable()
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        self._require_usable()
+        found = self.groups.get(group)
+        if found is None:
+            raise WhatsAppRefused
+        return found
 
     async def fetch_stats(self) -> WaSessionStats:
         if self.stats_error is not None:

@@ -200,7 +200,7 @@ class World:
         rooms = Rooms(
             store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
         )
-        return Talk(
+        self.talk = Talk(
             store=self.store,
             rows=Rows(),
             chats=self.chats,
@@ -215,6 +215,7 @@ class World:
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
         )
+        return self.talk
 
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)

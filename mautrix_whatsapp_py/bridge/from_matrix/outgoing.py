@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
+from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
@@ -75,7 +76,10 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     target = await fetch_target(letter.event.content, stage, talk)
     try:
         row = await _fetch_row(letter, target, stage, talk)
-    except (MatrixUnreachable, WhatsAppUnavailable, WhatsAppUncertain):
+    except (WhatsAppUnavailable, WhatsAppUncertain):
+        # Whether it may go at all is only known there.
+        return await _wait(letter, talk)
+    except MatrixUnreachable:
         if not has_file(letter):
             raise
         return await _wait(letter, talk)
@@ -117,6 +121,7 @@ def _record_beside(
 
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, [part])
+        await _add_timer(tx, letter, stage, talk)
         await talk.rows.outbox.remove(tx, send_id)
         await talk.rows.inbox.mark_handled(tx, letter.seq)
 
@@ -139,6 +144,14 @@ def _record_beside(
         clock=talk.clock,
         then=partial(talk.delivery.sent, origin),
     )
+
+
+async def _add_timer(tx: Tx, letter: Letter, stage: Stage, talk: Talk) -> None:
+    """Messages and edits go when the chat's timer has run out since WhatsApp had them."""
+    if isinstance(letter.event, MxMessage):
+        origin = letter.event.origin
+        timers = [(origin.event_id, stage.portal.disappearing_seconds)]
+        await add_disappearing(tx, timers, room_id=origin.room_id, sent_at=talk.clock.now(), talk=talk)
 
 
 async def drop(letter: Letter, talk: Talk) -> None:
@@ -237,6 +250,7 @@ async def _record(
 
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, [part])
+        await _add_timer(tx, letter, stage, talk)
         if before is not None:
             await talk.rows.reactions.remove_event(tx, before.event_id)
         if isinstance(letter.event, MxReaction) and target.part is not None:

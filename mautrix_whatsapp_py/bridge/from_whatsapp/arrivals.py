@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, timer, typing
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, get_known_key, resolve_key
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import (
@@ -58,9 +58,15 @@ class Arrivals:
     """First in order per login, to find the chat; then in order per chat."""
 
     def __init__(
-        self, talk: Talk, lanes: Lanes[LaneKey], *, make_backoff: Callable[[], Backoff] = retry_backoff
+        self,
+        talk: Talk,
+        lanes: Lanes[LaneKey],
+        *,
+        make_backoff: Callable[[], Backoff] = retry_backoff,
+        on_come: Callable[[PortalId], None] = lambda _: None,
     ) -> None:
         self._talk = talk
+        self._on_come = on_come
         self._lanes = lanes
         self._routes: Lanes[LoginId] = Lanes("arrivals", talk.clock, make_backoff=make_backoff)
         self._late: dict[PortalId, deque[Arrival]] = {}
@@ -68,7 +74,11 @@ class Arrivals:
     def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         """Queue an event."""
         arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
-        self._routes.put(login_id, partial(self._route, arrival))
+        portal = None if self._routes.is_busy(login_id) else self._get_known_chat(arrival)
+        if portal is None:
+            self._routes.put(login_id, partial(self._route, arrival))
+        else:
+            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
 
     async def idle(self) -> None:
         """Wait until every event has found its chat."""
@@ -87,6 +97,16 @@ class Arrivals:
                     self._give_up(arrival)
                 else:
                     self._late.setdefault(portal_id, deque()).append(arrival)
+
+    def _get_known_chat(self, arrival: Arrival) -> Portal | None:
+        """The chat of an event, where everybody in it is known by all addresses it names."""
+        event, login = arrival.event, self._talk.logins.get(arrival.login_id)
+        if login is None or not isinstance(event, WaMessage | WaUndecryptable | WaReceipt | WaTyping):
+            return None
+        if self._talk.persons.get_known(login.jid, login.lid) is None:
+            return None
+        key = get_known_key(event.source, login, self._talk.persons)
+        return None if key is None else self._talk.portals.get_known(key)
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
@@ -127,8 +147,10 @@ class Arrivals:
                 return None if key is None else await talk.portals.find(key)
             case WaGroupJoined(group=group):
                 await self._name(group.jid, group.name)
-            case WaGroupChanged(chat=chat, name=name) if name is not None:
-                await self._name(chat, name)
+            case WaGroupChanged(chat=chat, name=name):
+                if name is not None:
+                    await self._name(chat, name)
+                return await talk.portals.find(PortalKey(chat=chat.bare))
         return None
 
     async def _name(self, chat: WaJid, name: str) -> None:
@@ -163,6 +185,7 @@ class Arrivals:
         self._ack(arrival)
         if has_come:
             self._call_late(portal_id)
+            self._on_come(portal_id)
 
     async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> Handled:
         """Handle an event."""
@@ -181,6 +204,8 @@ class Arrivals:
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
                 await typing.handle(arrival.event, portal, self._talk)
+            case WaGroupChanged():
+                await timer.handle(arrival.event, portal, self._talk)
         return Handled()
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
+from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
+from mautrix_whatsapp_py.bridge.from_whatsapp import timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.groups import ensure_described
 from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -18,7 +21,7 @@ from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, WaMessageId
-from mautrix_whatsapp_py.model.content import MxEdit, WaContent, WaEdit, WaSilent
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
@@ -43,6 +46,23 @@ class _Told:
         )
 
 
+@dataclass(slots=True, kw_only=True)
+class _Sent:
+    """The events that a message came to: those that stand for its parts, and which go after how many seconds."""
+
+    parts: list[tuple[int, MxEventId]] = field(default_factory=list)
+    timers: list[tuple[MxEventId, int | None]] = field(default_factory=list)
+
+    def add(self, index: int, event_id: MxEventId, part: MxMessageContent) -> None:
+        timer_s = part.disappears_after_s
+        self.timers.append((event_id, timer_s))
+        if isinstance(part.relation, MxEdit):
+            # An edit says again what the event says: both go. An earlier time stays.
+            self.timers.append((part.relation.event_id, timer_s))
+        else:
+            self.parts.append((index, event_id))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
     """What came of a message."""
@@ -65,6 +85,9 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         return Handled()
     known = await _fetch_known(event, scene, talk)
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
+    if known and scene.portal.person_id is None:
+        # Another login may have brought it here first, and its user alone was invited.
+        await talk.rooms.ensure_room(scene.portal, login)
     if (known and placeholder is None) or await is_echo(event, scene, talk):
         return Handled()
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
@@ -73,7 +96,8 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         if result.reason is SkipReason.TARGET_UNKNOWN:
             raise TargetUnknown
         return Handled()
-    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(scene.portal, login))
+    described = await ensure_described(scene.portal, login, talk)
+    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
     match result:
         case MxSend():
             return await _send(result, content, told, fetched, talk)
@@ -125,34 +149,35 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 async def _send(
     result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
 ) -> Handled:
-    sent: list[tuple[int, MxEventId]] = []
+    sent = _Sent()
     for index, part in enumerate(result.parts):
         event_id = await talk.ghosts.send_message(
             told.room_id,
-            part,
+            shown_timer(part, talk),
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
         )
-        if not isinstance(part.relation, MxEdit):
-            sent.append((index, event_id))
+        sent.add(index, event_id, part)
     for index, event_id in enumerate(result.redacts):
         txn_id = told.txn_id(index, "rest")
         await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
     write = partial(_record, sent, content, told, fetched, talk)
-    names = (told.event.message_id, *(event_id for _, event_id in sent))
+    names = (told.event.message_id, *(event_id for _, event_id in sent.parts))
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
-    if is_plain and result.timer_s is None:
+    timer_s = result.parts[0].disappears_after_s
+    if is_plain and result.timer_s is None and timer_s in (None, told.scene.portal.disappearing_seconds):
         return Handled(has_come=True, write=partial(write, is_patient=True), names=names)
     await write()
     if result.timer_s is not None:
-        portal = await talk.portals.get(told.scene.portal.id) or told.scene.portal
-        await talk.portals.put(replace(portal, disappearing_seconds=result.timer_s))
+        await set_timer(told.scene.portal, result.timer_s, talk)
+    elif not isinstance(content, WaEdit):
+        await timer.learn(timer_s, told.event, told.scene, talk)
     return Handled(has_come=True)
 
 
 async def _record(
-    sent: Sequence[tuple[int, MxEventId]],
+    sent: _Sent,
     content: WaContent | WaUndecryptable,
     told: _Told,
     fetched: Fetched,
@@ -162,10 +187,11 @@ async def _record(
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
-    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent]
+    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent.parts]
 
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, parts)
+        await add_disappearing(tx, sent.timers, room_id=told.room_id, sent_at=event.timestamp, talk=talk)
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
             await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
 

@@ -67,6 +67,15 @@ async def find_key(source: WaSource, login: Login, persons: Persons) -> PortalKe
     return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
 
 
+def get_known_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+    """The chat of an event, when finding it takes no look at the database and teaches nothing new."""
+    if source.chat.is_group:
+        return PortalKey(chat=source.chat.bare)
+    partner = partner_of(source)
+    person = None if partner is None else persons.get_known(partner.jid, partner.alternate)
+    return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
+
+
 def is_lid_addressed(source: WaSource) -> bool:
     """Whether the chat speaks of people by LID."""
     return source.is_lid_addressed or source.chat.server == LID_SERVER

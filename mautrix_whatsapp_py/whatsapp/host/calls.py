@@ -14,11 +14,14 @@ from typing import Any
 import msgspec
 
 from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
+from mautrix_whatsapp_py.whatsapp.host.decode_group import decode_group
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
 from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed as CallFailed
 from mautrix_whatsapp_py.whatsapp.host.failures import classify as classify
+from mautrix_whatsapp_py.whatsapp.host.failures import classify_question as classify_question
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
@@ -62,6 +65,8 @@ class Calls:
                 await self._call("SubscribePresence", jid, len(jid))
             case wire.Logout():
                 await self._call("Logout")
+            case wire.FetchGroup():
+                return await self._fetch_group(call.group)
             case wire.FetchStats():
                 return self._session.stats()
             case _:
@@ -85,6 +90,16 @@ class Calls:
         ids = " ".join(call.message_ids).encode()
         at = ctypes.c_int(call.at_seconds).value
         await self._call_raw("MarkRead", ids, at, chat, len(chat), sender, len(sender), kind)
+
+    async def _fetch_group(self, group: WaJid) -> WaGroup:
+        jid = self._protobuf.encode_jid(group)
+        body = await self._through_gate(
+            lambda: self._library.call("GetGroupInfo", self._session.uuid, jid, len(jid))
+        )
+        answer = self._protobuf.messages.GetGroupInfoReturnFunction.FromString(body)
+        if answer.Error:
+            raise classify_question(answer.Error)
+        return decode_group(answer.GroupInfo)
 
     async def _call(self, name: str, *arguments: Any) -> None:
         await self._call_raw(name, *arguments)
@@ -205,6 +220,7 @@ def needed_exports() -> Sequence[str]:
         "SendChatPresence",
         "SendPresence",
         "SubscribePresence",
+        "GetGroupInfo",
         "Logout",
         "MarkRead",
         "SetPassive",

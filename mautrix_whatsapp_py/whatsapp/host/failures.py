@@ -27,6 +27,10 @@ _PASSING = (
 )
 
 
+_NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "does not exist")
+"""What the server answers to those who may not ask."""
+
+
 class CallFailed(Exception):
     """A request failed; what the bridge is told."""
 
@@ -47,3 +51,11 @@ def classify(error: str) -> CallFailed:
     return CallFailed(
         "not-connected" if is_passing else "failed", is_certain=is_certain, is_final=is_certain and not is_passing
     )
+
+
+def classify_question(error: str) -> CallFailed:
+    """The same for a request that changes nothing: its failure leaves nothing open."""
+    text = error.lower()
+    if any(part in text for part in _NOT_FOR_US):
+        return CallFailed("refused", is_final=True)
+    return CallFailed(classify(error).code)
