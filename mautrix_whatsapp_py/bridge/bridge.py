@@ -10,7 +10,7 @@ from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
-from mautrix_whatsapp_py.bridge.from_matrix import encrypted, member, message, receipt
+from mautrix_whatsapp_py.bridge.from_matrix import encrypted, group_members, group_meta, member, message, receipt
 from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
@@ -32,6 +32,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxReaction,
     MxReceipt,
     MxRedaction,
+    MxRoomChanged,
     MxTyping,
 )
 from mautrix_whatsapp_py.model.portal import PortalId
@@ -59,6 +60,7 @@ class Bridge:
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
+        talk.following.deps.turns.bind(self._lanes.put)
 
     async def load(self) -> None:
         """Read what must be known before the first event."""
@@ -169,15 +171,17 @@ class Bridge:
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxReaction() | MxRedaction() | MxOther():
+            case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
                 pass
             case _:
                 assert_never(event)
         return False
 
     def _is_command(self, event: MxEvent) -> bool:
+        if isinstance(event, MxMember):
+            return event.user == self._deps.matrix.bot
         if not isinstance(event, MxMessage):
-            return isinstance(event, MxMember)
+            return False
         prefix = self._deps.settings.command_prefix
         return command_text(event.content.body, prefix=prefix, is_management=False) is not None
 
@@ -191,7 +195,15 @@ class Bridge:
                 return True
             case MxEncrypted(origin=origin):
                 await self._talk.delivery.failed(origin, what="message", sentence=notices.UNREADABLE)
-            case MxMember() | MxOther():
+            case MxMember():
+                portal = await self._talk.portals.get(portal_id)
+                if portal is not None:
+                    await group_members.handle(event, portal, self._talk)
+            case MxRoomChanged():
+                portal = await self._talk.portals.get(portal_id)
+                if portal is not None:
+                    await group_meta.handle(event, portal, self._talk)
+            case MxOther():
                 pass
             case _:
                 assert_never(event)

@@ -8,11 +8,14 @@ from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
+from mautrix_whatsapp_py.bridge.filters import Filters
+from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.open_sends import OpenSends
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
@@ -21,6 +24,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
+from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
@@ -38,6 +42,11 @@ class TalkSettings:
     is_disappearing_honoured: bool = True
     with_private_receipts: bool = False
     outbox_expiry: timedelta = timedelta(hours=24)
+    with_call_notices: bool = True
+    rejects_calls: bool = False
+    rejection_text: str = ""
+    with_status_broadcast: bool = False
+    is_status_quiet: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +75,10 @@ class Talk:
     logins: Logins
     network: WhatsAppNetwork
     delivery: Delivery
+    filters: Filters
+    privacy: Privacy
+    open_directory: OpenDirectory
+    following: Following
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings

@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessag
 from mautrix_whatsapp_py.model.content import WaKind, WaSendable
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
-from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
+from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -23,6 +23,8 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSent,
     WaSessionStats,
 )
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, DirectoryResult
+from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall, GroupResult
 
 VERSION = 2
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
@@ -195,6 +197,8 @@ Call = (
     | SubscribePresence
     | FetchGroup
     | FetchStats
+    | DirectoryCall
+    | GroupCall
 )
 
 
@@ -224,7 +228,17 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaFile | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | WaGroup
+Result = (
+    Done
+    | WaFile
+    | WaSent
+    | WaSendUncertain
+    | WaSendUnknown
+    | WaSessionStats
+    | WaPhoneCode
+    | DirectoryResult
+    | GroupResult
+)
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.model.content import (
     WaEphemeralTimer,
     WaText,
 )
-from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupChanged, WaGroupJoined, WaUndecryptable
+from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupChanged, WaUndecryptable
 from tests.fakes.whatsapp import START
 from tests.flow.chat import BEN, CLUB, Chat, ref, source_of
 from tests.flow.world import BOT, World
@@ -155,7 +155,6 @@ async def test_the_timer_of_a_group(chat: Chat) -> None:
 
 
 async def test_a_change_of_a_group_without_a_room_is_forgotten(chat: Chat) -> None:
-    await chat.receive(WaGroupJoined(group=WaGroup(jid=CLUB, name="Club")))
     await chat.receive(WaGroupChanged(chat=CLUB, timestamp=START, sender=BEN, disappearing_seconds=DAY))
     assert not chat.world.chats.rooms
     assert not chat.unacknowledged()

@@ -13,6 +13,7 @@ import msgspec
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
+from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.convert.media import FILE_TYPES, Uploaded
@@ -73,6 +74,11 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
 
     `on_settled` is called once nothing will be asked about it any more.
     """
+    refusal = refusal_of(stage)
+    if refusal is not None:
+        await _give_up(letter, refusal, talk)
+        on_settled()
+        return True
     target = await fetch_target(letter.event.content, stage, talk)
     try:
         row = await _fetch_row(letter, target, stage, talk)
@@ -95,7 +101,7 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     if client is None or not client.state.is_usable:
         return await _wait(letter, talk)
     try:
-        outcome = await client.send_message(stage.chat, content, send_id=row.send_id, secret=row.secret)
+        outcome = await post(content, row, stage, client, talk)
     except (WhatsAppUnavailable, WhatsAppUncertain):
         # The send id makes asking again safe: what was sent is not sent twice.
         return await _wait(letter, talk)

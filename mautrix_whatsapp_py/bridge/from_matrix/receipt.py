@@ -41,6 +41,8 @@ async def handle(event: MxReceipt, portal: Portal, talk: Talk) -> None:
     login = await choose_login(event.user, portal, talk)
     if login is None:
         return
+    if not (await talk.privacy.get(login.id, portal.id)).receipts:
+        return
     async with talk.store.reading() as tx:
         part = await talk.rows.messages.get_by_event(tx, event.event_id)
     until = part.sent_at if part is not None and part.portal_id == portal.id else event.read_at

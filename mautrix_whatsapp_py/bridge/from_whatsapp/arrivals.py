@@ -5,13 +5,20 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, timer, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp import call, group, message, receipt, timer, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, get_known_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    TargetUnknown,
+    ensure_portal,
+    find_key,
+    get_known_key,
+    resolve_key,
+)
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import (
@@ -21,14 +28,16 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
     WhatsAppUncertain,
 )
-from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, WaJid, login_tag
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
+    WaCall,
     WaEvent,
     WaGroupChanged,
     WaGroupJoined,
     WaMessage,
+    WaPictureChanged,
     WaReceipt,
     WaTyping,
     WaUndecryptable,
@@ -106,7 +115,13 @@ class Arrivals:
         if self._talk.persons.get_known(login.jid, login.lid) is None:
             return None
         key = get_known_key(event.source, login, self._talk.persons)
-        return None if key is None else self._talk.portals.get_known(key)
+        portal = None if key is None else self._talk.portals.get_known(key)
+        return portal if portal is not None and self._goes_on(portal, login) else None
+
+    def _goes_on(self, portal: Portal, login: Login) -> bool:
+        """Whether a chat needs no look at what its user wants bridged."""
+        has_own_room = portal.room_id is not None and portal.key.receiver is not None
+        return has_own_room or self._talk.filters.has_no_rules(login.user)
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
@@ -140,23 +155,22 @@ class Arrivals:
         await talk.rooms.own_person(login)
         match event:
             case WaMessage() | WaUndecryptable():
-                key = await resolve_key(event.source, login, talk.persons)
-                return None if key is None else await talk.portals.ensure(key)
+                key = await resolve_key(event.source, login, talk)
+                if key is None or not await is_let_in(key, event.source, login, talk):
+                    return None
+                return await ensure_portal(key, talk)
+            case WaCall():
+                return await call.find_chat(event, login, talk)
             case WaReceipt() | WaTyping():
-                key = await find_key(event.source, login, talk.persons)
+                key = await find_key(event.source, login, talk)
                 return None if key is None else await talk.portals.find(key)
-            case WaGroupJoined(group=group):
-                await self._name(group.jid, group.name)
-            case WaGroupChanged(chat=chat, name=name):
-                if name is not None:
-                    await self._name(chat, name)
-                return await talk.portals.find(PortalKey(chat=chat.bare))
+            case WaGroupJoined() | WaGroupChanged():
+                return await group.find_chat(event, login, talk)
+            case WaPictureChanged(jid=jid) if jid.is_group:
+                return await talk.portals.find(PortalKey(chat=jid.bare))
+            case WaPictureChanged():
+                await group.note_picture(event, login, talk)
         return None
-
-    async def _name(self, chat: WaJid, name: str) -> None:
-        portal = await self._talk.portals.ensure(PortalKey(chat=chat.bare))
-        if name and name != portal.name:
-            await self._talk.portals.put(replace(portal, name=name))
 
     async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:
         tag = login_tag(arrival.login_id)
@@ -199,13 +213,22 @@ class Arrivals:
             return Handled()
         match arrival.event:
             case WaMessage() | WaUndecryptable():
-                return await message.handle(arrival.event, portal, login, self._talk)
+                handled = await message.handle(arrival.event, portal, login, self._talk)
+                group.note_speaker(arrival.event.source, login, self._talk)
+                return handled
             case WaReceipt():
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
                 await typing.handle(arrival.event, portal, self._talk)
+            case WaCall():
+                await call.handle(arrival.event, portal, login, self._talk)
+            case WaGroupJoined():
+                await group.handle_joined(arrival.event, portal, login, self._talk)
             case WaGroupChanged():
                 await timer.handle(arrival.event, portal, self._talk)
+                await group.handle_changed(arrival.event, portal, login, self._talk)
+            case WaPictureChanged():
+                await group.handle_picture(arrival.event, portal, login, self._talk)
         return Handled()
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:

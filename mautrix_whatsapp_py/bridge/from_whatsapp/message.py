@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
 from mautrix_whatsapp_py.bridge.from_whatsapp import timer
+from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
 from mautrix_whatsapp_py.bridge.groups import ensure_described
 from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
@@ -20,8 +21,8 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
-from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, WaMessageId
-from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaContent, WaEdit, WaSilent
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
@@ -128,6 +129,8 @@ async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: 
         business = event.business_name if isinstance(event, WaMessage) else ""
         name, rank = name_rank_of(push_name=event.push_name, business_name=business)
         sender = await talk.persons.learn_name(sender, name, rank)
+    elif source.chat.server == NEWSLETTER_SERVER:
+        sender = await channel_author(event, portal, login, talk)
     else:
         return None
     portal = await talk.portals.get(portal.id) or portal
@@ -153,7 +156,7 @@ async def _send(
     for index, part in enumerate(result.parts):
         event_id = await talk.ghosts.send_message(
             told.room_id,
-            shown_timer(part, talk),
+            _quieten(shown_timer(part, talk), told.scene, talk),
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
@@ -174,6 +177,12 @@ async def _send(
     elif not isinstance(content, WaEdit):
         await timer.learn(timer_s, told.event, told.scene, talk)
     return Handled(has_come=True)
+
+
+def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageContent:
+    """Clients announce no notices; nobody asked for status updates."""
+    is_loud = scene.portal.key.chat != STATUS_CHAT or not talk.settings.is_status_quiet
+    return part if is_loud or part.msgtype is not MxMsgType.TEXT else replace(part, msgtype=MxMsgType.NOTICE)
 
 
 async def _record(

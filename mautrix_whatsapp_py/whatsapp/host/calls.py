@@ -18,18 +18,66 @@ from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.host.decode_group import decode_group
+from mautrix_whatsapp_py.whatsapp.host.directory import Directory, directory_exports
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
-from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed as CallFailed
-from mautrix_whatsapp_py.whatsapp.host.failures import classify as classify
-from mautrix_whatsapp_py.whatsapp.host.failures import classify_question as classify_question
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
+from mautrix_whatsapp_py.whatsapp.host.groups import GroupCalls, group_exports
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
 from mautrix_whatsapp_py.whatsapp.host.session import Session
 from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
+from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
 
 log = logging.getLogger(__name__)
+
+_NEVER_LEFT = (
+    "websocket not connected",
+    "not logged in",
+    "the store doesn't contain a device jid",
+    "failed to get device list",
+    "failed to get group",
+    "failed to send usync query",
+    "no lid found",
+    "failed to encrypt",
+    "failed to marshal",
+    "unknown server",
+    "can't send",
+    "cannot send",
+)
+"""Beginnings of errors the library gives before anything went to the server."""
+_REFUSED = ("server returned error",)
+_PASSING = (
+    "websocket not connected",
+    "failed to get device list",
+    "failed to send usync query",
+    "timed out",
+    "websocket disconnected",
+)
+_NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "does not exist")
+"""What the server answers to those who may not ask."""
+
+
+def classify(error: str) -> CallFailed:
+    """What an error text of the library means for the one who asked."""
+    text = error.lower()
+    if any(part in text for part in _REFUSED):
+        return CallFailed("refused", is_final=True)
+    is_certain = any(part in text for part in _NEVER_LEFT)
+    is_passing = any(part in text for part in _PASSING)
+    return CallFailed(
+        "not-connected" if is_passing else "failed", is_certain=is_certain, is_final=is_certain and not is_passing
+    )
+
+
+def classify_question(error: str) -> CallFailed:
+    """The same for a request that changes nothing: its failure leaves nothing open."""
+    text = error.lower()
+    if any(part in text for part in _NOT_FOR_US):
+        return CallFailed("refused", is_final=True)
+    return CallFailed(classify(error).code)
 
 
 class Calls:
@@ -39,6 +87,8 @@ class Calls:
         self._session = session
         self._library = library
         self._protobuf = protobuf
+        self._directory = Directory(session, library, protobuf)
+        self._groups = GroupCalls(session, library, protobuf)
         self._sending = asyncio.Lock()
 
     async def run(self, call: wire.Call) -> wire.Result:
@@ -69,9 +119,22 @@ class Calls:
                 return await self._fetch_group(call.group)
             case wire.FetchStats():
                 return self._session.stats()
-            case _:
+            case (
+                wire.StartSession()
+                | wire.StopSession()
+                | wire.RestartSession()
+                | wire.StartPairing()
+                | wire.RequestPhoneCode()
+            ):
                 raise CallFailed("unknown-call", is_final=True)
+            case _:
+                return await self._about_chats(call)
         return wire.Done()
+
+    async def _about_chats(self, call: GroupCall | DirectoryCall) -> wire.Result:
+        if isinstance(call, GroupCall):
+            return await self._groups.run(call) or wire.Done()
+        return await self._directory.run(call) or wire.Done()
 
     async def _upload(self, call: wire.UploadFile) -> wire.Result:
         def upload() -> bytes:
@@ -224,4 +287,6 @@ def needed_exports() -> Sequence[str]:
         "Logout",
         "MarkRead",
         "SetPassive",
+        *directory_exports(),
+        *group_exports(),
     )

@@ -1,34 +1,8 @@
-"""What the library's errors mean for the one who asked."""
+"""What error texts of the library mean for the one who asked; pure."""
 
 from __future__ import annotations
 
-_NEVER_LEFT = (
-    "websocket not connected",
-    "not logged in",
-    "the store doesn't contain a device jid",
-    "failed to get device list",
-    "failed to get group",
-    "failed to send usync query",
-    "no lid found",
-    "failed to encrypt",
-    "failed to marshal",
-    "unknown server",
-    "can't send",
-    "cannot send",
-)
-"""Beginnings of errors the library gives before anything went to the server."""
-_REFUSED = ("server returned error",)
-_PASSING = (
-    "websocket not connected",
-    "failed to get device list",
-    "failed to send usync query",
-    "timed out",
-    "websocket disconnected",
-)
-
-
-_NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "does not exist")
-"""What the server answers to those who may not ask."""
+import re
 
 
 class CallFailed(Exception):
@@ -41,21 +15,48 @@ class CallFailed(Exception):
         self.is_final = is_final
 
 
-def classify(error: str) -> CallFailed:
-    """What an error text of the library means for the one who asked."""
-    text = error.lower()
-    if any(part in text for part in _REFUSED):
-        return CallFailed("refused", is_final=True)
-    is_certain = any(part in text for part in _NEVER_LEFT)
-    is_passing = any(part in text for part in _PASSING)
-    return CallFailed(
-        "not-connected" if is_passing else "failed", is_certain=is_certain, is_final=is_certain and not is_passing
-    )
+_STATUS = re.compile(r"\b(?:status|error)[: ]+(\d{3})\b")
+_BY_STATUS = {
+    "400": "invalid",
+    "401": "forbidden",
+    "403": "forbidden",
+    "404": "not-found",
+    "405": "forbidden",
+    "406": "invalid",
+    "409": "conflict",
+    "410": "revoked",
+    "419": "full",
+    "429": "too-often",
+}
+_BY_WORDS = (
+    ("revoked", "revoked"),
+    ("invite link is not valid", "invalid"),
+    ("not participating", "not-a-member"),
+    ("not a participant", "not-a-member"),
+    ("does not exist", "not-found"),
+    ("not found", "not-found"),
+    ("permission", "forbidden"),
+    ("forbidden", "forbidden"),
+    ("not-authorized", "forbidden"),
+    ("unauthorized", "forbidden"),
+    ("not-acceptable", "invalid"),
+    ("rate-overlimit", "too-often"),
+)
+_AWAY = ("websocket not connected", "not logged in", "failed to send")
+_SILENT = ("timed out", "websocket disconnected", "context deadline")
 
 
-def classify_question(error: str) -> CallFailed:
-    """The same for a request that changes nothing: its failure leaves nothing open."""
+def classify_answer(error: str, *, has_effect: bool) -> CallFailed:
+    """A refusal has a word for why; whatever else happened to a question did no harm."""
     text = error.lower()
-    if any(part in text for part in _NOT_FOR_US):
-        return CallFailed("refused", is_final=True)
-    return CallFailed(classify(error).code)
+    if any(part in text for part in _AWAY):
+        return CallFailed("not-connected")
+    if any(part in text for part in _SILENT):
+        return CallFailed("not-connected", is_certain=not has_effect)
+    status = _STATUS.search(text)
+    if status is not None and status[1] in _BY_STATUS:
+        return CallFailed(_BY_STATUS[status[1]], is_final=True)
+    for words, code in _BY_WORDS:
+        if words in text:
+            return CallFailed(code, is_final=True)
+    return CallFailed("refused", is_final=True)
