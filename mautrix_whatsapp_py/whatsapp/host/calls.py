@@ -96,11 +96,8 @@ class Calls:
         match call:
             case wire.SendMessage():
                 return await self.send(call)
-            case wire.UploadFile():
-                return await self._upload(call)
-            case wire.FetchSend():
-                async with self._sending:
-                    return await self._fetch_outcome(call.send_id, call.secret)
+            case wire.UploadFile() | wire.FetchSend():
+                return await self._about_sends(call)
             case wire.ForgetSends():
                 await self._session.in_journal_thread(lambda: self._session.journal.delete_sends(call.send_ids))
             case wire.MarkRead():
@@ -135,6 +132,12 @@ class Calls:
         if isinstance(call, GroupCall):
             return await self._groups.run(call) or wire.Done()
         return await self._directory.run(call) or wire.Done()
+
+    async def _about_sends(self, call: wire.UploadFile | wire.FetchSend) -> wire.Result:
+        if isinstance(call, wire.UploadFile):
+            return await self._upload(call)
+        async with self._sending:
+            return await self._fetch_outcome(call.send_id, call.secret)
 
     async def _upload(self, call: wire.UploadFile) -> wire.Result:
         def upload() -> bytes:
