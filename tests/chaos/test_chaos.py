@@ -38,6 +38,7 @@ SHORT_CRASHES = Plan(messages=100, chats=4, host_kills=2)
 LONG_CRASHES = Plan(messages=1000, chats=10, host_kills=10)
 LOST_PER_HOST_CRASH = 9
 """What the architecture page allows: single digits."""
+UNSEEN = "?"
 STORM_DATABASES = ["sqlite", "postgres"] if is_long() else ["postgres"]
 CRASH_DATABASES = ["sqlite", "postgres"] if is_long() else ["sqlite"]
 
@@ -147,4 +148,6 @@ async def test_a_killed_host_doubles_nothing_and_loses_little(runner: Runner) ->
     tell(f"lost per crash of the host: {lost / plan.host_kills:.1f}, {LOST_PER_HOST_CRASH} are allowed")
     assert lost <= LOST_PER_HOST_CRASH * plan.host_kills, told(outcome, seed)
     for verdict in (outcome.outgoing, outcome.incoming):
-        assert not verdict.doubled + verdict.misplaced + verdict.unexpected, told(outcome, seed)
+        # What is about a lost message names one that the other side never saw.
+        unexpected = [token for token in verdict.unexpected if UNSEEN not in token]
+        assert not verdict.doubled + verdict.misplaced + unexpected, told(outcome, seed)
