@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import Final
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, InvalidURL
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from yarl import URL
 
 from mautrix_whatsapp_py.errors import MediaFailed
@@ -63,8 +63,9 @@ class WaDownloads:
                     out.write(decryptor.finish())
         except BrokenFile as error:
             raise MediaFailed(BROKEN) from error
-        except InvalidURL as error:
-            raise MediaFailed(GONE) from error
+        except ValueError as error:
+            # An address that is none, or a proxy of a kind that the HTTP library does not speak.
+            raise MediaFailed(AWAY) from error
         except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             log.info("a media host failed: %s", type(error).__name__)
             raise MediaFailed(AWAY, is_passing=True) from error
