@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from mautrix_whatsapp_py.ids import (
@@ -19,8 +20,9 @@ from mautrix_whatsapp_py.ids import (
     WaJid,
     WaMessageId,
 )
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaSendable
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaKind, WaSendable
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.media import MxFile, WaFile
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
@@ -170,6 +172,23 @@ class MatrixChats(Protocol):
         """Tell clients what became of a message."""
 
 
+class MatrixFiles(Protocol):
+    """The homeserver's media store, straight from and to files; raises MediaFailed and MatrixUnreachable."""
+
+    async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
+        """Store a file."""
+
+    async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
+        """Fetch a file and, where it has a key, decrypt it."""
+
+
+class WaFileSource(Protocol):
+    """WhatsApp's media hosts."""
+
+    async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+        """Fetch, decrypt and check a file. Raises MediaFailed; what was written until then is worthless."""
+
+
 class StateReporter(Protocol):
     """Where the states of links are published besides the rooms."""
 
@@ -250,6 +269,9 @@ class WhatsAppClient(Protocol):
 
         The same send id is sent once: calling again, in any later process, gives the first outcome.
         """
+
+    async def upload_file(self, path: Path, kind: WaKind) -> WaFile:
+        """Encrypt a file and put it on WhatsApp's servers."""
 
     async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
         """What became of a send."""

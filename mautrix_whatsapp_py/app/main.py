@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
@@ -37,6 +38,7 @@ from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.encode_room import Identity
+from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.intake import Intake
@@ -103,7 +105,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms, groups = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -118,8 +120,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
+    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(config, store=store, chats=chats, links=links, clock=clock, adapters=adapters)
+    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,
@@ -169,7 +172,7 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 @asynccontextmanager
 async def _opened_matrix(
     config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups]]:
+) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -178,7 +181,8 @@ async def _opened_matrix(
         identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
         groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
-        yield matrix, HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id), groups
+        chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
+        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.files import Files
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, Surroundings, make_following
@@ -31,7 +32,14 @@ SECRET_BYTES = 32
 
 
 def make_talk(
-    config: Config, *, store: Store, chats: MatrixChats, links: Links, clock: Clock, adapters: GroupAdapters
+    config: Config,
+    *,
+    store: Store,
+    chats: MatrixChats,
+    links: Links,
+    files: Files,
+    clock: Clock,
+    adapters: GroupAdapters,
 ) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
@@ -54,11 +62,6 @@ def make_talk(
         open_directory=opens,
         clock=clock,
     )
-    told = DeliverySettings(
-        with_status_events=config.matrix.message_status_events,
-        with_receipts=config.matrix.delivery_receipts,
-        with_notices=config.matrix.message_error_notices,
-    )
     return Talk(
         store=store,
         rows=Rows(),
@@ -69,25 +72,15 @@ def make_talk(
         rooms=rooms,
         logins=links.logins,
         network=links.network,
-        delivery=Delivery(chats=chats, bot=config.bot_id, store=store, settings=told),
+        delivery=Delivery(chats=chats, bot=config.bot_id, store=store, settings=_delivery_settings(config)),
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
         following=make_following(around, adapters, group_settings(config)),
         clock=clock,
+        files=files,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
-        settings=TalkSettings(
-            with_notices=config.bridge.bridge_notices,
-            deleted=DeletedPolicy(config.bridge.deleted_messages.value),
-            is_disappearing_honoured=config.bridge.disappearing_messages is DisappearingMessages.HONOUR,
-            with_private_receipts=config.bridge.private_receipts,
-            outbox_expiry=timedelta(hours=config.bridge.outbox_expiry_hours),
-            with_call_notices=config.network.call_start_notices,
-            rejects_calls=config.network.reject_calls,
-            rejection_text=config.network.reject_calls_text,
-            with_status_broadcast=config.network.enable_status_broadcast,
-            is_status_quiet=config.network.mute_status_broadcast,
-        ),
+        settings=_talk_settings(config),
     )
 
 
@@ -97,3 +90,26 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     is_allowing = chosen.mode is FilterMode.ALLOW
     named = tuple(FilterRule(subject=subject, is_allowed=is_allowing) for subject in chosen.list)
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
+
+
+def _delivery_settings(config: Config) -> DeliverySettings:
+    return DeliverySettings(
+        with_status_events=config.matrix.message_status_events,
+        with_receipts=config.matrix.delivery_receipts,
+        with_notices=config.matrix.message_error_notices,
+    )
+
+
+def _talk_settings(config: Config) -> TalkSettings:
+    return TalkSettings(
+        with_notices=config.bridge.bridge_notices,
+        deleted=DeletedPolicy(config.bridge.deleted_messages.value),
+        is_disappearing_honoured=config.bridge.disappearing_messages is DisappearingMessages.HONOUR,
+        with_private_receipts=config.bridge.private_receipts,
+        outbox_expiry=timedelta(hours=config.bridge.outbox_expiry_hours),
+        with_call_notices=config.network.call_start_notices,
+        rejects_calls=config.network.reject_calls,
+        rejection_text=config.network.reject_calls_text,
+        with_status_broadcast=config.network.enable_status_broadcast,
+        is_status_quiet=config.network.mute_status_broadcast,
+    )

@@ -15,7 +15,7 @@ from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
 from mautrix_whatsapp_py.matrix.fields import get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.senders import Senders
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReactionContent
 from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,12 @@ class HttpMatrixChats:
         sent_at: datetime | None = None,
     ) -> MxEventId:
         """Send a message or an edit, with the time it was sent at on the other side."""
-        return await self._send(room_id, "m.room.message", encode_message(content), sender, txn_id, sent_at)
+        said = encode_message(content)
+        kind = "m.room.message"
+        if content.msgtype is MxMsgType.STICKER:
+            kind = "m.sticker"
+            del said["msgtype"]
+        return await self._send(room_id, kind, said, sender, txn_id, sent_at)
 
     async def send_reaction(
         self,
@@ -136,7 +141,8 @@ class HttpMatrixChats:
             raise
         relations = get_fields(get_fields(event, "unsigned"), "m.relations")
         edit = get_fields(get_fields(relations, "m.replace"), "content")
-        return decode_message(edit or get_fields(event, "content"))
+        is_sticker = event.get("type") == "m.sticker"
+        return decode_message(edit or get_fields(event, "content"), is_sticker=is_sticker)
 
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""

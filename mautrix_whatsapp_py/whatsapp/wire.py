@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.content import WaKind, WaSendable
+from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
@@ -109,6 +110,14 @@ class SendMessage(WaStruct, frozen=True, kw_only=True):
     secret: bytes = b""
 
 
+class UploadFile(WaStruct, frozen=True, kw_only=True):
+    """Put a file of this machine on WhatsApp's servers."""
+
+    login: LoginId
+    path: str
+    kind: WaKind
+
+
 class FetchSend(WaStruct, frozen=True, kw_only=True):
     """What became of a send?"""
 
@@ -179,6 +188,7 @@ Call = (
     | RequestPhoneCode
     | Logout
     | SendMessage
+    | UploadFile
     | FetchSend
     | ForgetSends
     | MarkRead
@@ -219,7 +229,15 @@ class Done(WaStruct, frozen=True, kw_only=True):
 
 
 Result = (
-    Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode | DirectoryResult | GroupResult
+    Done
+    | WaFile
+    | WaSent
+    | WaSendUncertain
+    | WaSendUnknown
+    | WaSessionStats
+    | WaPhoneCode
+    | DirectoryResult
+    | GroupResult
 )
 
 

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.content import WaKind, WaSendable
+from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
@@ -70,6 +72,7 @@ class FakeClient:
         self.acknowledged: list[JournalSeq] = []
         self.sent: dict[SendId, WaSent | WaSendUncertain] = {}
         self.messages: list[FakeSend] = []
+        self.uploads: list[tuple[bytes, WaKind]] = []
         self.marked: list[FakeMark] = []
         self.typing: list[tuple[WaJid, bool]] = []
         self.groups: dict[WaJid, WaGroup] = {}
@@ -104,6 +107,10 @@ class FakeClient:
         if self.late_faults:
             raise self.late_faults.popleft()
         return self.sent[send_id]
+
+    async def upload_file(self, path: Path, kind: WaKind) -> WaFile:
+        self.uploads.append((path.read_bytes(), kind))
+        return WaFile(direct_path="/v/file", media_key=b"k" * 32, sha256=b"p" * 32, enc_sha256=b"e" * 32)
 
     async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
         return self.sent.get(send_id) or WaSendUnknown(send_id=send_id)

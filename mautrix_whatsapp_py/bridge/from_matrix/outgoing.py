@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
@@ -16,10 +16,12 @@ from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_
 from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
+from mautrix_whatsapp_py.convert.media import FILE_TYPES, Uploaded
 from mautrix_whatsapp_py.convert.needs import needs_of_mx
 from mautrix_whatsapp_py.convert.results import Refused, Skipped
 from mautrix_whatsapp_py.convert.to_whatsapp import to_whatsapp
 from mautrix_whatsapp_py.errors import (
+    MatrixUnreachable,
     StoreError,
     StoreUnavailable,
     WhatsAppRefused,
@@ -27,7 +29,8 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUncertain,
 )
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
-from mautrix_whatsapp_py.model.content import MxEdit, WaReaction, WaSendable
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaReaction, WaSendable
+from mautrix_whatsapp_py.model.media import MediaUnavailable
 from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxRedaction
 from mautrix_whatsapp_py.model.portal import MessagePart, OutboxRow, PortalId, ReactionRow, SendState
 from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSent
@@ -82,6 +85,14 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     except (WhatsAppUnavailable, WhatsAppUncertain):
         # Whether it may go at all is only known there.
         return await _wait(letter, talk)
+    except MatrixUnreachable:
+        if not has_file(letter):
+            raise
+        return await _wait(letter, talk)
+    except WhatsAppRefused as error:
+        log.info("WhatsApp refused a file: %s", error.code)
+        await _give_up(letter, notices.REFUSED, talk)
+        row = None
     if row is None:
         on_settled()
         return True
@@ -182,6 +193,12 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         if row is not None:
             return row
     context = await fetch_context(letter.event.content, origin, target, stage, talk)
+    if has_file(letter):
+        uploaded = await _upload(letter, stage, talk)
+        if isinstance(uploaded, MediaUnavailable):
+            await _give_up(letter, uploaded.sentence, talk)
+            return None
+        context = replace(context, uploaded=uploaded)
     result = to_whatsapp(letter.event.content, context)
     if isinstance(result, Skipped):
         await drop(letter, talk)
@@ -201,6 +218,25 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
     )
     talk.open_sends.add(send_id)
     return await talk.store.write(lambda tx: talk.rows.outbox.add(tx, new))
+
+
+def has_file(letter: Letter) -> bool:
+    """Whether a file has to be brought to WhatsApp before."""
+    content = letter.event.content
+    return (
+        isinstance(content, MxMessageContent)
+        and content.file is not None
+        and content.msgtype in FILE_TYPES
+        and not isinstance(content.relation, MxEdit)
+    )
+
+
+async def _upload(letter: Letter, stage: Stage, talk: Talk) -> Uploaded | MediaUnavailable:
+    client = talk.network.get_client(stage.login.id)
+    if client is None or not client.state.is_usable:
+        raise WhatsAppUnavailable
+    assert isinstance(letter.event.content, MxMessageContent)
+    return await talk.files.bring_to_whatsapp(letter.event.content, client)
 
 
 async def _record(

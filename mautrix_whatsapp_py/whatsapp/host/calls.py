@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
 from mautrix_whatsapp_py.whatsapp.host.session import Session
+from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
 from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
 
@@ -94,9 +96,8 @@ class Calls:
         match call:
             case wire.SendMessage():
                 return await self.send(call)
-            case wire.FetchSend():
-                async with self._sending:
-                    return await self._fetch_outcome(call.send_id, call.secret)
+            case wire.UploadFile() | wire.FetchSend():
+                return await self._about_sends(call)
             case wire.ForgetSends():
                 await self._session.in_journal_thread(lambda: self._session.journal.delete_sends(call.send_ids))
             case wire.MarkRead():
@@ -131,6 +132,23 @@ class Calls:
         if isinstance(call, GroupCall):
             return await self._groups.run(call) or wire.Done()
         return await self._directory.run(call) or wire.Done()
+
+    async def _about_sends(self, call: wire.UploadFile | wire.FetchSend) -> wire.Result:
+        if isinstance(call, wire.UploadFile):
+            return await self._upload(call)
+        async with self._sending:
+            return await self._fetch_outcome(call.send_id, call.secret)
+
+    async def _upload(self, call: wire.UploadFile) -> wire.Result:
+        def upload() -> bytes:
+            data = Path(call.path).read_bytes()
+            return self._library.call("Upload", self._session.uuid, data, len(data), MEDIA_TYPES[call.kind])
+
+        try:
+            body = await self._through_gate(upload)
+        except OSError as error:
+            raise CallFailed("file-gone") from error
+        return decode_upload(body, self._protobuf)
 
     async def _mark_read(self, call: wire.MarkRead) -> None:
         chat, sender = self._protobuf.encode_jid(call.chat), self._protobuf.encode_jid(call.sender)
