@@ -88,6 +88,11 @@ class Delivery:
         """Say something about a room in answer to an event."""
         await self._say(origin, sentence)
 
+    async def announce(self, room_id: MxRoomId, sentence: str, *, txn_id: MxTxnId) -> None:
+        """Say something in a room to everybody in it."""
+        content = MxMessageContent(msgtype=MxMsgType.NOTICE, body=f"⚠️ {sentence}", mentions=MxMentions())
+        await self._chats.send_message(room_id, content, sender=self._bot, txn_id=txn_id)
+
     async def _accepted(self, room_id: MxRoomId, event_id: MxEventId) -> None:
         await self._show(room_id, MxSendStatus(event_id=event_id, outcome=MxSendOutcome.SUCCESS))
         if not self._settings.with_receipts:

@@ -21,6 +21,7 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
 )
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import (
     MatrixRefused,
     MatrixUnreachable,
@@ -28,7 +29,7 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
     WhatsAppUncertain,
 )
-from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, login_tag
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, MxTxnId, PortalKey, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
@@ -185,6 +186,8 @@ class Arrivals:
             return False
         except MatrixRefused as error:
             log.warning("an event of login %s was handled in vain: %s %s", tag, error.status, error.errcode)
+            if not await self._tell_refused(arrival, portal_id):
+                return False
         except Exception:
             # A fault of ours would repeat for ever; the event is given up and the chat goes on.
             log.exception("an event of login %s could not be handled", tag)
@@ -193,6 +196,21 @@ class Arrivals:
             on_recorded()
         else:
             self._talk.records.start(portal_id, handled.names, handled.write, on_recorded, clock=self._talk.clock)
+        return True
+
+    async def _tell_refused(self, arrival: Arrival, portal_id: PortalId) -> bool:
+        """Say in the room that the homeserver refused a message for good; false to try that again."""
+        if not isinstance(arrival.event, WaMessage):
+            return True
+        try:
+            portal = await self._talk.portals.get(portal_id)
+            if portal is not None and portal.room_id is not None:
+                txn_id = MxTxnId(f"refused-{portal_id}-{arrival.event.message_id}")
+                await self._talk.delivery.announce(portal.room_id, notices.NOT_SHOWN, txn_id=txn_id)
+        except MatrixRefused as error:
+            log.warning("nor could that be told: %s %s", error.status, error.errcode)
+        except (MatrixUnreachable, StoreUnavailable):
+            return False
         return True
 
     def _finish(self, arrival: Arrival, portal_id: PortalId, *, has_come: bool) -> None:
