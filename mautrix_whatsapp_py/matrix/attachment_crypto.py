@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import Final
-
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from typing import TYPE_CHECKING, Final
 
 from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.model.media import MxFileKey
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher, modes
 
 _KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 8
@@ -24,7 +25,7 @@ class MxEncryptor:
         self._key = secrets.token_bytes(_KEY_BYTES)
         # The counter half starts at 0: clients whose counter has 64 bits would wrap it elsewhere.
         self._iv = secrets.token_bytes(_NONCE_BYTES) + bytes(_NONCE_BYTES)
-        self._cipher = Cipher(algorithms.AES(self._key), modes.CTR(self._iv)).encryptor()
+        self._cipher = _cipher(self._key, self._iv).encryptor()
         self._hash = hashlib.sha256()
 
     def update(self, chunk: bytes) -> bytes:
@@ -44,7 +45,7 @@ class MxDecryptor:
 
     def __init__(self, key: MxFileKey) -> None:
         self._key = key
-        self._cipher = Cipher(algorithms.AES(key.key), modes.CTR(key.iv)).decryptor()
+        self._cipher = _cipher(key.key, key.iv).decryptor()
         self._hash = hashlib.sha256()
 
     def update(self, chunk: bytes) -> bytes:
@@ -56,3 +57,10 @@ class MxDecryptor:
         """Check that all was as it should be."""
         if not hmac.compare_digest(self._hash.digest(), self._key.sha256):
             raise MediaFailed(CHANGED)
+
+
+def _cipher(key: bytes, iv: bytes) -> Cipher[modes.CTR]:
+    # Loaded with the first file: 6 MB that an idle bridge need not hold.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+    return Cipher(algorithms.AES(key), modes.CTR(iv))

@@ -6,11 +6,6 @@ import hashlib
 import hmac
 from typing import Final
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.padding import PKCS7
-
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.wa_context import WaKind
 
@@ -38,6 +33,12 @@ class WaDecryptor:
     """
 
     def __init__(self, file: WaFile, kind: WaKind) -> None:
+        # Loaded with the first file: 6 MB that an idle bridge need not hold.
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+        from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+        from cryptography.hazmat.primitives.padding import PKCS7
+
         keys = HKDF(hashes.SHA256(), 112, None, _INFO[kind]).derive(file.media_key)
         iv, key, mac_key = keys[:16], keys[16:48], keys[48:80]
         self._file = file
