@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from aiohttp import ClientSession
 
+from mautrix_whatsapp_py.bridge.attempts import AttemptDeps, Attempts
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.bridge.welcoming import Welcoming
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
@@ -57,6 +59,7 @@ class Links:
     network: Network
     logins: Logins
     linking: Linking
+    attempts: Attempts
     herald: LinkHerald
     sink: _Sink
 
@@ -90,6 +93,7 @@ async def opened_links(
             stack.push_async_callback(links.network.stop)
             stack.push_async_callback(links.herald.stop)
             stack.push_async_callback(links.linking.stop)
+            stack.push_async_callback(links.attempts.stop)
             yield links
 
 
@@ -128,6 +132,7 @@ def _make_links(
         return config.bridge.permissions.get_permission(user).max_logins
 
     showcase = Showcase(matrix=matrix, artist=QrDrawer(), shown=ShownCodes(store))
+    welcoming = Welcoming(network=network, logins=logins, max_logins=max_logins)
     linking = Linking(
         LinkingDeps(
             matrix=matrix,
@@ -136,10 +141,17 @@ def _make_links(
             users=users,
             showcase=showcase,
             clock=clock,
-            max_logins=max_logins,
+            welcoming=welcoming,
         )
     )
-    return Links(network=network, logins=logins, linking=linking, herald=herald, sink=sink)
+    attempts = Attempts(
+        AttemptDeps(
+            network=network, logins=logins, users=users, matrix=matrix, clock=clock, welcoming=welcoming
+        )
+    )
+    return Links(
+        network=network, logins=logins, linking=linking, attempts=attempts, herald=herald, sink=sink
+    )
 
 
 def _network_options(config: Config) -> NetworkOptions:

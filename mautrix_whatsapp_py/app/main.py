@@ -301,7 +301,9 @@ def _start_logging(config: Config) -> None:
         level=_LEVELS[chosen.min_level],
         is_json=chosen.format is LogFormat.JSON,
         file=Path(chosen.file) if chosen.file else None,
-        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token}),
+        secrets=frozenset(
+            {config.appservice.as_token, config.appservice.hs_token, config.provisioning.usable_secret or ""}
+        ),
     )
     try:
         setup_logging(options)

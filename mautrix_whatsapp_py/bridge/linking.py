@@ -11,8 +11,9 @@ from typing import TypeVar
 from mautrix_whatsapp_py.bridge import link_texts as texts
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.resting import rest
+from mautrix_whatsapp_py.bridge.resting import insist, rest
 from mautrix_whatsapp_py.bridge.showcase import Showcase, Stand
+from mautrix_whatsapp_py.bridge.welcoming import TooManyLogins, Welcoming
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import (
     CommandError,
@@ -80,7 +81,7 @@ class LinkingDeps:
     users: Users
     showcase: Showcase
     clock: Clock
-    max_logins: Callable[[MxUserId], int | None]
+    welcoming: Welcoming
 
 
 class Linking:
@@ -105,7 +106,8 @@ class Linking:
         if running is not None:
             await self._join(running, request)
             return
-        self._require_limit(request)
+        if not request.is_again:
+            self._deps.welcoming.require_room(request.user)
         # The time makes it another attempt when a crash has the same command carried out again.
         key = f"{request.event_id}-{int(self._deps.clock.now().timestamp() * 1000)}"
         stand = Stand(key=key, user=request.user, room_id=request.room_id)
@@ -141,11 +143,6 @@ class Linking:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _require_limit(self, request: LinkRequest) -> None:
-        limit = self._deps.max_logins(request.user)
-        if limit is not None and not request.is_again and len(self._deps.logins.of_user(request.user)) >= limit:
-            raise CommandError(texts.too_many(limit))
-
     async def _require_private(self, request: LinkRequest) -> None:
         matrix = self._deps.matrix
         if await matrix.fetch_members(request.room_id) - {request.user, matrix.bot}:
@@ -157,7 +154,7 @@ class Linking:
         try:
             return await self._deps.network.start_pairing(request.phone)
         except WhatsAppError as error:
-            raise CommandError(texts.FAILURES[_failure(error)]) from error
+            raise CommandError(texts.FAILURES[failure_of(error)]) from error
 
     async def _join(self, running: _Attempt, request: LinkRequest) -> None:
         """Another command of somebody whose attempt is under way: a new code for one that was mistyped."""
@@ -170,7 +167,7 @@ class Linking:
         try:
             code = await running.pairing.request_phone_code(request.phone)
         except WhatsAppError as error:
-            raise CommandError(texts.FAILURES[_failure(error)]) from error
+            raise CommandError(texts.FAILURES[failure_of(error)]) from error
         if self._attempts.get(request.user) is running:
             await self._deps.showcase.show_code(running.stand, code.code)
 
@@ -220,19 +217,15 @@ class Linking:
 
     async def _welcome(self, request: LinkRequest, device: WaDevice) -> tuple[_Word, ...]:
         """The account is linked; remember whose it is before anything else."""
-        logins, number = self._deps.logins, f"+{device.login}"
-        mine = [login.id for login in logins.of_user(request.user)]
-        limit = self._deps.max_logins(request.user)
-        if limit is not None and device.login not in mine and len(mine) >= limit:
-            # A phone of another account has scanned what was meant for one that counts already.
-            await self._deps.network.logout(device.login)
-            logins.check_sessions()
-            return (_Word(text=texts.too_many(limit), step="failed"),)
-        before = await self._insist(lambda: logins.add(request.user, device))
+        number = f"+{device.login}"
+        try:
+            welcomed = await self._insist(lambda: self._deps.welcoming.welcome(request.user, device))
+        except TooManyLogins as error:
+            return (_Word(text=error.text, step="failed"),)
         success = _Word(text=texts.SUCCESS.format(number=number), step="success")
-        if before is None:
+        if welcomed.former is None:
             return (success,)
-        lost = _Word(text=texts.LOST_TO_OTHER.format(number=number), step="lost", user=before.user)
+        lost = _Word(text=texts.LOST_TO_OTHER.format(number=number), step="lost", user=welcomed.former)
         return (success, _Word(text=texts.TAKEN_OVER, step="taken-over"), lost)
 
     async def _conclude(self, stand: Stand, words: tuple[_Word, ...]) -> None:
@@ -257,23 +250,16 @@ class Linking:
             room_id = found
         await self._insist(lambda: self._send(room_id, word.text, stand.txn_id(word.step)))
 
+    async def _insist(self, action: Callable[[], Awaitable[_Result]]) -> _Result:
+        return await insist(action, self._deps.clock, self._stopping)
+
     async def _send(self, room_id: MxRoomId, text: str, txn_id: MxTxnId) -> None:
         matrix = self._deps.matrix
         await matrix.send_notice(room_id, to_notice(text), sender=matrix.bot, txn_id=txn_id)
 
-    async def _insist(self, action: Callable[[], Awaitable[_Result]]) -> _Result:
-        """Do something that must not be lost, as soon as homeserver and database let us; not while stopping."""
-        backoff = Backoff()
-        while True:
-            try:
-                return await action()
-            except (MatrixUnreachable, StoreUnavailable):
-                if self._stopping.is_set():
-                    raise
-            await rest(self._deps.clock, backoff.next_seconds(), self._stopping)
 
-
-def _failure(error: WhatsAppError) -> WaPairingFailure:
+def failure_of(error: WhatsAppError) -> WaPairingFailure:
+    """Why an attempt could not begin, or gave no code."""
     if error.code == "not-connected":
         return WaPairingFailure.NETWORK
     try:

@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mautrix_whatsapp_py.config import Config
-from mautrix_whatsapp_py.config.document import read_text
+from mautrix_whatsapp_py.config.document import parse_document, read_text
 from mautrix_whatsapp_py.config.edit import CannotEdit, Value, add_missing_keys, replace_values
 from mautrix_whatsapp_py.config.environment import overridden
 from mautrix_whatsapp_py.config.example import example_text
 from mautrix_whatsapp_py.config.files import StagedFile, create_file, replace_file, stage_file
 from mautrix_whatsapp_py.config.load import decode, write_over
 from mautrix_whatsapp_py.config.schema import KeyPath
+from mautrix_whatsapp_py.config.tree import GENERATE
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.registration import build_registration, encode_registration, new_token
 
 TOKEN_PATHS: tuple[KeyPath, ...] = (("appservice", "as_token"), ("appservice", "hs_token"))
+
+SECRET_PATH: KeyPath = ("provisioning", "shared_secret")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,19 @@ def write_registration(config_path: Path, registration_path: Path, env: Mapping[
         raise _unwritable(registration_path, error, ExitCode.REGISTRATION_UNWRITABLE) from None
 
 
+def write_secret(config_path: Path) -> bool:
+    """Put a new secret where the configuration asks for one; whether it did, and could be written."""
+    before = read_text(config_path)
+    section = parse_document(before, config_path).get(SECRET_PATH[0])
+    if not isinstance(section, dict) or section.get(SECRET_PATH[1]) != GENERATE:
+        return False
+    try:
+        replace_file(config_path, replace_values(before, {SECRET_PATH: new_token()}))
+    except (CannotEdit, OSError):
+        return False
+    return True
+
+
 def write_first_files(data_folder: Path, settings: FirstSettings) -> FirstFiles:
     """Write a configuration and its registration, with new tokens, into a folder that has no configuration."""
     try:
@@ -87,7 +103,7 @@ def write_first_files(data_folder: Path, settings: FirstSettings) -> FirstFiles:
         raise _unwritable(data_folder, error, ExitCode.DATA_FOLDER) from None
     files = FirstFiles(config=data_folder / "config.yaml", registration=data_folder / "registration.yaml")
     tokens = _new_tokens()
-    text = replace_values(example_text(), {**_first_values(settings), **tokens})
+    text = replace_values(example_text(), {**_first_values(settings), **tokens, SECRET_PATH: new_token()})
     config = decode(text, files.config, {}).config
     registration = _stage(files.registration, _registration_text(config, tokens), ExitCode.REGISTRATION_UNWRITABLE)
     try:

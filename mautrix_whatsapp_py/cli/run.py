@@ -17,7 +17,7 @@ from mautrix_whatsapp_py.cli.arguments import (
     registration_path,
     run_options,
 )
-from mautrix_whatsapp_py.cli.generate import write_example, write_registration
+from mautrix_whatsapp_py.cli.generate import write_example, write_registration, write_secret
 from mautrix_whatsapp_py.cli.version import version_json, version_text
 from mautrix_whatsapp_py.config import Config, read, upgrade
 from mautrix_whatsapp_py.config.example import example_text
@@ -78,4 +78,6 @@ def _load(path: Path, *, is_writable: bool) -> Config:
         print(f"warning: these keys have no effect: {', '.join(loaded.ignored)}", file=sys.stderr)
     if is_writable and upgrade(path):
         print(f"{path} has new keys now; the file as it was is {path}.bak", file=sys.stderr)
+    if is_writable and write_secret(path):
+        loaded = read(path, os.environ)
     return loaded.config

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from mautrix_whatsapp_py.bridge.contacts import Contact, find_contacts
 from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps, explained, take_login
 from mautrix_whatsapp_py.commands.pages import Listed, PageRequest, decode_page, page_of
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, UsageError
@@ -14,25 +14,17 @@ from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import USER_SERVER, PortalKey, WaJid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import direct_chat
-from mautrix_whatsapp_py.model.wa_directory import WaContact, WaGroupBrief
+from mautrix_whatsapp_py.model.wa_directory import WaGroupBrief
 
 NOT_HERE = "Others read along here, and whom you know is your own affair. Ask me in your management room."
 NO_ROOM = "-"
 NO_NAME = "(no name)"
-MIN_DIGITS = 4
-"""Fewer match too many numbers."""
 _CONTACT_HEADER = ("Name", "Number", "Room")
 _GROUP_HEADER = ("Name", "Id", "Members", "Room")
 _SEARCH_HEADER = ("Name", "Number or id", "Room")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contact:
-    name: str
-    number: str
-
-
-_Chat: TypeAlias = _Contact | WaGroupBrief
+_Chat: TypeAlias = Contact | WaGroupBrief
 
 
 def people_commands(deps: ChatDeps) -> tuple[Command, ...]:
@@ -109,7 +101,7 @@ def _search(deps: ChatDeps) -> Command:
         with explained("I cannot search just now"):
             contacts = await deps.directory(login).fetch_contacts()
             groups = await deps.directory(login).fetch_groups()
-        found: list[_Chat] = [*_matching_contacts(contacts, login, asked), *_matching_groups(groups, asked)]
+        found: list[_Chat] = [*find_contacts(contacts, own=login.id, query=asked.query), *_matching_groups(groups, asked)]
         listed = Listed(
             noun="chats", header=_SEARCH_HEADER, items=found, to_row=lambda chat: _search_row(deps, login, chat)
         )
@@ -138,10 +130,10 @@ async def _contacts_page(deps: ChatDeps, call: Call, login: Login, asked: PageRe
     with explained("Your contacts cannot be read just now"):
         contacts = await deps.directory(login).fetch_contacts()
 
-    async def to_row(contact: _Contact) -> tuple[str, ...]:
+    async def to_row(contact: Contact) -> tuple[str, ...]:
         return contact.name, f"+{contact.number}", await _direct_room(deps, login, contact.number)
 
-    found = _matching_contacts(contacts, login, asked)
+    found = find_contacts(contacts, own=login.id, query=asked.query)
     listed = Listed(noun="contacts", header=_CONTACT_HEADER, items=found, to_row=to_row)
     return await page_of(call, asked, listed)
 
@@ -160,26 +152,9 @@ async def _groups_page(deps: ChatDeps, call: Call, login: Login, asked: PageRequ
 
 
 async def _search_row(deps: ChatDeps, login: Login, chat: _Chat) -> tuple[str, ...]:
-    if isinstance(chat, _Contact):
+    if isinstance(chat, Contact):
         return chat.name, f"+{chat.number}", await _direct_room(deps, login, chat.number)
     return chat.name or NO_NAME, f"`{chat.jid}`", await _group_room(deps, chat)
-
-
-def _matching_contacts(contacts: Iterable[WaContact], login: Login, asked: PageRequest) -> list[_Contact]:
-    """One per person, in alphabetical order; people whose number is hidden are nobody's contacts."""
-    best: dict[str, str] = {}
-    for contact in contacts:
-        number = contact.jid.user
-        if contact.jid.server == USER_SERVER and number != login.id and contact.name:
-            best[number] = contact.name if contact.full_name else best.get(number) or contact.name
-    wanted = asked.query.casefold()
-    digits = "".join(character for character in wanted if character.isdigit())
-    found = [
-        _Contact(name=name, number=number)
-        for number, name in best.items()
-        if wanted in name.casefold() or (len(digits) >= MIN_DIGITS and digits in number)
-    ]
-    return sorted(found, key=lambda contact: (contact.name.casefold(), contact.number))
 
 
 def _matching_groups(groups: Iterable[WaGroupBrief], asked: PageRequest) -> list[WaGroupBrief]:

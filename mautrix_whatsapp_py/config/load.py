@@ -94,7 +94,11 @@ def _with_whole_paths(config: Config, folder: Path) -> Config:
     return dataclasses.replace(
         config,
         homeserver=dataclasses.replace(config.homeserver, address=config.homeserver.address.rstrip("/")),
-        appservice=dataclasses.replace(config.appservice, address=config.appservice.address.rstrip("/")),
+        appservice=dataclasses.replace(
+            config.appservice,
+            address=config.appservice.address.rstrip("/"),
+            public_address=public.rstrip("/") if (public := config.appservice.public_address) else None,
+        ),
         database=database,
         whatsapp=whatsapp,
         logging=logging,

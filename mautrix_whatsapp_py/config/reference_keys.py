@@ -97,7 +97,7 @@ REFERENCE_KEYS: Final[Defaults] = {
     "encryption": _ENCRYPTION,
     "database": {"max_idle_conns": 1, "max_conn_idle_time": None, "max_conn_lifetime": None},
     "homeserver": {"async_media": False, "websocket": False, "ping_interval_seconds": 0},
-    "appservice": {"public_address": None, "async_transactions": False},
+    "appservice": {"async_transactions": False},
     "matrix": {
         "sync_direct_chat_list": True,
         "federate_rooms": True,
@@ -106,8 +106,6 @@ REFERENCE_KEYS: Final[Defaults] = {
     },
     "analytics": {"token": None, "url": ANY, "user_id": None},
     "provisioning": {
-        "shared_secret": ANY,
-        "allow_matrix_auth": True,
         "debug_endpoints": False,
         "enable_session_transfers": False,
     },

@@ -27,6 +27,7 @@ EXAMPLE_AS_TOKEN = "example-as-token-generate-your-own"  # noqa: S105  published
 EXAMPLE_HS_TOKEN = "example-hs-token-generate-your-own"  # noqa: S105  published with the example
 UNUSABLE_TOKENS = frozenset({"", TOKEN_PLACEHOLDER, EXAMPLE_AS_TOKEN, EXAMPLE_HS_TOKEN})
 POSTGRES = "postgresql://"
+MIN_SECRET_LENGTH = 16
 
 _SERVER_NAME = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _LOCALPART = re.compile(r"[a-z0-9._=/+-]+")
@@ -43,6 +44,7 @@ def check_rules(config: Config, findings: Findings, *, is_for_registration: bool
     _check_texts(config.bridge, config.network, config.whatsapp, findings)
     _check_subjects(config.bridge.permissions, findings)
     _check_endpoints(config.homeserver, findings)
+    _check_provisioning(config, findings)
     if not is_for_registration:
         _check_address(config.homeserver, findings)
         _check_tokens(config.appservice, findings)
@@ -72,6 +74,19 @@ def _check_endpoints(section: HomeserverSection, findings: Findings) -> None:
     if value is not None and _host_of(value) is None:
         path = ("homeserver", "status_endpoint")
         findings.add(path, "must be a URL that starts with http:// or https://, or null")
+
+
+def _check_provisioning(config: Config, findings: Findings) -> None:
+    section, address = config.provisioning, config.appservice.public_address
+    if address is not None and _host_of(address) is None:
+        findings.add(("appservice", "public_address"), "must be a URL that starts with http:// or https://, or null")
+    if re.fullmatch(r"(/[\w.~-]+)+", section.prefix) is None or section.prefix in ("/_matrix", "/login"):
+        findings.add(("provisioning", "prefix"), "must be a path like /_matrix/provision, without a / at its end")
+    if section.usable_secret is not None and len(section.shared_secret) < MIN_SECRET_LENGTH:
+        findings.add(
+            ("provisioning", "shared_secret"),
+            f"must have {MIN_SECRET_LENGTH} characters or more; write generate to have one made, or disable",
+        )
 
 
 def _check_appservice(section: AppserviceSection, findings: Findings) -> None:

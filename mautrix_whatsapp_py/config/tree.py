@@ -10,6 +10,9 @@ from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissi
 from mautrix_whatsapp_py.ids import MxUserId
 
 TOKEN_PLACEHOLDER = "This value is generated when generating the registration"  # noqa: S105  a placeholder
+GENERATE = "generate"
+"""Stands for a secret that is still to be made."""
+DISABLE = "disable"
 GHOST_ID = "{{.}}"
 SQLITE = "sqlite:///"
 
@@ -109,6 +112,7 @@ class AppserviceSection(Section):
     """The side of the bridge that the Matrix server calls."""
 
     address: str = "http://127.0.0.1:29318"
+    public_address: str | None = None
     hostname: str = "127.0.0.1"
     port: int = 29318
     id: str = "whatsapp"
@@ -197,6 +201,26 @@ class EncryptionSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProvisioningSection(Section):
+    """What programs and browsers can ask of the bridge."""
+
+    prefix: str = "/_matrix/provision"
+    shared_secret: str = field(default=GENERATE, repr=False)
+    allow_matrix_auth: bool = True
+    login_page: bool = True
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether programs are served at all."""
+        return self.shared_secret != DISABLE
+
+    @property
+    def usable_secret(self) -> str | None:
+        """The secret that opens everything; None when there is none."""
+        return None if self.shared_secret in (GENERATE, DISABLE, "") else self.shared_secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingSection(Section):
     """What is logged, how and where."""
 
@@ -217,6 +241,7 @@ class Config(Section):
     network: NetworkSection = field(default_factory=NetworkSection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
+    provisioning: ProvisioningSection = field(default_factory=ProvisioningSection)
     logging: LoggingSection = field(default_factory=LoggingSection)
     data_folder: Path = field(default=Path(), metadata={"key": False})
     """Where files go that have no path of their own: beside an SQLite database, else beside the configuration."""

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
+from mautrix_whatsapp_py.bridge.attempts import AttemptDeps, Attempts
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -26,6 +27,7 @@ from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
+from mautrix_whatsapp_py.bridge.welcoming import Welcoming
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
@@ -252,6 +254,21 @@ class World:
         )
         self.logins.add_listener(self.herald.on_state)
         self.shown = FaultyShownCodes(self.store)
+        welcoming = Welcoming(
+            network=self.network,
+            logins=self.logins,
+            max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
+        )
+        self.attempts = Attempts(
+            AttemptDeps(
+                network=self.network,
+                logins=self.logins,
+                users=self.users,
+                matrix=self.matrix,
+                clock=self.clock,
+                welcoming=welcoming,
+            )
+        )
         self.linking = Linking(
             LinkingDeps(
                 matrix=self.matrix,
@@ -260,7 +277,7 @@ class World:
                 users=self.users,
                 showcase=Showcase(matrix=self.matrix, artist=_Artist(), shown=self.shown),
                 clock=self.clock,
-                max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
+                welcoming=welcoming,
             )
         )
 
@@ -269,6 +286,7 @@ class World:
         await self.bridge.stop(seconds=1)
         await self.following.stop()
         await self.linking.stop()
+        await self.attempts.stop()
         await self.work.syncing.stop()
         await self.herald.stop()
 

@@ -34,6 +34,7 @@ def test_every_value_can_be_set(tmp_path: Path) -> None:
 homeserver: {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x"}
 appservice:
     address: http://bridge:29318/
+    public_address: https://bridge.test/
     hostname: "::"
     port: 1
     id: other
@@ -55,6 +56,7 @@ matrix: {message_status_events: true, delivery_receipts: true, message_error_not
 network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 encryption: {allow: true, msc4190: false}
+provisioning: {prefix: /p, shared_secret: disable, allow_matrix_auth: false, login_page: false}
 logging: {min_level: debug, format: json, file: b.log}
 """
     config = read_text_as_config(tmp_path, text).config

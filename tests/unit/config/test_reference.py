@@ -71,7 +71,7 @@ matrix:
     message_status_events: true
     upload_file_threshold: 5242880
 provisioning:
-    shared_secret: generated
+    shared_secret: generated-of-many-characters
 backfill:
     enabled: true
 double_puppet:
