@@ -111,6 +111,16 @@ class MatrixApi(Protocol):
         """Have the homeserver call us back; the seconds it took."""
 
 
+class MatrixIdentities(Protocol):
+    """The homeserver as witness of who somebody is; MatrixUnreachable when it does not answer."""
+
+    async def fetch_token_owner(self, token: str) -> MxUserId | None:
+        """Whose access token this is."""
+
+    async def fetch_openid_owner(self, token: str) -> MxUserId | None:
+        """Who proves themselves by this OpenID token."""
+
+
 class MatrixChats(Protocol):
     """The homeserver as portals use it; deadlines, retries and errors are those of MatrixApi."""
 

@@ -145,13 +145,9 @@ def _make_links(
         )
     )
     attempts = Attempts(
-        AttemptDeps(
-            network=network, logins=logins, users=users, matrix=matrix, clock=clock, welcoming=welcoming
-        )
+        AttemptDeps(network=network, logins=logins, users=users, matrix=matrix, clock=clock, welcoming=welcoming)
     )
-    return Links(
-        network=network, logins=logins, linking=linking, attempts=attempts, herald=herald, sink=sink
-    )
+    return Links(network=network, logins=logins, linking=linking, attempts=attempts, herald=herald, sink=sink)
 
 
 def _network_options(config: Config) -> NetworkOptions:

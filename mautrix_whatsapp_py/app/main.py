@@ -5,20 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
+from mautrix_whatsapp_py.app.provisioning import make_mounts
 from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
@@ -41,6 +42,7 @@ from mautrix_whatsapp_py.matrix.encode_room import Identity
 from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
+from mautrix_whatsapp_py.matrix.identities import HttpIdentities
 from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
@@ -105,7 +107,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, rooms, groups, media, identities = await stack.enter_async_context(
+        _opened_matrix(config, clock)
+    )
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -139,8 +143,11 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
-    server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
+    mounts = make_mounts(config, talk=talk, work=work, links=links, users=users, identities=identities)
+    server = _make_server(config, bridge=bridge, inbox=inbox, health=health, mounts=mounts)
     stack.push_async_callback(server.stop)
+    # Before the server stops: requests that wait for a code would keep it.
+    stack.push_async_callback(links.attempts.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
     await server.start(config.appservice.hostname, config.appservice.port)
@@ -172,7 +179,9 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 @asynccontextmanager
 async def _opened_matrix(
     config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
+) -> AsyncIterator[
+    tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles, HttpIdentities]
+]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -182,7 +191,8 @@ async def _opened_matrix(
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
         groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
         chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
-        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
+        identities = HttpIdentities(config.homeserver.address, session=session)
+        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id), identities
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
@@ -237,7 +247,14 @@ def _make_bridge(
     return bridge
 
 
-def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health) -> AppService:
+def _make_server(
+    config: Config,
+    *,
+    bridge: Bridge,
+    inbox: Inbox,
+    health: Health,
+    mounts: Mapping[str, web.Application],
+) -> AppService:
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
@@ -248,6 +265,7 @@ def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health
         bot=config.bot_id,
         hs_token=config.appservice.hs_token,
         max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
+        mounts=mounts,
     )
 
 

@@ -1,4 +1,4 @@
-"""Linking attempts whose codes are shown outside of rooms: by a program that asks for them, or on the login page."""
+"""Linking attempts whose codes are shown outside of rooms: by a program, or on the login page."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Linked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotLinked:
-    """The attempt is over and left nothing behind; no reason means that the user has as many accounts as they may."""
+    """The attempt is over and left nothing behind; without a reason the user has as many accounts as they may."""
 
     reason: WaPairingFailure | None
 

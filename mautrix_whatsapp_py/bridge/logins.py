@@ -130,6 +130,11 @@ class Logins:
         """Let commands of its user mean this account when they name none."""
         await self._book.set_preferred(login.user, login.id)
 
+    async def get_default(self, user: MxUserId) -> Login:
+        """The account that is meant when a program names none: the preferred one, else the first."""
+        logins, preferred = self.of_user(user), await self._book.get_preferred(user)
+        return next((login for login in logins if login.id == preferred), logins[0])
+
     async def require(self, user: MxUserId, named: str | None) -> Login:
         """The account a command means; CommandError with what to do when there is no telling."""
         logins = self.of_user(user)

@@ -101,7 +101,10 @@ def _search(deps: ChatDeps) -> Command:
         with explained("I cannot search just now"):
             contacts = await deps.directory(login).fetch_contacts()
             groups = await deps.directory(login).fetch_groups()
-        found: list[_Chat] = [*find_contacts(contacts, own=login.id, query=asked.query), *_matching_groups(groups, asked)]
+        found: list[_Chat] = [
+            *find_contacts(contacts, own=login.id, query=asked.query),
+            *_matching_groups(groups, asked),
+        ]
         listed = Listed(
             noun="chats", header=_SEARCH_HEADER, items=found, to_row=lambda chat: _search_row(deps, login, chat)
         )

@@ -29,6 +29,7 @@ UNUSABLE_TOKENS = frozenset({"", TOKEN_PLACEHOLDER, EXAMPLE_AS_TOKEN, EXAMPLE_HS
 POSTGRES = "postgresql://"
 MIN_SECRET_LENGTH = 16
 
+_TAKEN_PATHS = ("/_matrix/app", "/_matrix/mau", "/transactions", "/users", "/rooms", "/login", "/.")
 _SERVER_NAME = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _LOCALPART = re.compile(r"[a-z0-9._=/+-]+")
 _WORD = re.compile(r"\S+")
@@ -79,9 +80,11 @@ def _check_endpoints(section: HomeserverSection, findings: Findings) -> None:
 def _check_provisioning(config: Config, findings: Findings) -> None:
     section, address = config.provisioning, config.appservice.public_address
     if address is not None and _host_of(address) is None:
-        findings.add(("appservice", "public_address"), "must be a URL that starts with http:// or https://, or null")
-    if re.fullmatch(r"(/[\w.~-]+)+", section.prefix) is None or section.prefix in ("/_matrix", "/login"):
-        findings.add(("provisioning", "prefix"), "must be a path like /_matrix/provision, without a / at its end")
+        findings.add(
+            ("appservice", "public_address"), "must be a URL that starts with http:// or https://, or null"
+        )
+    if re.fullmatch(r"(/[\w.~-]+)+", section.prefix) is None or section.prefix.startswith(_TAKEN_PATHS):
+        findings.add(("provisioning", "prefix"), "must be a path of its own like /_matrix/provision, without a / at its end")
     if section.usable_secret is not None and len(section.shared_secret) < MIN_SECRET_LENGTH:
         findings.add(
             ("provisioning", "shared_secret"),

@@ -45,14 +45,15 @@ def _name(request: web.Request) -> str:
     return f"{request.method} {resource.canonical if resource else 'unknown path'}"
 
 
-def token_check(token: str, *, public_prefix: str) -> Middleware:
+def token_check(token: str, *, public_prefixes: tuple[str, ...]) -> Middleware:
     """Let only the bearer of the token in, except to the public paths."""
     expected = token.encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         is_known = request.match_info.http_exception is None
-        if is_known and not request.path.startswith(public_prefix):
+        is_public = any(f"{request.path}/".startswith(f"{prefix}/") for prefix in public_prefixes)
+        if is_known and not is_public:
             given = _get_token(request)
             if given is None:
                 return matrix_error(401, "M_MISSING_TOKEN", "The request carries no access token.")

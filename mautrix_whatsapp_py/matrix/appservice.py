@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """Homeservers put a hundred events into a transaction; one that is refused for its size blocks all behind it."""
 STOP_TIMEOUT_SECONDS = 10.0
+NO_MOUNTS: Mapping[str, web.Application] = MappingProxyType({})
+"""What else is served, by its path; each checks by itself who asks."""
 _APP = "/_matrix/app/v1"
 
 
@@ -42,14 +45,17 @@ class AppService:
         bot: MxUserId,
         hs_token: str,
         max_body_bytes: int = MAX_BODY_BYTES,
+        mounts: Mapping[str, web.Application] = NO_MOUNTS,
     ) -> None:
         self._intake = intake
         self._hooks = hooks
         self._bot = bot
         self.app = web.Application(
             client_max_size=max_body_bytes,
-            middlewares=[answer_errors, token_check(hs_token, public_prefix="/_matrix/mau/")],
+            middlewares=[answer_errors, token_check(hs_token, public_prefixes=("/_matrix/mau", *mounts))],
         )
+        for path, mounted in mounts.items():
+            self.app.add_subapp(path, mounted)
         for prefix in (_APP, ""):
             self.app.router.add_put(f"{prefix}/transactions/{{txn_id}}", self._on_transaction)
             self.app.router.add_get(f"{prefix}/users/{{user_id}}", self._on_user_query)
