@@ -84,7 +84,9 @@ def _check_provisioning(config: Config, findings: Findings) -> None:
             ("appservice", "public_address"), "must be a URL that starts with http:// or https://, or null"
         )
     if re.fullmatch(r"(/[\w.~-]+)+", section.prefix) is None or section.prefix.startswith(_TAKEN_PATHS):
-        findings.add(("provisioning", "prefix"), "must be a path of its own like /_matrix/provision, without a / at its end")
+        findings.add(
+            ("provisioning", "prefix"), "must be a path of its own like /_matrix/provision, without a / at its end"
+        )
     if section.usable_secret is not None and len(section.shared_secret) < MIN_SECRET_LENGTH:
         findings.add(
             ("provisioning", "shared_secret"),

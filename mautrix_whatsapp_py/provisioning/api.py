@@ -23,6 +23,21 @@ from mautrix_whatsapp_py.provisioning.steps import DISPLAY, FLOWS, USER_INPUT
 log = logging.getLogger(__name__)
 
 DESCRIPTION = "openapi.yaml"
+SERVED = (
+    ("GET", "/v3/whoami"),
+    ("GET", "/v3/capabilities"),
+    ("GET", "/v3/login/flows"),
+    ("POST", "/v3/login/start/{flow_id}"),
+    ("POST", f"/v3/login/step/{{process_id}}/{{step_id}}/{{type:{USER_INPUT}|{DISPLAY}}}"),
+    ("POST", "/v3/login/cancel/{process_id}"),
+    ("POST", "/v3/logout/{login_id}"),
+    ("GET", "/v3/logins"),
+    ("GET", "/v3/contacts"),
+    ("POST", "/v3/search_users"),
+    ("GET", "/v3/resolve_identifier/{identifier}"),
+    ("POST", "/v3/create_dm/{identifier}"),
+    ("POST", "/v3/create_group/{kind}"),
+)
 _UNSUPPORTED = (
     ("POST", "/v3/login/client_http/{rest:.*}"),
     ("POST", "/v3/login/step/{process_id}/{step_id}/cookies"),
@@ -55,26 +70,27 @@ class ProvisioningApi:
         self.app = web.Application(middlewares=[_with_cors, _answer_errors])
         router = self.app.router
         router.add_get(f"/{DESCRIPTION}", _describe)
-        for method, path, serve in self._routes():
+        for (method, path), serve in zip(SERVED, self._serves(), strict=True):
             router.add_route(method, path, self._guarded(serve))
         for method, path in _UNSUPPORTED:
             router.add_route(method, path, self._guarded(_refuse))
 
-    def _routes(self) -> tuple[tuple[str, str, Serve], ...]:
+    def _serves(self) -> tuple[Serve, ...]:
+        """In the order of SERVED."""
         return (
-            ("GET", "/v3/whoami", self._whoami),
-            ("GET", "/v3/capabilities", self._capabilities),
-            ("GET", "/v3/login/flows", self._flows),
-            ("POST", "/v3/login/start/{flow_id}", self._start),
-            ("POST", f"/v3/login/step/{{process_id}}/{{step_id}}/{{type:{USER_INPUT}|{DISPLAY}}}", self._step),
-            ("POST", "/v3/login/cancel/{process_id}", self._cancel),
-            ("POST", "/v3/logout/{login_id}", self._logout),
-            ("GET", "/v3/logins", self._logins),
-            ("GET", "/v3/contacts", self._contacts),
-            ("POST", "/v3/search_users", self._search),
-            ("GET", "/v3/resolve_identifier/{identifier}", self._resolve),
-            ("POST", "/v3/create_dm/{identifier}", self._create_dm),
-            ("POST", "/v3/create_group/{kind}", self._create_group),
+            self._whoami,
+            self._capabilities,
+            self._flows,
+            self._start,
+            self._step,
+            self._cancel,
+            self._logout,
+            self._logins,
+            self._contacts,
+            self._search,
+            self._resolve,
+            self._create_dm,
+            self._create_group,
         )
 
     def _guarded(self, serve: Serve) -> Handler:

@@ -10,14 +10,14 @@ from mautrix_whatsapp_py.bridge.contacts import Contact, find_contacts
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.phone import to_international
-from mautrix_whatsapp_py.errors import CommandError, WhatsAppError
+from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import GROUP_SERVER, LID_SERVER, USER_SERVER, MxRoomId, PortalKey, WaJid, decode_jid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import direct_chat
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.ports_groups import OpenGroups
-from mautrix_whatsapp_py.provisioning.answers import Json, bad_parameter, get_text, not_found
+from mautrix_whatsapp_py.provisioning.answers import ApiError, Json, bad_parameter, get_text, not_found
 
 MAX_NAME = 100
 TIMERS_SECONDS = (86_400, 604_800, 7_776_000)
@@ -54,8 +54,9 @@ class People:
         if not found and query.strip().startswith("+"):
             try:
                 found = [await self.resolve(login, query)]
-            except CommandError:
-                return []
+            except ApiError as error:
+                if error.status not in (400, 404):
+                    raise
         return found
 
     async def resolve(self, login: Login, identifier: str) -> Json:
@@ -99,8 +100,6 @@ class People:
             raise bad_parameter(error.text) from error
         try:
             (found,) = await self._openings.find_people(login, [number])
-        except WhatsAppError:
-            raise
         except CommandError as error:
             raise not_found("Identifier not found") from error
         return await self._openings.learn(found)

@@ -1,0 +1,139 @@
+"""A bridge as its operator runs it: the API, figures, and a log that tells nothing it must not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.homeserver import BridgeProcess, MatrixClient, PortPool, Registration, Synapse
+from tests.simulator.api import Account, Simulator, host_command, simulator
+
+pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
+
+SECRET = "shared-secret-of-the-operator-4711"
+NUMBER, BEN_NUMBER = "15550001111", "15550002222"
+WAIT_SECONDS = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class Site:
+    """Everything that runs."""
+
+    wa: Simulator
+    synapse: Synapse
+    bridge: BridgeProcess
+    alice: MatrixClient
+    phone: Account
+    ben: Account
+    http: aiohttp.ClientSession
+
+    async def ask(
+        self, method: str, path: str, body: object = None, *, token: str = SECRET, status: int = 200
+    ) -> dict[str, Any]:
+        """Ask the API on behalf of alice."""
+        async with self.http.request(
+            method,
+            f"{self.bridge.url}/_matrix/provision{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {token}"},
+            params={"user_id": self.alice.user_id},
+        ) as response:
+            answer: dict[str, Any] = await response.json()
+            assert response.status == status, answer
+            return answer
+
+
+@pytest.fixture
+async def site(
+    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+) -> AsyncIterator[Site]:
+    async with simulator(tmp_path / "wa") as wa, aiohttp.ClientSession() as http:
+        port, synapse_port = ports.reserve(), ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        listener = {
+            "port": synapse_port,
+            "bind_addresses": ["127.0.0.1"],
+            "type": "http",
+            "resources": [{"names": ["client", "openid"], "compress": False}],
+        }
+        synapse = await make_synapse(registration, port=synapse_port, overrides={"listeners": [listener]})
+        sections: dict[str, dict[str, object]] = {
+            "whatsapp": {"host_command": list(host_command(wa))},
+            "provisioning": {"shared_secret": SECRET},
+            "logging": {"min_level": "debug", "format": "json"},
+        }
+        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        await bridge.start()
+        yield Site(
+            wa=wa,
+            synapse=synapse,
+            bridge=bridge,
+            alice=await synapse.create_client("alice"),
+            phone=wa.add_account(NUMBER, "Alice"),
+            ben=wa.add_account(BEN_NUMBER, "Ben"),
+            http=http,
+        )
+
+
+async def test_a_day_of_an_operator(site: Site) -> None:
+    """An account is linked, used and unlinked by a program; what the log tells of it all is safe to show."""
+    code = await link_by_api(site)
+    room = await open_chat_by_api(site)
+    openid = await site.alice.request("POST", f"/user/{site.alice.user_id}/openid/request_token", body={})
+    for token in (site.alice.access_token, f"openid:{openid['access_token']}"):
+        assert (await site.ask("GET", "/v3/logins", token=token))["login_ids"] == [NUMBER]
+    await site.alice.send_text(room, "the first secret sentence")
+    await site.ben.phone.text(site.phone.pn, "the second secret sentence")
+    await site.alice.wait_for_message(room, contains="second secret", deadline_seconds=WAIT_SECONDS)
+    await site.ask("POST", f"/v3/logout/{NUMBER}")
+    assert site.phone.devices == {}
+    assert (await site.ask("GET", "/v3/logins"))["login_ids"] == []
+    await site.bridge.stop()
+    forbidden = (code, SECRET, site.alice.access_token, openid["access_token"], NUMBER, BEN_NUMBER)
+    check_log(site.bridge, forbidden=(*forbidden, "secret sentence"))
+
+
+async def link_by_api(site: Site) -> str:
+    """Link alice's account; the code that was scanned."""
+    step = await site.ask("POST", "/v3/login/start/qr")
+    code: str = step["display_and_wait"]["data"]
+    device = await site.phone.phone.scan(code)
+    path = f"/v3/login/step/{step['login_id']}/{step['step_id']}/display_and_wait"
+    while step["type"] != "complete":
+        step = await site.ask("POST", path, {})
+    assert step["complete"] == {"user_login_id": NUMBER}
+    assert device.number in site.phone.devices
+    return code
+
+
+async def open_chat_by_api(site: Site) -> str:
+    """A room with Ben."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while (await site.ask("GET", "/v3/whoami"))["logins"][0]["state"]["state_event"] != "CONNECTED":
+            await asyncio.sleep(0.1)
+    person = await site.ask("GET", f"/v3/resolve_identifier/+{BEN_NUMBER}")
+    assert person["mxid"] == f"@whatsapp_{BEN_NUMBER}:localhost"
+    await site.ask("GET", "/v3/resolve_identifier/+15559999999", status=404)
+    assert isinstance((await site.ask("GET", "/v3/contacts"))["contacts"], list)
+    chat = await site.ask("POST", f"/v3/create_dm/{BEN_NUMBER}", status=201)
+    room: str = chat["dm_room_mxid"]
+    await site.alice.join(room)
+    return room
+
+
+def check_log(bridge: BridgeProcess, *, forbidden: tuple[str, ...]) -> None:
+    """Nothing in the log that must not be there, and something that must."""
+    logs = [path.read_text(errors="replace") for path in bridge.folder.rglob("*.log")]
+    text = "\n".join([bridge.output, *logs])
+    assert '"level": "info"' in text
+    registration = bridge.registration
+    found = [one for one in (*forbidden, registration.as_token, registration.hs_token) if one in text]
+    assert found == []
+    assert "Traceback" not in text
