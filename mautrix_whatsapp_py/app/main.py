@@ -145,17 +145,21 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links.logins.add_listener(bridge.on_state)
     mounts = make_mounts(config, talk=talk, work=work, links=links, users=users, identities=identities)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health, mounts=mounts)
+    await _serve(server, config, links, stack)
+    await require_ping(hasty, questions, clock)
+    health.start()
+    stack.callback(health.end)
+    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
+    return (*services, *own, partial(_prune_daily, inbox))
+
+
+async def _serve(server: AppService, config: Config, links: Links, stack: AsyncExitStack) -> None:
     stack.push_async_callback(server.stop)
     # Before the server stops: requests that wait for a code would keep it.
     stack.push_async_callback(links.attempts.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
     await server.start(config.appservice.hostname, config.appservice.port)
-    await require_ping(hasty, questions, clock)
-    health.start()
-    stack.callback(health.end)
-    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
-    return (*services, *own, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager

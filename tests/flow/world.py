@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
-from mautrix_whatsapp_py.bridge.attempts import AttemptDeps, Attempts
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -60,6 +59,7 @@ from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.attempt_work import make_attempts
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
 
@@ -259,16 +259,7 @@ class World:
             logins=self.logins,
             max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
         )
-        self.attempts = Attempts(
-            AttemptDeps(
-                network=self.network,
-                logins=self.logins,
-                users=self.users,
-                matrix=self.matrix,
-                clock=self.clock,
-                welcoming=welcoming,
-            )
-        )
+        self.attempts = make_attempts(self, welcoming)
         self.linking = Linking(
             LinkingDeps(
                 matrix=self.matrix,
