@@ -19,6 +19,7 @@ from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
+from mautrix_whatsapp_py.app.metrics import serve_metrics
 from mautrix_whatsapp_py.app.provisioning import make_mounts
 from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -48,6 +49,7 @@ from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.ops.metrics import Meters
 from mautrix_whatsapp_py.store.claim import Claim
 from mautrix_whatsapp_py.store.current import is_current
 from mautrix_whatsapp_py.store.inbox import Inbox
@@ -106,9 +108,10 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         stack.push_async_callback(claim.release)
         await claim.acquire()
         services.append(claim.watch)
-    store = await stack.enter_async_context(_opened_store(address, options))
+    meters = Meters()
+    store = await stack.enter_async_context(_opened_store(address, options, meters))
     matrix, chats, rooms, groups, media, identities = await stack.enter_async_context(
-        _opened_matrix(config, clock)
+        _opened_matrix(config, clock, meters)
     )
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
@@ -126,7 +129,16 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
+    talk = make_talk(
+        config,
+        store=store,
+        chats=chats,
+        links=links,
+        files=files,
+        clock=clock,
+        adapters=adapters,
+        meter=meters,
+    )
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,
@@ -146,6 +158,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     mounts = make_mounts(config, talk=talk, work=work, links=links, users=users, identities=identities)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health, mounts=mounts)
     await _serve(server, config, links, stack)
+    await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
@@ -163,7 +176,7 @@ async def _serve(server: AppService, config: Config, links: Links, stack: AsyncE
 
 
 @asynccontextmanager
-async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncIterator[Store]:
+async def _opened_store(address: DatabaseAddress, options: RunOptions, meters: Meters) -> AsyncIterator[Store]:
     if not await is_current(address):
         # Only here: the migrations cost time and memory that a database which is up to date need not pay.
         from mautrix_whatsapp_py.store.migrate import migrate
@@ -173,7 +186,7 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
             is_foreign_allowed=options.ignore_foreign_tables,
             is_unsupported_allowed=options.ignore_unsupported_database,
         )
-    store = Store(address)
+    store = Store(address, on_time=meters.note_database)
     try:
         yield store
     finally:
@@ -182,14 +195,19 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 
 @asynccontextmanager
 async def _opened_matrix(
-    config: Config, clock: SystemClock
+    config: Config, clock: SystemClock, meters: Meters
 ) -> AsyncIterator[
     tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles, HttpIdentities]
 ]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
-            config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
+            config.homeserver.address,
+            config.appservice.as_token,
+            session=session,
+            clock=clock,
+            patience=patience,
+            on_try=meters.note_request,
         )
         identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)

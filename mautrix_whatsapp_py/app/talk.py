@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.bridge.files import Files
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, Surroundings, make_following
+from mautrix_whatsapp_py.bridge.meter import Meter
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
@@ -40,6 +41,7 @@ def make_talk(
     files: Files,
     clock: Clock,
     adapters: GroupAdapters,
+    meter: Meter,
 ) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
@@ -79,6 +81,7 @@ def make_talk(
         following=make_following(around, adapters, group_settings(config)),
         clock=clock,
         files=files,
+        meter=meter,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )

@@ -77,6 +77,10 @@ class Logins:
         """One account."""
         return self._logins.get(login_id)
 
+    def get_all(self) -> tuple[Login, ...]:
+        """Every account."""
+        return tuple(self._logins.values())
+
     def of_user(self, user: MxUserId) -> tuple[Login, ...]:
         """The accounts of a user, the first linked first."""
         return tuple(login for login in self._logins.values() if login.user == user)

@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.meter import Meter, NoMeter
 from mautrix_whatsapp_py.bridge.open_sends import OpenSends
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
@@ -85,6 +86,7 @@ class Talk:
     files: FileBearer = field(default_factory=NoFiles)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
+    meter: Meter = field(default_factory=NoMeter)
 
     async def recorded(self, portal_id: PortalId) -> None:
         """Wait until the rows of a chat are all there; whoever reads them asks for it first."""

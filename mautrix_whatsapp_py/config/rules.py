@@ -46,6 +46,8 @@ def check_rules(config: Config, findings: Findings, *, is_for_registration: bool
     _check_subjects(config.bridge.permissions, findings)
     _check_endpoints(config.homeserver, findings)
     _check_provisioning(config, findings)
+    if re.fullmatch(r"(\S*):(\d{1,5})", config.metrics.listen) is None:
+        findings.add(("metrics", "listen"), "must be an address and a port like 127.0.0.1:8001")
     if not is_for_registration:
         _check_address(config.homeserver, findings)
         _check_tokens(config.appservice, findings)

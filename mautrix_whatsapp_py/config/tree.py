@@ -221,6 +221,14 @@ class ProvisioningSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSection(Section):
+    """Figures for Prometheus."""
+
+    enabled: bool = False
+    listen: str = "127.0.0.1:8001"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingSection(Section):
     """What is logged, how and where."""
 
@@ -242,6 +250,7 @@ class Config(Section):
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
     provisioning: ProvisioningSection = field(default_factory=ProvisioningSection)
+    metrics: MetricsSection = field(default_factory=MetricsSection)
     logging: LoggingSection = field(default_factory=LoggingSection)
     data_folder: Path = field(default=Path(), metadata={"key": False})
     """Where files go that have no path of their own: beside an SQLite database, else beside the configuration."""

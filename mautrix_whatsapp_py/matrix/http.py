@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from mautrix.api import HTTPAPI, Method, PathBuilder
@@ -22,6 +22,8 @@ from mautrix_whatsapp_py.tasks import Backoff
 log = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+OnTry: TypeAlias = Callable[[str, str, float], None]
+"""Told of each try: its method, what came of it, how many seconds it took."""
 _IDENTIFIER = re.compile(r"%21|%23|%24|%40|[!#$@]")
 _RETRIED_STATUS = frozenset({429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 530})
 
@@ -74,8 +76,10 @@ class RetryingHttp(HTTPAPI):
         session: ClientSession,
         clock: Clock,
         patience: Patience,
+        on_try: OnTry | None = None,
     ) -> None:
         super().__init__(base_url, token, client_session=session, default_retry_count=0)
+        self._on_try = on_try
         self._clock = clock
         self._patience = patience
 
@@ -87,6 +91,7 @@ class RetryingHttp(HTTPAPI):
             session=self.session,
             clock=self._clock,
             patience=patience,
+            on_try=self._on_try,
         )
 
     async def call(
@@ -151,6 +156,22 @@ class RetryingHttp(HTTPAPI):
         deadline: float,
     ) -> _Answer | None:
         """One try; None when the homeserver said nothing in time."""
+        started = self._clock.monotonic()
+        answer = await self._attempt_untimed(method, url, content, query_params, headers, deadline)
+        if self._on_try is not None:
+            outcome = "none" if answer is None else f"{answer.status // 100}xx"
+            self._on_try(str(method), outcome, self._clock.monotonic() - started)
+        return answer
+
+    async def _attempt_untimed(
+        self,
+        method: Method,
+        url: URL,
+        content: Any,
+        query_params: dict[str, str],
+        headers: dict[str, str],
+        deadline: float,
+    ) -> _Answer | None:
         left = min(self._patience.attempt_seconds, max(0.1, deadline - self._clock.monotonic()))
         timeout = ClientTimeout(total=left)
         try:

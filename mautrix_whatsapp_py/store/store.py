@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import TypeVar, cast
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from typing import TypeAlias, TypeVar, cast
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -30,6 +31,8 @@ TURN_TIMEOUT_SECONDS = 30.0
 
 __all__ = ["Store", "Tx"]
 Result = TypeVar("Result")
+OnTime: TypeAlias = Callable[[str, float], None]
+"""Told what kind of work is done and how many seconds it took."""
 
 
 class _Gate:
@@ -75,8 +78,15 @@ async def _close(connection: AsyncConnection) -> None:
 class Store:
     """The database. Repositories hold the statements; whoever composes several of them opens the transaction."""
 
-    def __init__(self, address: DatabaseAddress, *, sqlite_synchronous: str = SQLITE_SYNCHRONOUS) -> None:
+    def __init__(
+        self,
+        address: DatabaseAddress,
+        *,
+        sqlite_synchronous: str = SQLITE_SYNCHRONOUS,
+        on_time: OnTime = lambda _kind, _seconds: None,
+    ) -> None:
         self.address = address
+        self._on_time = on_time
         if isinstance(address, SqliteAddress):
             self._writers = _Gate(create_writer(address, sqlite_synchronous=sqlite_synchronous), connections=1)
             self._readers = _Gate(create_reader(address, connections=SQLITE_READERS), connections=SQLITE_READERS)
@@ -106,7 +116,8 @@ class Store:
         Patient work is not in a hurry: it may wait a moment for a commit to share. Raises as `transaction` does.
         """
         if self._write_line is not None:
-            return cast(Result, await self._write_line.run(work, is_patient=is_patient))
+            with self._timed("write"):
+                return cast(Result, await self._write_line.run(work, is_patient=is_patient))
         async with self.transaction() as tx:
             return await work(tx)
 
@@ -118,12 +129,27 @@ class Store:
     async def read(self, work: Work[Result]) -> Result:
         """What work returns that only reads; cheaper than `reading`."""
         if self._read_line is not None:
-            return cast(Result, await self._read_line.run(work))
+            with self._timed("read"):
+                return cast(Result, await self._read_line.run(work))
         async with self.reading() as tx:
             return await work(tx)
 
     @asynccontextmanager
     async def _run(self, gate: _Gate) -> AsyncIterator[Tx]:
+        with self._timed("transaction" if gate is self._writers else "reading"):
+            async with self._run_untimed(gate) as tx:
+                yield tx
+
+    @contextmanager
+    def _timed(self, kind: str) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._on_time(kind, time.perf_counter() - started)
+
+    @asynccontextmanager
+    async def _run_untimed(self, gate: _Gate) -> AsyncIterator[Tx]:
         async with gate.connection() as connection:
             tx = DriverTx(connection)
             yield tx

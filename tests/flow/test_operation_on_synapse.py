@@ -33,6 +33,7 @@ class Site:
     phone: Account
     ben: Account
     http: aiohttp.ClientSession
+    metrics_port: int
 
     async def ask(
         self, method: str, path: str, body: object = None, *, token: str = SECRET, status: int = 200
@@ -67,6 +68,7 @@ async def site(
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "provisioning": {"shared_secret": SECRET},
+            "metrics": {"enabled": True, "listen": f"127.0.0.1:{(metrics_port := ports.reserve())}"},
             "logging": {"min_level": "debug", "format": "json"},
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
@@ -79,6 +81,7 @@ async def site(
             phone=wa.add_account(NUMBER, "Alice"),
             ben=wa.add_account(BEN_NUMBER, "Ben"),
             http=http,
+            metrics_port=metrics_port,
         )
 
 
@@ -92,6 +95,7 @@ async def test_a_day_of_an_operator(site: Site) -> None:
     await site.alice.send_text(room, "the first secret sentence")
     await site.ben.phone.text(site.phone.pn, "the second secret sentence")
     await site.alice.wait_for_message(room, contains="second secret", deadline_seconds=WAIT_SECONDS)
+    await check_figures(site)
     await site.ask("POST", f"/v3/logout/{NUMBER}")
     assert site.phone.devices == {}
     assert (await site.ask("GET", "/v3/logins"))["login_ids"] == []
@@ -126,6 +130,22 @@ async def open_chat_by_api(site: Site) -> str:
     room: str = chat["dm_room_mxid"]
     await site.alice.join(room)
     return room
+
+
+async def check_figures(site: Site) -> None:
+    """What Prometheus would read."""
+    async with site.http.get(f"http://127.0.0.1:{site.metrics_port}/metrics") as response:
+        text = await response.text()
+    for line in (
+        'links{state="CONNECTED"} 1',
+        "ready 1",
+        'event_seconds_count{direction="to_matrix",kind="message"} 1',
+        'event_seconds_count{direction="to_whatsapp",kind="message"} 1',
+    ):
+        assert f"\nmautrix_whatsapp_{line}\n" in text
+    for name in ("waiting_events", "homeserver_seconds_count", "database_seconds_count", "host_resident_bytes"):
+        assert f"\nmautrix_whatsapp_{name}{{" in text
+    assert NUMBER not in text
 
 
 def check_log(bridge: BridgeProcess, *, forbidden: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.waiting import Place, Waiting
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import LaneKey
 from mautrix_whatsapp_py.bridge.lanes import Lanes
+from mautrix_whatsapp_py.bridge.meter import Direction, kind_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable, WhatsAppError
@@ -124,6 +125,15 @@ class Departures:
 
     async def _try(self, letter: Letter, portal: Portal, place: Place) -> bool:
         """Whether it is settled; if not, it waits for WhatsApp."""
+        clock = self._talk.clock
+        started = clock.monotonic()
+        if not await self._try_now(letter, portal, place):
+            return False
+        took = clock.monotonic() - started
+        self._talk.meter.note_event(Direction.TO_WHATSAPP, kind_of(letter.event), took)
+        return True
+
+    async def _try_now(self, letter: Letter, portal: Portal, place: Place) -> bool:
         if not outgoing.stands_alone(letter, portal.id, self._talk):
             await self._talk.recorded(portal.id)
         login = self._talk.logins.get(place[1])

@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
     resolve_key,
 )
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.meter import Direction, kind_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import (
@@ -215,6 +216,8 @@ class Arrivals:
 
     def _finish(self, arrival: Arrival, portal_id: PortalId, *, has_come: bool) -> None:
         self._ack(arrival)
+        seconds = (self._talk.clock.now() - arrival.came_at).total_seconds()
+        self._talk.meter.note_event(Direction.TO_MATRIX, kind_of(arrival.event), seconds)
         if has_come:
             self._call_late(portal_id)
             self._on_come(portal_id)

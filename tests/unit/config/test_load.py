@@ -56,6 +56,7 @@ matrix: {message_status_events: true, delivery_receipts: true, message_error_not
 network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 encryption: {allow: true, msc4190: false}
+metrics: {enabled: true, listen: ":9000"}
 provisioning: {prefix: /p, shared_secret: disable, allow_matrix_auth: false, login_page: false}
 logging: {min_level: debug, format: json, file: b.log}
 """
