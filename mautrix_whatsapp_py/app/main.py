@@ -25,6 +25,7 @@ from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.group_work import GroupAdapters
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -127,19 +128,10 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
-    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(
-        config,
-        store=store,
-        chats=chats,
-        links=links,
-        files=files,
-        clock=clock,
-        adapters=adapters,
-        meter=meters,
-    )
-    stack.push_async_callback(talk.following.stop)
+    talk = await _open_talk(
+        config, store=store, chats=chats, links=links, media=media, clock=clock, meters=meters, stack=stack,
+        adapters=group_adapters(links, matrix=matrix, rooms=rooms, groups=groups),
+    )  # fmt: skip
     work = make_chat_work(
         config,
         talk=talk,
@@ -164,6 +156,33 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     stack.callback(health.end)
     own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
     return (*services, *own, partial(_prune_daily, inbox))
+
+
+async def _open_talk(
+    config: Config,
+    *,
+    store: Store,
+    chats: HttpMatrixChats,
+    links: Links,
+    media: HttpMatrixFiles,
+    clock: SystemClock,
+    meters: Meters,
+    stack: AsyncExitStack,
+    adapters: GroupAdapters,
+) -> Talk:
+    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
+    talk = make_talk(
+        config,
+        store=store,
+        chats=chats,
+        links=links,
+        files=files,
+        clock=clock,
+        adapters=adapters,
+        meter=meters,
+    )
+    stack.push_async_callback(talk.following.stop)
+    return talk
 
 
 async def _serve(server: AppService, config: Config, links: Links, stack: AsyncExitStack) -> None:

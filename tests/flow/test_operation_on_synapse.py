@@ -133,18 +133,24 @@ async def open_chat_by_api(site: Site) -> str:
 
 
 async def check_figures(site: Site) -> None:
-    """What Prometheus would read."""
-    async with site.http.get(f"http://127.0.0.1:{site.metrics_port}/metrics") as response:
-        text = await response.text()
-    for line in (
-        'links{state="CONNECTED"} 1',
-        "ready 1",
-        'event_seconds_count{direction="to_matrix",kind="message"} 1',
-        'event_seconds_count{direction="to_whatsapp",kind="message"} 1',
-    ):
-        assert f"\nmautrix_whatsapp_{line}\n" in text
-    for name in ("waiting_events", "homeserver_seconds_count", "database_seconds_count", "host_resident_bytes"):
-        assert f"\nmautrix_whatsapp_{name}{{" in text
+    """What Prometheus reads as soon as both messages have crossed."""
+    wanted = (
+        'links{state="CONNECTED"} 1\n',
+        "ready 1\n",
+        'event_seconds_count{direction="to_matrix",kind="message"} 1\n',
+        'event_seconds_count{direction="to_whatsapp",kind="message"} 1\n',
+        "waiting_events{",
+        "homeserver_seconds_count{",
+        "database_seconds_count{",
+        "host_resident_bytes{",
+    )
+    text, missing = "", list(wanted)
+    async with asyncio.timeout(WAIT_SECONDS):
+        while missing:
+            async with site.http.get(f"http://127.0.0.1:{site.metrics_port}/metrics") as response:
+                text = await response.text()
+            missing = [one for one in wanted if f"\nmautrix_whatsapp_{one}" not in text]
+            await asyncio.sleep(0.1)
     assert NUMBER not in text
 
 
