@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     USAGE = 1
+    UNWELL = 2
     NO_UPDATE_WITH_GENERATE = 5
     CONFIG_UNREADABLE = 10
     CONFIG_INVALID = 11

@@ -16,6 +16,7 @@ from aiohttp import ClientSession, web
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.doctor import diagnose
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
@@ -32,6 +33,7 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doctor import doctor_command
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
@@ -269,7 +271,12 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))
+    commands = (
+        *links.commands(clock),
+        *chat_commands,
+        *admin_commands(admin),
+        doctor_command(partial(diagnose, work.config, config_path=None, registration_path=None)),
+    )
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,

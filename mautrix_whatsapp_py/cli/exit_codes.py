@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.errors import ExitCode
 MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.OK: "all is well, also after Ctrl-C",
     ExitCode.USAGE: "wrong words on the command line, or the file to write exists",
+    ExitCode.UNWELL: "doctor found something that does not work",
     ExitCode.NO_UPDATE_WITH_GENERATE: "--no-update together with --generate-registration",
     ExitCode.CONFIG_UNREADABLE: "the configuration is missing, unreadable or not YAML",
     ExitCode.CONFIG_INVALID: "the configuration has wrong, unknown or missing values",

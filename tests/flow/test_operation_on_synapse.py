@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 SECRET = "shared-secret-of-the-operator-4711"
 NUMBER, BEN_NUMBER = "15550001111", "15550002222"
 WAIT_SECONDS = 60
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +101,7 @@ async def test_a_day_of_an_operator(site: Site) -> None:
     await site.ben.phone.text(site.phone.pn, "the second secret sentence")
     await site.alice.wait_for_message(room, contains="second secret", deadline_seconds=WAIT_SECONDS)
     await check_figures(site)
+    await check_doctor(site)
     await site.ask("POST", f"/v3/logout/{NUMBER}")
     assert site.phone.devices == {}
     assert (await site.ask("GET", "/v3/logins"))["login_ids"] == []
@@ -155,6 +159,19 @@ async def check_figures(site: Site) -> None:
             missing = [one for one in wanted if f"\nmautrix_whatsapp_{one}" not in text]
             await asyncio.sleep(0.1)
     assert NUMBER not in text
+
+
+async def check_doctor(site: Site) -> None:
+    """The doctor finds all well, WhatsApp aside: the real one is not to be reached from everywhere."""
+    command = (sys.executable, "-m", "mautrix_whatsapp_py", "doctor", "--json", "-c", str(site.bridge.config_path))
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    output, _ = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
+    told = {one["name"]: one for one in json.loads(output)["findings"]}
+    assert {"configuration", "registration", "bot", "ghosts", "ping", "database", "clock"} <= told.keys()
+    assert told[f"link …{NUMBER[-4:]} of {site.alice.user_id}"]["text"] == "CONNECTED"
+    unwell = {name: one for name, one in told.items() if one["outcome"] == "error"}
+    assert unwell.keys() <= {"whatsapp"}
+    assert process.returncode == (2 if unwell else 0)
 
 
 def check_log(bridge: BridgeProcess, *, forbidden: tuple[str, ...]) -> None:
