@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from mautrix_whatsapp_py.bridge.attempts import AttemptDeps, Attempts
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
+from mautrix_whatsapp_py.bridge.login_links import LoginLinks
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.people import Users
@@ -60,6 +61,7 @@ class Links:
     logins: Logins
     linking: Linking
     attempts: Attempts
+    page_links: LoginLinks | None
     herald: LinkHerald
     sink: _Sink
 
@@ -70,7 +72,7 @@ class Links:
     def commands(self, clock: Clock) -> tuple[Command, ...]:
         """What people can say about links."""
         about = link_commands(logins=self.logins, network=self.network, clock=clock)
-        return (*login_commands(linking=self.linking, logins=self.logins), *about)
+        return (*login_commands(linking=self.linking, logins=self.logins, links=self.page_links), *about)
 
 
 @asynccontextmanager
@@ -116,6 +118,8 @@ def _make_links(
     reporter: StateReporter,
 ) -> Links:
     sink = _Sink()
+    address = config.appservice.public_address or config.appservice.address
+    page_links = LoginLinks(address=address, clock=clock) if config.provisioning.login_page else None
     network = Network(_network_options(config), sink)
     logins = sink.logins = Logins(book=LoginBook(store), network=network, clock=clock, reporter=reporter)
     herald = LinkHerald(
@@ -147,7 +151,15 @@ def _make_links(
     attempts = Attempts(
         AttemptDeps(network=network, logins=logins, users=users, matrix=matrix, clock=clock, welcoming=welcoming)
     )
-    return Links(network=network, logins=logins, linking=linking, attempts=attempts, herald=herald, sink=sink)
+    return Links(
+        network=network,
+        logins=logins,
+        linking=linking,
+        attempts=attempts,
+        page_links=page_links,
+        herald=herald,
+        sink=sink,
+    )
 
 
 def _network_options(config: Config) -> NetworkOptions:

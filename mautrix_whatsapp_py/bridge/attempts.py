@@ -80,6 +80,11 @@ class Attempt:
         """Whether nothing more comes."""
         return isinstance(self.step, Linked | NotLinked)
 
+    async def end(self) -> None:
+        """Wait until it is over."""
+        async with self.news:
+            await self.news.wait_for(lambda: self.is_over)
+
     async def next_step(self, after: int) -> tuple[int, AttemptStep]:
         """The newest step that came behind `after` of them, as soon as there is one; the last one for ever."""
         async with self.news:

@@ -12,6 +12,11 @@ CODE_STEPS = """Your code is `{code}`.
 Open WhatsApp on your phone, then Settings (or the menu ⋮), Linked devices, Link a device, \
 Link with phone number instead, and type the code.
 It is valid for about three minutes. Send `cancel` to stop."""
+WEB_LINK = (
+    "Open this in your browser, on any device but the phone that has WhatsApp: {url}\n"
+    "It works once, within ten minutes, and only you should have it."
+)
+NO_PAGE = "This bridge has no login page. Send `login` to get a QR code here."
 NO_CODE = "There is no code here any more."
 SUCCESS = "Successfully logged in as {number}"
 TAKEN_OVER = "This account was linked here by somebody else before; that link has ended."

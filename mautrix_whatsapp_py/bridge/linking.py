@@ -113,7 +113,7 @@ class Linking:
         stand = Stand(key=key, user=request.user, room_id=request.room_id)
         attempt = self._attempts[request.user] = _Attempt(request=request, stand=stand)
         try:
-            await self._require_private(request)
+            await self.require_private(request.room_id, request.user)
             attempt.pairing = await self._begin(request)
         except BaseException:
             del self._attempts[request.user]
@@ -143,11 +143,12 @@ class Linking:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _require_private(self, request: LinkRequest) -> None:
+    async def require_private(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """CommandError where a code must not be shown."""
         matrix = self._deps.matrix
-        if await matrix.fetch_members(request.room_id) - {request.user, matrix.bot}:
+        if await matrix.fetch_members(room_id) - {user, matrix.bot}:
             raise CommandError(texts.NOT_HERE)
-        if await matrix.fetch_is_encrypted(request.room_id):
+        if await matrix.fetch_is_encrypted(room_id):
             raise CommandError(texts.ENCRYPTED_ROOM)
 
     async def _begin(self, request: LinkRequest) -> WaPairing:
@@ -163,7 +164,7 @@ class Linking:
         asks_for_code = bool(request.phone and running.request.phone)
         if running.pairing is None or not asks_for_code or request.room_id != running.request.room_id:
             raise CommandError(texts.ALREADY_RUNNING)
-        await self._require_private(request)
+        await self.require_private(request.room_id, request.user)
         try:
             code = await running.pairing.request_phone_code(request.phone)
         except WhatsAppError as error:
@@ -197,7 +198,7 @@ class Linking:
     async def _show(self, attempt: _Attempt, step: WaQrCode | WaPhoneCode) -> str:
         """Show a code; if that cannot be, the sentence that says why."""
         try:
-            await self._require_private(attempt.request)
+            await self.require_private(attempt.request.room_id, attempt.request.user)
             if isinstance(step, WaPhoneCode):
                 await self._deps.showcase.show_code(attempt.stand, step.code)
                 return ""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from mautrix_whatsapp_py.bridge.link_texts import NOT_HERE
+from mautrix_whatsapp_py.bridge.link_texts import NO_PAGE, NOT_HERE, WEB_LINK
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkRequest
+from mautrix_whatsapp_py.bridge.login_links import LoginLinks
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.commands.results import Result, Said
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, UsageError
@@ -18,10 +19,10 @@ _QR = frozenset({"qr"})
 _CODE = frozenset({"code", "phone", "pair"})
 
 
-def login_commands(*, linking: Linking, logins: Logins) -> tuple[Command, ...]:
+def login_commands(*, linking: Linking, logins: Logins, links: LoginLinks | None = None) -> tuple[Command, ...]:
     """`login`, `pair`, `relogin`, `logout`, `delete-session`."""
     return (
-        _login(linking),
+        _login(linking, links),
         _pair(linking),
         _relogin(linking, logins),
         _logout(logins),
@@ -29,20 +30,22 @@ def login_commands(*, linking: Linking, logins: Logins) -> tuple[Command, ...]:
     )
 
 
-def _login(linking: Linking) -> Command:
+def _login(linking: Linking, links: LoginLinks | None) -> Command:
     async def run(call: Call) -> Answer:
         method, *rest = [word.lower() for word in call.args] or ["qr"]
         if method in _QR and not rest:
             return await _start(linking, call, phone="")
         if method in _CODE:
             return await _start(linking, call, phone=to_international(" ".join(rest)))
-        raise UsageError("I can show a QR code to scan or a code to type.")
+        if method == "web" and not rest:
+            return await _offer_page(linking, links, call)
+        raise UsageError("I can show a QR code to scan or a code to type, or send you a link to a page.")
 
     return Command(
         name="login",
         section=CommandSection.LOGIN,
-        summary="Link a WhatsApp account: scan a QR code, or type a code on the phone.",
-        usage="[qr | code <phone number>]",
+        summary="Link a WhatsApp account: scan a QR code, type a code on the phone, or do either on a web page.",
+        usage="[qr | code <phone number> | web]",
         example="code +14155550001",
         level=PermissionLevel.USER,
         max_args=None,
@@ -141,6 +144,16 @@ def _delete_session(logins: Logins) -> Command:
         max_args=1,
         run=run,
     )
+
+
+async def _offer_page(linking: Linking, links: LoginLinks | None, call: Call) -> Answer:
+    request = call.request
+    if links is None:
+        raise CommandError(NO_PAGE)
+    if not request.is_management:
+        raise CommandError(NOT_HERE)
+    await linking.require_private(request.room_id, request.sender)
+    return Said(text=WEB_LINK.format(url=links.offer(request.sender)))
 
 
 async def _start(linking: Linking, call: Call, *, phone: str, is_again: bool = False) -> Answer:

@@ -59,7 +59,7 @@ from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
-from tests.flow.attempt_work import make_attempts
+from tests.flow.attempt_work import make_attempts, make_page_links
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
 
@@ -156,7 +156,7 @@ class World:
         cancels = (self.linking.cancel, self.work.syncing.cancel)
         admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=cancels)
         commands = (
-            *login_commands(linking=self.linking, logins=self.logins),
+            *login_commands(linking=self.linking, logins=self.logins, links=make_page_links(self.clock)),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
             *self.work.commands,
             *admin_commands(admin),
