@@ -26,6 +26,7 @@ from mautrix_whatsapp_py.model.media import MxFile, WaFile
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
+    MxMark,
     MxNewRoom,
     MxNotice,
     MxPicture,
@@ -218,6 +219,16 @@ class MxInbox(Protocol):
 
     async def mark_handled(self, seq: InboxSeq) -> None:
         """Forget an event's body; its id stays known."""
+
+
+class MxMarks(Protocol):
+    """Where the place in the homeserver's stream rests from which on to look for what was missed."""
+
+    async def get(self) -> MxMark | None:
+        """The newest one."""
+
+    async def put(self, mark: MxMark) -> None:
+        """Take the place of the one before."""
 
 
 class MxEventSink(Protocol):

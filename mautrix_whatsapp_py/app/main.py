@@ -16,6 +16,7 @@ from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.entrance import make_entrance
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
@@ -32,16 +33,15 @@ from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
-from mautrix_whatsapp_py.ids import MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.logs import LogOptions, setup_logging
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
-from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.encode_room import Identity
 from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
-from mautrix_whatsapp_py.matrix.intake import Intake
+from mautrix_whatsapp_py.matrix.missed import MissedEvents
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
@@ -54,6 +54,7 @@ from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, deco
 
 log = logging.getLogger(__name__)
 
+_Matrix = tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles, MissedEvents]
 Service = Callable[[], Coroutine[Any, Any, None]]
 Result = TypeVar("Result")
 STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
@@ -105,7 +106,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, rooms, groups, media, missed = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -139,16 +140,18 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
-    server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
-    stack.push_async_callback(server.stop)
+    entrance = make_entrance(
+        config, bridge=bridge, store=store, inbox=inbox, missed=missed, health=health, clock=clock
+    )
+    stack.push_async_callback(entrance.server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
-    await server.start(config.appservice.hostname, config.appservice.port)
+    await entrance.open(config)
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
     own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
-    return (*services, *own, partial(_prune_daily, inbox))
+    return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
@@ -170,9 +173,7 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 
 
 @asynccontextmanager
-async def _opened_matrix(
-    config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
+async def _opened_matrix(config: Config, clock: SystemClock) -> AsyncIterator[_Matrix]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -182,7 +183,9 @@ async def _opened_matrix(
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
         groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
         chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
-        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
+        hasty = http.with_patience(STARTUP_PATIENCE)
+        missed = MissedEvents(hasty, bot=config.bot_id)
+        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id), missed
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
@@ -235,20 +238,6 @@ def _make_bridge(
     )
     bridge = Bridge(deps)
     return bridge
-
-
-def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health) -> AppService:
-    async def is_ghost(_user: MxUserId) -> bool:
-        return False
-
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
-    return AppService(
-        intake,
-        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
-        bot=config.bot_id,
-        hs_token=config.appservice.hs_token,
-        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
-    )
 
 
 async def _run_until(stop: asyncio.Event, services: tuple[Service, ...]) -> None:

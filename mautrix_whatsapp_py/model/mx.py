@@ -36,6 +36,16 @@ class MxStored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxMark:
+    """A place in the homeserver's stream of events."""
+
+    token: str
+    taken_at: datetime
+    is_due: bool
+    """Whether what came after it is still to be asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxOrigin:
     """Where an event comes from; every event has one."""
 

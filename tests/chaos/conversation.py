@@ -72,12 +72,6 @@ class Conversation:
     boxes: list[Mailbox]
     """Of everybody but alice; each of them writes."""
     rng: random.Random
-    calm: asyncio.Event
-    """Not set while alice must not write."""
-    sent_ids: list[str] = field(default_factory=list)
-    """Of all that alice wrote."""
-    under_way: int = 0
-    """What the homeserver has not answered yet."""
     out_tokens: list[Token] = field(default_factory=list)
     in_tokens: list[Token] = field(default_factory=list)
     reactions: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -123,12 +117,7 @@ class Conversation:
 
     async def _put(self, content: Json, *, kind: str = "m.room.message") -> str:
         txn_id = uuid.uuid4().hex
-        await self.calm.wait()
-        self.under_way += 1
-        event_id = await persist(lambda: self.alice.send(self.room, kind, content, txn_id=txn_id))
-        self.under_way -= 1
-        self.sent_ids.append(event_id)
-        return event_id
+        return await persist(lambda: self.alice.send(self.room, kind, content, txn_id=txn_id))
 
     def _heard(self) -> list[Event]:
         """What others said, as alice's client shows it."""
