@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, StoreError
-from mautrix_whatsapp_py.model.mx import MxMark, MxStored
+from mautrix_whatsapp_py.model.mx import MxMark, MxMissed, MxStored
 from mautrix_whatsapp_py.ports import Clock, MxMarks
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Homeserver(Protocol):
 
     async def fetch_reachable(self) -> None: ...
     async def fetch_token(self) -> str: ...
-    async def fetch_since(self, token: str) -> Sequence[MxStored]: ...
+    async def fetch_since(self, token: str) -> MxMissed: ...
 
 
 class Gate:
@@ -80,7 +80,7 @@ class CatchUp:
         self._deliver = deliver
         self._clock = clock
         self._marks: deque[tuple[float, MxMark]] = deque()
-        """With the monotonic time; the first is the youngest that is old enough, as far as there is one."""
+        """With the monotonic time. All before the first has been taken: it was looked through, or is old enough."""
 
     async def start(self) -> None:
         """Look for what was missed while both were away, set the first mark; never keeps the start up for long."""
@@ -89,7 +89,8 @@ class CatchUp:
                 mark = await self._rows.get()
                 if mark and (mark.is_due or self._clock.now() - mark.taken_at < SHORT_ABSENCE):
                     await self._fetch(mark)
-                await self._set_mark()
+                else:
+                    await self._set_mark()
         except (MatrixError, StoreError, TimeoutError) as error:
             log.warning("could not ask the homeserver what was missed: %s", type(error).__name__)
 
@@ -128,10 +129,13 @@ class CatchUp:
         return self._clock.monotonic() - taken >= MARK_SECONDS and self._gate.last_traffic >= taken
 
     async def _set_mark(self) -> None:
-        mark = MxMark(token=await self._homeserver.fetch_token(), taken_at=self._clock.now(), is_due=False)
-        self._marks.append((self._clock.monotonic(), mark))
+        self._add_mark(await self._homeserver.fetch_token())
         self._drop_marks()
         await self._rows.put(self._marks[0][1])
+
+    def _add_mark(self, token: str) -> None:
+        mark = MxMark(token=token, taken_at=self._clock.now(), is_due=False)
+        self._marks.append((self._clock.monotonic(), mark))
 
     def _drop_marks(self) -> None:
         safe = self._clock.monotonic() - SAFE_SECONDS
@@ -154,7 +158,6 @@ class CatchUp:
                         await self._rows.put(MxMark(token=mark.token, taken_at=mark.taken_at, is_due=True))
                         is_noted = True
                     await self._fetch(mark)
-                    await self._rows.put(mark)
                     return
                 except MatrixRefused:
                     log.warning("the homeserver is back, but does not tell what was missed")
@@ -165,5 +168,9 @@ class CatchUp:
             self._gate.is_open = True
 
     async def _fetch(self, mark: MxMark) -> None:
-        missed = await self._deliver(await self._homeserver.fetch_since(mark.token))
-        log.info("%d events that the homeserver had not sent yet were asked for", missed)
+        missed = await self._homeserver.fetch_since(mark.token)
+        new = await self._deliver(missed.events)
+        log.info("%d events that the homeserver had not sent yet were asked for", new)
+        self._marks.clear()
+        self._add_mark(missed.token)
+        await self._rows.put(self._marks[0][1])

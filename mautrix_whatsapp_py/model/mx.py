@@ -46,6 +46,14 @@ class MxMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxMissed:
+    """What was said after a place in the stream, and up to which one."""
+
+    events: tuple[MxStored, ...]
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxOrigin:
     """Where an event comes from; every event has one."""
 

@@ -83,7 +83,6 @@ class Runner:
             tell(f"wrong reactions: {len(outcome.wrong_reactions)}, notices: {len(outcome.notices)}")
             parts = [part for box in scene.boxes for part in box.account.phone.duplicates]
             tell(f"parts of messages that phones had decrypted before: {len(parts)}")
-            tell(repr([(p, parts.count(p), [p in b._ids for b in scene.boxes]) for p in set(parts)]))
             tell(f"repeated under the same id: {sum(box.repeats for box in scene.boxes)}")
             assert "Traceback" not in scene.stage.bridge.output, told(outcome, seed)
         return outcome

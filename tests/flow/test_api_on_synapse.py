@@ -119,7 +119,7 @@ async def test_what_rooms_say_since_a_moment_can_be_asked_for(
     said_late = await alice.send_text(late, "after the bot")
     inviting = await alice.create_room(invite=[BOT])
 
-    found = await asked.fetch_since(token)
+    found = (await asked.fetch_since(token)).events
     assert [event.event_id for event in found if event.room_id == known] == said
     assert [event.event_id for event in found if event.room_id == late and event.sender != BOT] == [said_late]
     (invite,) = [event for event in found if event.room_id == inviting]
@@ -129,6 +129,6 @@ async def test_what_rooms_say_since_a_moment_can_be_asked_for(
     assert [event for event in found if event.room_id == crowded] == []
 
     monkeypatch.setattr(missed, "MAX_PAGES", 2)
-    found = await asked.fetch_since(token)
+    found = (await asked.fetch_since(token)).events
     assert [event for event in found if event.room_id == known] == []
     assert {event.room_id for event in found} == {late, inviting}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -23,7 +22,7 @@ from mautrix_whatsapp_py.matrix.catch_up import (
     Gate,
 )
 from mautrix_whatsapp_py.matrix.intake import Intake, OutOfTurn
-from mautrix_whatsapp_py.model.mx import MxMark, MxStored
+from mautrix_whatsapp_py.model.mx import MxMark, MxMissed, MxStored
 from tests.fakes.clock import FakeClock
 from tests.fakes.mx_inbox import FakeMxInbox
 from tests.fakes.mx_sink import FakeMxSink
@@ -56,6 +55,8 @@ class FakeHomeserver:
     events: list[MxStored] = field(default_factory=list)
     is_away: bool = False
     asked: list[str] = field(default_factory=list)
+    said_meanwhile: list[MxStored] = field(default_factory=list)
+    """What is written right after the next question."""
 
     async def fetch_reachable(self) -> None:
         if self.is_away:
@@ -65,10 +66,13 @@ class FakeHomeserver:
         await self.fetch_reachable()
         return str(len(self.events))
 
-    async def fetch_since(self, token: str) -> Sequence[MxStored]:
+    async def fetch_since(self, token: str) -> MxMissed:
         await self.fetch_reachable()
         self.asked.append(token)
-        return self.events[int(token) :]
+        found = MxMissed(events=tuple(self.events[int(token) :]), token=str(len(self.events)))
+        self.events += self.said_meanwhile
+        self.said_meanwhile = []
+        return found
 
 
 @dataclass
@@ -268,3 +272,15 @@ async def test_a_start_without_the_homeserver_goes_on(scene: Scene) -> None:
     await scene.after(IDLE_LOOK_SECONDS)
     assert scene.marks.mark is not None
     watching.cancel()
+
+
+async def test_a_bridge_killed_again_and_again_leaves_nothing_between_two_looks(scene: Scene) -> None:
+    await scene.catch_up.start()
+    for number in range(1, 9, 2):
+        scene.say(number)
+        scene.homeserver.said_meanwhile = [stored(number + 1)]
+        scene.restart()
+        await scene.catch_up.start()
+    scene.restart()
+    await scene.catch_up.start()
+    assert scene.seen == [f"${number}" for number in range(1, 9)]
