@@ -80,7 +80,7 @@ class CatchUp:
         self._deliver = deliver
         self._clock = clock
         self._marks: deque[tuple[float, MxMark]] = deque()
-        """With the monotonic time. All before the first has been taken: it was looked through, or is old enough."""
+        """With the monotonic time. All before the first was taken: it was looked through, or is old enough."""
 
     async def start(self) -> None:
         """Look for what was missed while both were away, set the first mark; never keeps the start up for long."""

@@ -47,6 +47,11 @@ class Mailbox:
     repeats: int = 0
     _ids: set[str] = field(default_factory=set)
 
+    @property
+    def dropped(self) -> int:
+        """Messages the phone dropped because their number in the ratchet had been used: see `host/quiet.py`."""
+        return len(set(self.account.phone.duplicates) - self._ids)
+
     def collect(self) -> None:
         """Take over what came."""
         inbox = self.account.phone.inbox

@@ -39,6 +39,8 @@ class Outcome:
     incoming: Verdict
     wrong_reactions: list[str]
     notices: list[str]
+    dropped: int
+    """What the client library encrypted under a used number, so that phones dropped it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,7 +187,11 @@ class Scene:
                 if found.get(key) != wanted.get(key)
             ]
             notices += [event.body for event in timeline if event.is_message and event.sender == BOT]
-        return Outcome(outgoing=outgoing, incoming=incoming, wrong_reactions=wrong, notices=notices), seen
+        dropped = sum(box.dropped for box in self.boxes)
+        outcome = Outcome(
+            outgoing=outgoing, incoming=incoming, wrong_reactions=wrong, notices=notices, dropped=dropped
+        )
+        return outcome, seen
 
     async def _timeline(self, conversation: Conversation) -> list[Event]:
         return await persist(lambda: conversation.alice.messages(conversation.room))
