@@ -1,7 +1,7 @@
 """Keeps the library from decrypting while it encrypts.
 
 Both read, change and store the same record of a contact without a lock (tulir/whatsmeow#1168). Whichever stores
-last undoes the other's step: the next message uses a number twice, and the recipient's phone drops it without a word.
+last undoes the other's step: the next message uses a number twice, and the recipient's phone drops it silently.
 The library decrypts one message after the other and tells of each before the next, so holding it there keeps it
 from decrypting.
 """
