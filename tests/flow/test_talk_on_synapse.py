@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
@@ -237,6 +239,33 @@ async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
     assert not outbound
     await talk.alice.send_text(talk.room, "end")
     assert (await ben.receive_next(timeout_seconds=60)).text == "end"
+
+
+async def test_cards_of_links_cross_with_their_pictures(talk: Talk) -> None:
+    jpeg = make_jpeg()
+    link = "https://example.org/page"
+    mark = talk.alice.mark()
+    await talk.ben.phone.send(talk.own.pn, kinds.link_preview(f"see {link}", link, "A page", "About it", jpeg))
+    seen = await talk.hears("see https", after=mark)
+    (card,) = seen.content["com.beeper.linkpreviews"]
+    assert (card["matched_url"], card["og:title"], card["og:description"]) == (link, "A page", "About it")
+    content = {"msgtype": "m.text", "body": f"{link} again", "com.beeper.linkpreviews": [card]}
+    await talk.alice.send(talk.room, "m.room.message", content)
+    sent = (await talk.ben.phone.receive_next()).message.extendedTextMessage
+    assert (sent.text, sent.matchedText, sent.title, sent.description) == (
+        f"{link} again",
+        link,
+        "A page",
+        "About it",
+    )
+    with Image.open(io.BytesIO(sent.JPEGThumbnail)) as picture:
+        assert picture.size == (64, 48)
+
+
+def make_jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(out, "JPEG")
+    return out.getvalue()
 
 
 async def test_a_contact_moves_from_number_to_lid(talk: Talk) -> None:
