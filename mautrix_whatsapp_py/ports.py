@@ -24,6 +24,7 @@ from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionConten
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.media import MxFile, WaFile
 from mautrix_whatsapp_py.model.mx import (
+    MxCheckpoint,
     MxEphemeral,
     MxEvent,
     MxMark,
@@ -194,6 +195,13 @@ class StateReporter(Protocol):
     """Where the states of links are published besides the rooms."""
 
     def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
+        """Tell it, in order and in the background; never raises."""
+
+
+class Checkpoints(Protocol):
+    """Where it is published how far events have come."""
+
+    def publish(self, checkpoint: MxCheckpoint) -> None:
         """Tell it, in order and in the background; never raises."""
 
 

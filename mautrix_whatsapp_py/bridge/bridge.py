@@ -191,6 +191,7 @@ class Bridge:
                 portal = await self._talk.portals.get(portal_id)
                 if portal is None:
                     return False
+                self._talk.delivery.received(event.origin)
                 await self._departures.handle(Letter(event=event, seq=seq), portal)
                 return True
             case MxEncrypted(origin=origin):

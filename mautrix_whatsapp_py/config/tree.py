@@ -92,6 +92,7 @@ class HomeserverSection(Section):
     domain: str = "example.com"
     software: HomeserverSoftware = HomeserverSoftware.STANDARD
     status_endpoint: str | None = None
+    message_send_checkpoint_endpoint: str | None = None
     retry_limit: int = 4
 
 

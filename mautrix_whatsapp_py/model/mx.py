@@ -35,6 +35,35 @@ class MxStored:
     body: str
 
 
+class MxStep(StrEnum):
+    """How far an event has come."""
+
+    BRIDGE = "BRIDGE"
+    REMOTE = "REMOTE"
+
+
+class MxStepStatus(StrEnum):
+    """What became of it there."""
+
+    SUCCESS = "SUCCESS"
+    WILL_RETRY = "WILL_RETRY"
+    PERM_FAILURE = "PERM_FAILURE"
+    TIMEOUT = "TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxCheckpoint:
+    """Where an event is on its way, for whoever watches over the bridge."""
+
+    event_id: MxEventId
+    room_id: MxRoomId
+    kind: str
+    step: MxStep
+    status: MxStepStatus
+    at: datetime
+    info: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxMark:
     """A place in the homeserver's stream of events."""
@@ -61,6 +90,8 @@ class MxOrigin:
     room_id: MxRoomId
     sender: MxUserId
     sent_at: datetime
+    kind: str = ""
+    """The event's type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
