@@ -167,6 +167,9 @@ class MatrixChats(Protocol):
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
 
+    async def set_presence(self, user: MxUserId, *, is_online: bool) -> None:
+        """Show one of our users online or not."""
+
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
 
