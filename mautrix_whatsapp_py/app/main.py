@@ -25,6 +25,7 @@ from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
@@ -122,7 +123,16 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
+    talk = make_talk(
+        config,
+        store=store,
+        chats=chats,
+        links=links,
+        files=files,
+        small_files=SmallFiles(folder=config.data_folder.absolute() / "cards", store=media),
+        clock=clock,
+        adapters=adapters,
+    )
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,

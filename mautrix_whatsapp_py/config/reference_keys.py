@@ -25,7 +25,6 @@ _NETWORK: Final[Defaults] = {
     "archive_tag": None,
     "whatsapp_thumbnail": False,
     "url_previews": False,
-    "extev_polls": False,
     "disable_view_once": False,
     "force_active_delivery_receipts": False,
     "direct_media_auto_request": True,

@@ -176,6 +176,7 @@ class NetworkSection(Section):
     reject_calls_text: str = "I cannot take calls here. Please write to me."
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
+    extev_polls: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
