@@ -93,18 +93,22 @@ async def _main(config: Config, options: RunOptions) -> int:
     return ExitCode.OK
 
 
+async def _claim(address: DatabaseAddress, clock: SystemClock, stack: AsyncExitStack) -> list[Service]:
+    """Make sure of a database; an SQLite file lies in the folder that is locked already."""
+    if not isinstance(address, PostgresAddress):
+        return []
+    claim = Claim(address, clock)
+    stack.push_async_callback(claim.release)
+    await claim.acquire()
+    return [claim.watch]
+
+
 async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> tuple[Service, ...]:
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
     clock = SystemClock()
-    services: list[Service] = []
     address = decode_database_url(config.database.uri)
-    if isinstance(address, PostgresAddress):
-        # An SQLite file lies in the folder that is locked already.
-        claim = Claim(address, clock)
-        stack.push_async_callback(claim.release)
-        await claim.acquire()
-        services.append(claim.watch)
+    services = await _claim(address, clock, stack)
     store = await stack.enter_async_context(_opened_store(address, options))
     matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)

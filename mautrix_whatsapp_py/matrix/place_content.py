@@ -49,7 +49,7 @@ def decode_invite(content: Fields) -> MxGroupInvite | None:
         group, inviter = decode_jid(get_text(invite, "jid") or ""), decode_jid(get_text(invite, "inviter") or "")
     except ValueError:
         return None
-    if not code or len(code) > _MAX_CODE:
+    if not code or len(code) > _MAX_CODE or not group.is_group or not group.user or not inviter.user:
         return None
     is_number = isinstance(expires, int) and not isinstance(expires, bool) and 0 <= expires <= _MAX_SECONDS
     return MxGroupInvite(
