@@ -36,6 +36,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
 )
 from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
@@ -172,6 +173,23 @@ class MatrixChats(Protocol):
 
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
+
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """Make a poll, vote in one, or end one."""
+
+    async def fetch_poll(self, room_id: MxRoomId, event_id: MxEventId) -> MxPollStart | None:
+        """The poll of an event; None when it is gone or none."""
+
+    async def set_pinned(self, room_id: MxRoomId, event_id: MxEventId, *, is_pinned: bool) -> None:
+        """Have the bot pin an event, or no longer; the other pins stay."""
 
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""

@@ -26,6 +26,7 @@ from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
@@ -84,18 +85,22 @@ async def _main(config: Config, options: RunOptions) -> int:
     return ExitCode.OK
 
 
+async def _claim(address: DatabaseAddress, clock: SystemClock, stack: AsyncExitStack) -> list[Service]:
+    """Make sure of a database; an SQLite file lies in the folder that is locked already."""
+    if not isinstance(address, PostgresAddress):
+        return []
+    claim = Claim(address, clock)
+    stack.push_async_callback(claim.release)
+    await claim.acquire()
+    return [claim.watch]
+
+
 async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> tuple[Service, ...]:
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
     clock = SystemClock()
-    services: list[Service] = []
     address = decode_database_url(config.database.uri)
-    if isinstance(address, PostgresAddress):
-        # An SQLite file lies in the folder that is locked already.
-        claim = Claim(address, clock)
-        stack.push_async_callback(claim.release)
-        await claim.acquire()
-        services.append(claim.watch)
+    services = await _claim(address, clock, stack)
     store = await stack.enter_async_context(_opened_store(address, options))
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
@@ -114,7 +119,16 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     files = await stack.enter_async_context(opened_files(config, store=homeserver.files, clock=clock))
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=homeserver.groups)
-    talk = make_talk(config, homeserver, store=store, links=links, files=files, clock=clock, adapters=adapters)
+    talk = make_talk(
+        config,
+        homeserver,
+        store=store,
+        links=links,
+        files=files,
+        small_files=SmallFiles(folder=config.data_folder.absolute() / "cards", store=homeserver.files),
+        clock=clock,
+        adapters=adapters,
+    )
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,

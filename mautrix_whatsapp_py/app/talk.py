@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
@@ -39,6 +40,7 @@ def make_talk(
     store: Store,
     links: Links,
     files: Files,
+    small_files: SmallFiles,
     clock: Clock,
     adapters: GroupAdapters,
 ) -> Talk:
@@ -89,6 +91,7 @@ def make_talk(
         clock=clock,
         files=files,
         cards=homeserver.cards,
+        small_files=small_files,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )
@@ -122,4 +125,5 @@ def _talk_settings(config: Config) -> TalkSettings:
         rejection_text=config.network.reject_calls_text,
         with_status_broadcast=config.network.enable_status_broadcast,
         is_status_quiet=config.network.mute_status_broadcast,
+        with_poll_events=config.network.extev_polls,
     )

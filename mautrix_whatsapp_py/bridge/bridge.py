@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.persons import Merged
@@ -30,6 +31,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxMember,
     MxMessage,
     MxOther,
+    MxPoll,
     MxReaction,
     MxReceipt,
     MxRedaction,
@@ -115,6 +117,8 @@ class Bridge:
             self._departures.call()
             self._call_receipts()
             self._arrivals.drop_late()
+            await poll.end_due(self._talk)
+            await live.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -178,7 +182,7 @@ class Bridge:
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
+            case MxReaction() | MxRedaction() | MxPoll() | MxRoomChanged() | MxOther():
                 pass
             case _:
                 assert_never(event)
@@ -194,7 +198,7 @@ class Bridge:
 
     async def _handle_talk(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId) -> bool:
         match event:
-            case MxMessage() | MxReaction() | MxRedaction():
+            case MxMessage() | MxReaction() | MxRedaction() | MxPoll():
                 portal = await self._talk.portals.get(portal_id)
                 if portal is None:
                     return False

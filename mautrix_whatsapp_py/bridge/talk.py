@@ -19,6 +19,7 @@ from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
@@ -31,6 +32,7 @@ from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
 from mautrix_whatsapp_py.store.outbox import OutboxRows
+from mautrix_whatsapp_py.store.polls import PollRows
 from mautrix_whatsapp_py.store.store import Store
 
 
@@ -48,6 +50,7 @@ class TalkSettings:
     rejection_text: str = ""
     with_status_broadcast: bool = False
     is_status_quiet: bool = True
+    with_poll_events: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +62,7 @@ class Rows:
     outbox: OutboxRows = field(default_factory=OutboxRows)
     inbox: InboxRows = field(default_factory=InboxRows)
     disappearing: DisappearingRows = field(default_factory=DisappearingRows)
+    polls: PollRows = field(default_factory=PollRows)
     facts: KvRows = field(default_factory=KvRows)
 
 
@@ -85,6 +89,7 @@ class Talk:
     settings: TalkSettings
     files: FileBearer = field(default_factory=NoFiles)
     cards: LinkCards = field(default_factory=NoCards)
+    small_files: SmallFiles = field(default_factory=SmallFiles)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
 

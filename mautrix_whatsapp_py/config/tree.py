@@ -178,6 +178,7 @@ class NetworkSection(Section):
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
     url_previews: bool = False
+    extev_polls: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -169,6 +169,30 @@ reactions = Table(
 )
 """The one reaction a person has on a message."""
 
+polls = Table(
+    "polls",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("options", Text, nullable=False),
+    Column("max_selections", Integer, nullable=False),
+    Column("event_id", Text),
+    Column("tally_event_id", Text),
+    Column("ends_at_ms", BigInteger, index=True),
+    Column("is_from_matrix", Boolean, nullable=False),
+)
+"""How the two sides name the options of a poll (digests, no words), its events, and when it ends."""
+
+poll_votes = Table(
+    "poll_votes",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False),
+    Column("digests", Text, nullable=False),
+)
+"""What somebody chose in a poll."""
+
 outbox = Table(
     "outbox",
     metadata,

@@ -25,6 +25,7 @@ from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
@@ -57,6 +58,7 @@ from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.media import FakeMatrixFiles
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.chat_work import Directories, make_chat_work
@@ -123,6 +125,7 @@ class World:
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
         self.network = FakeNetwork()
+        self.files = FakeMatrixFiles()
         self.states: list[tuple[MxUserId, str]] = []
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
@@ -237,6 +240,7 @@ class World:
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
+            small_files=SmallFiles(store=self.files),
         )
         return self.talk
 

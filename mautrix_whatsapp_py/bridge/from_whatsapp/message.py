@@ -6,24 +6,24 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
-from mautrix_whatsapp_py.bridge.from_whatsapp import timer
+from mautrix_whatsapp_py.bridge.from_whatsapp import rich, timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.groups import ensure_described
-from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
-from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
 from mautrix_whatsapp_py.store.store import Tx
@@ -31,20 +31,6 @@ from mautrix_whatsapp_py.store.store import Tx
 log = logging.getLogger(__name__)
 
 BY_ADMIN = "Deleted by an admin of the group"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """A message, where it happened, and the room it goes to."""
-
-    event: WaMessage | WaUndecryptable
-    scene: Scene
-    room_id: MxRoomId
-
-    def txn_id(self, part: int, purpose: str) -> MxTxnId:
-        return txn_from_wa(
-            self.scene.portal, self.event.message_id, self.scene.sender.id, part=part, purpose=purpose
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,6 +77,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         await talk.rooms.ensure_room(scene.portal, login)
     if (known and placeholder is None) or await is_echo(event, scene, talk):
         return Handled()
+    content = await rich.with_caption_once(content, event.message_id, scene, talk)
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
@@ -98,7 +85,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
             raise TargetUnknown
         return Handled()
     described = await ensure_described(scene.portal, login, talk)
-    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
+    told = Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
     match result:
         case MxSend():
             return await _send(result, content, told, fetched, talk)
@@ -107,7 +94,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         case MxRedact():
             await _redact(result, told, talk)
         case _:
-            assert_never(result)
+            return Handled(has_come=await rich.show(result, told, fetched, talk))
     return Handled()
 
 
@@ -117,7 +104,9 @@ def stands_alone(event: WaEvent, portal_id: PortalId, talk: Talk) -> bool:
         return False
     needs = needs_of_wa(event.content, event.source.chat)
     replied = () if needs.reply_to is None else (needs.reply_to.message_id,)
-    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied))
+    media = event.content if isinstance(event.content, WaMedia) else None
+    album = () if media is None or media.context.album is None else (media.context.album,)
+    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied, *album))
 
 
 async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
@@ -150,7 +139,7 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 
 
 async def _send(
-    result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
+    result: MxSend, content: WaContent | WaUndecryptable, told: Told, fetched: Fetched, talk: Talk
 ) -> Handled:
     sent = _Sent()
     for index, part in enumerate(result.parts):
@@ -188,7 +177,7 @@ def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageConte
 async def _record(
     sent: _Sent,
     content: WaContent | WaUndecryptable,
-    told: _Told,
+    told: Told,
     fetched: Fetched,
     talk: Talk,
     *,
@@ -196,7 +185,11 @@ async def _record(
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
-    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent.parts]
+    is_placeholder = isinstance(content, WaUndecryptable)
+    parts = [
+        told.part(index, event_id, message_id=message_id, is_placeholder=is_placeholder)
+        for index, event_id in sent.parts
+    ]
 
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, parts)
@@ -207,29 +200,7 @@ async def _record(
     await talk.store.write(record, is_patient=is_patient)
 
 
-def _part(
-    message_id: WaMessageId,
-    index: int,
-    event_id: MxEventId,
-    content: WaContent | WaUndecryptable,
-    told: _Told,
-) -> MessagePart:
-    event, scene = told.event, told.scene
-    return MessagePart(
-        portal_id=scene.portal.id,
-        message_id=message_id,
-        person_id=scene.sender.id,
-        part=index,
-        event_id=event_id,
-        sender=event.source.sender.bare,
-        sent_at=event.timestamp,
-        login_id=scene.login.id,
-        is_own=event.source.is_from_me,
-        is_placeholder=isinstance(content, WaUndecryptable),
-    )
-
-
-async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> None:
+async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> None:
     event_id: MxEventId | None = None
     person = told.scene.sender
     if result.redacts is not None:
@@ -259,7 +230,7 @@ async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> 
             await talk.rows.reactions.put(tx, row)
 
 
-async def _redact(result: MxRedact, told: _Told, talk: Talk) -> None:
+async def _redact(result: MxRedact, told: Told, talk: Talk) -> None:
     """The rows stay: whoever sees the message later, on another login, must not bring it back."""
     for index, event_id in enumerate(result.targets):
         await talk.ghosts.send_redaction(
