@@ -16,19 +16,22 @@ from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.doubles import make_matrix_doubles, opened_doubles
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
-from mautrix_whatsapp_py.app.talk import make_talk
+from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
@@ -37,6 +40,7 @@ from mautrix_whatsapp_py.logs import LogOptions, setup_logging
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
+from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_room import Identity
 from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
@@ -105,13 +109,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, rooms, groups, media, acting = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
-    questions = StartupQuestions(
-        homeserver_address=config.homeserver.address,
-        bridge_address=config.appservice.address,
-        ignores_unsupported_server=options.ignore_unsupported_server,
-    )
+    questions = _questions(config, options)
     hasty = matrix.with_patience(STARTUP_PATIENCE)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
@@ -121,8 +121,11 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
     files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
-    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
+    doubles = await stack.enter_async_context(
+        opened_doubles(config, acting, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
+    )
+    around = TalkParts(store=store, chats=chats, links=links, files=files, clock=clock, doubles=doubles)
+    talk = make_talk(config, around, group_adapters(links, matrix=matrix, rooms=rooms, groups=groups))
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,
@@ -134,7 +137,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         more_parts=room_parts(talk),
     )
     stack.push_async_callback(work.syncing.stop)
-    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
+    bridge = _make_bridge(
+        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
+    )
     stack.push_async_callback(bridge.stop)
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
@@ -149,6 +154,14 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     stack.callback(health.end)
     own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
     return (*services, *own, partial(_prune_daily, inbox))
+
+
+def _questions(config: Config, options: RunOptions) -> StartupQuestions:
+    return StartupQuestions(
+        homeserver_address=config.homeserver.address,
+        bridge_address=config.appservice.address,
+        ignores_unsupported_server=options.ignore_unsupported_server,
+    )
 
 
 @asynccontextmanager
@@ -172,7 +185,9 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 @asynccontextmanager
 async def _opened_matrix(
     config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
+) -> AsyncIterator[
+    tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles, HttpDoublePuppets]
+]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -181,8 +196,10 @@ async def _opened_matrix(
         identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
         groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
-        chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
-        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
+        doubles = make_matrix_doubles(config, http)
+        chats = HttpMatrixChats(http, identity=identity, doubles=doubles)
+        rooms = HttpMatrixRooms(http, bot=config.bot_id)
+        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id), doubles
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
@@ -203,6 +220,7 @@ def _make_bridge(
     links: Links,
     talk: Talk,
     work: ChatWork,
+    doubles: DoublePuppets,
 ) -> Bridge:
     clock = talk.clock
     dialogs = Dialogs()
@@ -218,7 +236,8 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))
+    own_commands = double_commands(doubles, talk)
+    commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,
@@ -301,7 +320,7 @@ def _start_logging(config: Config) -> None:
         level=_LEVELS[chosen.min_level],
         is_json=chosen.format is LogFormat.JSON,
         file=Path(chosen.file) if chosen.file else None,
-        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token}),
+        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token, *_doubles_tokens(config)}),
     )
     try:
         setup_logging(options)
@@ -311,3 +330,7 @@ def _start_logging(config: Config) -> None:
             mend="correct logging.file, or leave it empty to log to standard output",
             code=ExitCode.LOGGING,
         ) from error
+
+
+def _doubles_tokens(config: Config) -> list[str]:
+    return [secret.partition(":")[2] for secret in config.double_puppet.secrets.values()]

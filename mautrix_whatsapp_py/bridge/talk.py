@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.delivery import Delivery
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
@@ -83,6 +84,7 @@ class Talk:
     new_secret: Callable[[], bytes]
     settings: TalkSettings
     files: FileBearer = field(default_factory=NoFiles)
+    doubles: Doubles = field(default_factory=NoDoubles)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
 
