@@ -15,15 +15,17 @@ import uvloop
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.doubles import opened_doubles
 from mautrix_whatsapp_py.app.entrance import make_entrance
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
-from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, opened_homeserver
+from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
-from mautrix_whatsapp_py.app.talk import make_talk
+from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
@@ -31,6 +33,7 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
@@ -105,11 +108,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
-    questions = StartupQuestions(
-        homeserver_address=config.homeserver.address,
-        bridge_address=config.appservice.address,
-        ignores_unsupported_server=options.ignore_unsupported_server,
-    )
+    questions = _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
@@ -117,19 +116,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    files = await stack.enter_async_context(opened_files(config, store=homeserver.files, clock=clock))
-    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=homeserver.groups)
-    talk = make_talk(
-        config,
-        homeserver,
-        store=store,
-        links=links,
-        files=files,
-        small_files=SmallFiles(folder=config.data_folder.absolute() / "cards", store=homeserver.files),
-        clock=clock,
-        adapters=adapters,
-    )
-    stack.push_async_callback(talk.following.stop)
+    talk, doubles = await _open_talk(config, homeserver, stack, store=store, links=links, users=users, clock=clock)
     work = make_chat_work(
         config,
         talk=talk,
@@ -140,7 +127,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         more_parts=room_parts(talk),
     )
     stack.push_async_callback(work.syncing.stop)
-    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
+    bridge = _make_bridge(
+        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
+    )
     stack.push_async_callback(bridge.stop)
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
@@ -157,6 +146,46 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     stack.callback(health.end)
     own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
     return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
+
+
+async def _open_talk(
+    config: Config,
+    homeserver: Homeserver,
+    stack: AsyncExitStack,
+    *,
+    store: Store,
+    links: Links,
+    users: Users,
+    clock: SystemClock,
+) -> tuple[Talk, DoublePuppets]:
+    matrix, rooms = homeserver.api, homeserver.rooms
+    files = await stack.enter_async_context(opened_files(config, store=homeserver.files, clock=clock))
+    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=homeserver.groups)
+    doubles = await stack.enter_async_context(
+        opened_doubles(
+            config, homeserver.acting, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock
+        )
+    )
+    parts = TalkParts(
+        homeserver=homeserver,
+        store=store,
+        links=links,
+        files=files,
+        small_files=SmallFiles(folder=config.data_folder.absolute() / "cards", store=homeserver.files),
+        clock=clock,
+        doubles=doubles,
+    )
+    talk = make_talk(config, parts, adapters)
+    stack.push_async_callback(talk.following.stop)
+    return talk, doubles
+
+
+def _questions(config: Config, options: RunOptions) -> StartupQuestions:
+    return StartupQuestions(
+        homeserver_address=config.homeserver.address,
+        bridge_address=config.appservice.address,
+        ignores_unsupported_server=options.ignore_unsupported_server,
+    )
 
 
 @asynccontextmanager
@@ -195,6 +224,7 @@ def _make_bridge(
     links: Links,
     talk: Talk,
     work: ChatWork,
+    doubles: DoublePuppets,
 ) -> Bridge:
     clock = talk.clock
     dialogs = Dialogs()
@@ -210,7 +240,8 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))
+    own_commands = double_commands(doubles, talk)
+    commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,
@@ -279,7 +310,7 @@ def _start_logging(config: Config) -> None:
         level=_LEVELS[chosen.min_level],
         is_json=chosen.format is LogFormat.JSON,
         file=Path(chosen.file) if chosen.file else None,
-        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token}),
+        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token, *_doubles_tokens(config)}),
     )
     try:
         setup_logging(options)
@@ -289,3 +320,7 @@ def _start_logging(config: Config) -> None:
             mend="correct logging.file, or leave it empty to log to standard output",
             code=ExitCode.LOGGING,
         ) from error
+
+
+def _doubles_tokens(config: Config) -> list[str]:
+    return [secret.partition(":")[2] for secret in config.double_puppet.secrets.values()]

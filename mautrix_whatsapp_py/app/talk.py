@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.doubles import Doubles
 from mautrix_whatsapp_py.bridge.files import Files
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
@@ -33,23 +35,35 @@ from mautrix_whatsapp_py.whatsapp.directory import open_directory
 SECRET_BYTES = 32
 
 
-def make_talk(
-    config: Config,
-    homeserver: Homeserver,
-    *,
-    store: Store,
-    links: Links,
-    files: Files,
-    small_files: SmallFiles,
-    clock: Clock,
-    adapters: GroupAdapters,
-) -> Talk:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkParts:
+    """What conversation is made of."""
+
+    homeserver: Homeserver
+    store: Store
+    links: Links
+    files: Files
+    small_files: SmallFiles
+    clock: Clock
+    doubles: Doubles
+
+
+def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
-    chats = homeserver.chats
+    store, links, clock, doubles = parts.store, parts.links, parts.clock, parts.doubles
+    homeserver, chats = parts.homeserver, parts.homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
-    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id)
-    rooms = Rooms(store=store, chats=chats, portals=portals, persons=persons, ghosts=ghosts, names=names)
+    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, doubles=doubles)
+    rooms = Rooms(
+        store=store,
+        chats=chats,
+        portals=portals,
+        persons=persons,
+        ghosts=ghosts,
+        names=names,
+        doubles=doubles,
+    )
 
     def opens(login: LoginId) -> WhatsAppDirectory | None:
         return open_directory(links.network, login)
@@ -89,9 +103,10 @@ def make_talk(
         open_directory=opens,
         following=make_following(around, adapters, group_settings(config)),
         clock=clock,
-        files=files,
+        files=parts.files,
         cards=homeserver.cards,
-        small_files=small_files,
+        small_files=parts.small_files,
+        doubles=doubles,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.cards import NoCards
 from mautrix_whatsapp_py.bridge.delivery import Delivery
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
@@ -90,6 +91,7 @@ class Talk:
     files: FileBearer = field(default_factory=NoFiles)
     cards: LinkCards = field(default_factory=NoCards)
     small_files: SmallFiles = field(default_factory=SmallFiles)
+    doubles: Doubles = field(default_factory=NoDoubles)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
 

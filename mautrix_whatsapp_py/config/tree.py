@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -163,6 +164,7 @@ class MatrixSection(Section):
     message_status_events: bool = False
     delivery_receipts: bool = False
     message_error_notices: bool = True
+    sync_direct_chat_list: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +191,14 @@ class WhatsappSection(Section):
     sessions_per_host: int = 20
     session_folder: str | None = None
     keep_links_on_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoublePuppetSection(Section):
+    """How the bridge acts as its users themselves."""
+
+    servers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +229,7 @@ class Config(Section):
     matrix: MatrixSection = field(default_factory=MatrixSection)
     network: NetworkSection = field(default_factory=NetworkSection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
+    double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
     logging: LoggingSection = field(default_factory=LoggingSection)
     data_folder: Path = field(default=Path(), metadata={"key": False})

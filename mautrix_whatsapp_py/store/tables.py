@@ -236,3 +236,11 @@ chat_privacy = Table(
     Column("presence", Boolean, nullable=False),
 )
 """What an account shows of itself in a chat, where its user said so."""
+
+double_puppets = Table(
+    "double_puppets",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("access_token", Text, nullable=False),
+)
+"""Users who gave the bridge a token of theirs; an empty one is of somebody whom it shall not act as."""

@@ -6,11 +6,13 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
@@ -30,8 +32,10 @@ from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.tree import StatusNotices
@@ -49,13 +53,14 @@ from mautrix_whatsapp_py.model.mx import (
     MxOrigin,
     MxStored,
 )
-from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
+from tests.fakes.artist import FakeArtist
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
+from tests.fakes.doubles import ClosedDoor
 from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
@@ -89,11 +94,6 @@ PERMISSIONS = Permissions(
         }
     )
 )
-
-
-class _Artist:
-    def draw_qr(self, text: str) -> Picture:
-        return Picture(data=text.encode(), mimetype="image/png", filename="qr.png", width=600, height=600)
 
 
 class _Reporter:
@@ -139,6 +139,8 @@ class World:
         self.wa_groups: dict[LoginId, FakeGroups] = {}
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
+        self.doubles: Doubles = NoDoubles()
+        self.more_commands: Callable[[Talk], tuple[Command, ...]] = partial(double_commands, ClosedDoor())
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -161,6 +163,7 @@ class World:
         commands = (
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *self.more_commands(talk),
             *self.work.commands,
             *admin_commands(admin),
         )
@@ -186,9 +189,15 @@ class World:
     def _make_talk(self) -> Talk:
         names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
         self.persons, portals = Persons(self.store, names), Portals(self.store)
-        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT)
+        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT, doubles=self.doubles)
         rooms = Rooms(
-            store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
+            store=self.store,
+            chats=self.chats,
+            portals=portals,
+            persons=self.persons,
+            ghosts=ghosts,
+            names=names,
+            doubles=self.doubles,
         )
         around = Surroundings(
             store=self.store,
@@ -241,6 +250,7 @@ class World:
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
             small_files=SmallFiles(store=self.files),
+            doubles=self.doubles,
         )
         return self.talk
 
@@ -271,7 +281,7 @@ class World:
                 network=self.network,
                 logins=self.logins,
                 users=self.users,
-                showcase=Showcase(matrix=self.matrix, artist=_Artist(), shown=self.shown),
+                showcase=Showcase(matrix=self.matrix, artist=FakeArtist(), shown=self.shown),
                 clock=self.clock,
                 max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
             )

@@ -12,7 +12,13 @@ from mautrix_whatsapp_py.bridge.from_whatsapp import rich, timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    STATUS_CHAT,
+    Scene,
+    TargetUnknown,
+    double_of,
+    is_lid_addressed,
+)
 from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.groups import ensure_described
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
@@ -149,11 +155,14 @@ async def _send(
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
+            double=double_of(told.scene, talk),
         )
         sent.add(index, event_id, part)
     for index, event_id in enumerate(result.redacts):
-        txn_id = told.txn_id(index, "rest")
-        await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
+        txn_id, double = told.txn_id(index, "rest"), double_of(told.scene, talk)
+        await talk.ghosts.send_redaction(
+            told.room_id, event_id, person=told.scene.sender, txn_id=txn_id, double=double
+        )
     write = partial(_record, sent, content, told, fetched, talk)
     names = (told.event.message_id, *(event_id for _, event_id in sent.parts))
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
@@ -202,10 +211,10 @@ async def _record(
 
 async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> None:
     event_id: MxEventId | None = None
-    person = told.scene.sender
+    person, double = told.scene.sender, double_of(told.scene, talk)
     if result.redacts is not None:
         txn_id = told.txn_id(0, "unreact")
-        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id)
+        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id, double=double)
     if result.sends is not None:
         event_id = await talk.ghosts.send_reaction(
             told.room_id,
@@ -213,6 +222,7 @@ async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> N
             person=person,
             txn_id=told.txn_id(0, "react"),
             sent_at=told.event.timestamp,
+            double=double,
         )
     target = fetched.targets[0]
     async with talk.store.transaction() as tx:
@@ -239,4 +249,5 @@ async def _redact(result: MxRedact, told: Told, talk: Talk) -> None:
             person=told.scene.sender,
             txn_id=told.txn_id(index, "redact"),
             reason=BY_ADMIN if result.is_by_admin else "",
+            double=double_of(told.scene, talk),
         )
