@@ -90,14 +90,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         rooms=rooms,
         logins=links.logins,
         network=links.network,
-        delivery=Delivery(
-            chats=chats,
-            bot=config.bot_id,
-            store=store,
-            clock=clock,
-            checkpoints=homeserver.checkpoints,
-            settings=_delivery_settings(config),
-        ),
+        delivery=_make_delivery(config, parts),
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
@@ -120,11 +113,19 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
 
 
-def _delivery_settings(config: Config) -> DeliverySettings:
-    return DeliverySettings(
+def _make_delivery(config: Config, parts: TalkParts) -> Delivery:
+    settings = DeliverySettings(
         with_status_events=config.matrix.message_status_events,
         with_receipts=config.matrix.delivery_receipts,
         with_notices=config.matrix.message_error_notices,
+    )
+    return Delivery(
+        chats=parts.homeserver.chats,
+        bot=config.bot_id,
+        store=parts.store,
+        clock=parts.clock,
+        checkpoints=parts.homeserver.checkpoints,
+        settings=settings,
     )
 
 

@@ -10,25 +10,17 @@ from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
-from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.delivery import DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
-from mautrix_whatsapp_py.bridge.filters import Filters
-from mautrix_whatsapp_py.bridge.ghosts import Ghosts
-from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
+from mautrix_whatsapp_py.bridge.group_work import GroupSettings
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
-from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.persons import Persons
-from mautrix_whatsapp_py.bridge.portals import Portals
-from mautrix_whatsapp_py.bridge.privacy import Privacy
-from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
-from mautrix_whatsapp_py.bridge.small_files import SmallFiles
-from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
+from mautrix_whatsapp_py.bridge.talk import Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
@@ -61,13 +53,14 @@ from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.doubles import ClosedDoor
-from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
+from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
+from tests.flow.world_talk import make_talk_of
 
 DEADLINE_SECONDS = 20
 ROOT = MxUserId("@root:localhost")
@@ -149,7 +142,7 @@ class World:
         dialogs = Dialogs()
         self._make_links()
         links = links_part(logins=self.logins, network=self.network, clock=self.clock)
-        talk = self._make_talk()
+        talk = make_talk_of(self)
         self.work = make_chat_work(
             talk,
             matrix=self.matrix,
@@ -186,75 +179,7 @@ class World:
         self.logins.add_listener(bridge.on_state)
         return bridge
 
-    def _make_talk(self) -> Talk:
-        names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
-        self.persons, portals = Persons(self.store, names), Portals(self.store)
-        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT, doubles=self.doubles)
-        rooms = Rooms(
-            store=self.store,
-            chats=self.chats,
-            portals=portals,
-            persons=self.persons,
-            ghosts=ghosts,
-            names=names,
-            doubles=self.doubles,
-        )
-        around = Surroundings(
-            store=self.store,
-            chats=self.chats,
-            persons=self.persons,
-            portals=portals,
-            ghosts=ghosts,
-            rooms=rooms,
-            logins=self.logins,
-            network=self.network,
-            open_directory=self.directories.open,
-            clock=self.clock,
-        )
-        adapters = GroupAdapters(
-            matrix=self.matrix,
-            rooms=self.rooms,
-            groups=self.groups,
-            open_groups=self._open_groups,
-            jpegs=FakeJpegs(),
-        )
-        self.following = make_following(around, adapters, self.group_settings)
-        self.talk = Talk(
-            store=self.store,
-            rows=Rows(),
-            chats=self.chats,
-            persons=self.persons,
-            portals=portals,
-            ghosts=ghosts,
-            rooms=rooms,
-            logins=self.logins,
-            network=self.network,
-            delivery=Delivery(
-                chats=self.chats,
-                bot=BOT,
-                store=self.store,
-                clock=self.clock,
-                checkpoints=self.checkpoints,
-                settings=self.delivery,
-            ),
-            filters=Filters(
-                store=self.store,
-                clock=self.clock,
-                open_directory=self.directories.open,
-                configured=self.configured,
-            ),
-            privacy=Privacy(self.store),
-            open_directory=self.directories.open,
-            following=self.following,
-            clock=self.clock,
-            new_secret=lambda: b"s" * 32,
-            settings=self.talk_settings,
-            small_files=SmallFiles(store=self.files),
-            doubles=self.doubles,
-        )
-        return self.talk
-
-    def _open_groups(self, login: LoginId) -> FakeGroups | None:
+    def open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:
             return None
         return self.wa_groups.setdefault(login, FakeGroups())
