@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.ids import (
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaKind, WaSendable
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.media import MxFile, WaFile
+from mautrix_whatsapp_py.model.media_ready import ReadyFile
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
@@ -187,6 +188,21 @@ class WaFileSource(Protocol):
 
     async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
         """Fetch, decrypt and check a file. Raises MediaFailed; what was written until then is worthless."""
+
+
+class MediaTools(Protocol):
+    """Conversion of files within bounds of time and memory.
+
+    Raises ConversionFailed, whose code is an UnreadyReason.
+    """
+
+    async def prepare_for_matrix(
+        self, source: Path, kind: WaKind, into: Path, *, with_waveform: bool = False
+    ) -> ReadyFile:
+        """What Matrix clients are to be told of a file, and another form of it where they could not show it."""
+
+    async def prepare_for_whatsapp(self, source: Path, kind: WaKind, into: Path, *, max_bytes: int) -> ReadyFile:
+        """What phones are to be told of a file, another form included where they would not show it."""
 
 
 class StateReporter(Protocol):
