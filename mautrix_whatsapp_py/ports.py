@@ -22,7 +22,7 @@ from mautrix_whatsapp_py.ids import (
 )
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaKind, WaSendable
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import MxFile, WaFile
+from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile, WaFile
 from mautrix_whatsapp_py.model.media_ready import ReadyFile
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
@@ -176,8 +176,10 @@ class MatrixChats(Protocol):
 class MatrixFiles(Protocol):
     """The homeserver's media store, straight from and to files; raises MediaFailed and MatrixUnreachable."""
 
-    async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
-        """Store a file."""
+    async def upload_file(
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+    ) -> MxStoredFile:
+        """Store a file; encrypted, it has neither a name nor a type there."""
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         """Fetch a file and, where it has a key, decrypt it."""

@@ -88,6 +88,13 @@ class Delivery:
         """Say something about a room in answer to an event."""
         await self._say(origin, sentence)
 
+    async def remark(self, origin: MxOrigin, sentence: str) -> None:
+        """Say something that is good to know about an event that goes on its way; best effort."""
+        try:
+            await self._say(origin, sentence, purpose="remark")
+        except MatrixError as error:
+            log.info("a remark could not be made: %s %s", error.status, error.errcode)
+
     async def announce(self, room_id: MxRoomId, sentence: str, *, txn_id: MxTxnId) -> None:
         """Say something in a room to everybody in it."""
         content = MxMessageContent(msgtype=MxMsgType.NOTICE, body=f"⚠️ {sentence}", mentions=MxMentions())
@@ -106,14 +113,14 @@ class Delivery:
         if self._settings.with_notices:
             await self._say(origin, text)
 
-    async def _say(self, origin: MxOrigin, text: str) -> None:
+    async def _say(self, origin: MxOrigin, text: str, *, purpose: str = "told") -> None:
         content = MxMessageContent(
             msgtype=MxMsgType.NOTICE,
             body=text,
             mentions=MxMentions(users=frozenset({origin.sender})),
             relation=MxReply(event_id=origin.event_id),
         )
-        txn_id = MxTxnId(f"told-{origin.event_id}")
+        txn_id = MxTxnId(f"{purpose}-{origin.event_id}")
         await self._chats.send_message(origin.room_id, content, sender=self._bot, txn_id=txn_id)
 
     async def _show(self, room_id: MxRoomId, status: MxSendStatus) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeAlias
 
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
@@ -18,11 +19,12 @@ from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.uploads import Uploads
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
-from mautrix_whatsapp_py.model.portal import PortalId
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.disappearing import DisappearingRows
@@ -61,6 +63,13 @@ class Rows:
     facts: KvRows = field(default_factory=KvRows)
 
 
+IsEncrypted: TypeAlias = Callable[[Portal], Awaitable[bool]]
+
+
+async def _is_plain(_portal: Portal) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Talk:
     """The surroundings of a conversation."""
@@ -84,7 +93,13 @@ class Talk:
     settings: TalkSettings
     files: FileBearer = field(default_factory=NoFiles)
     records: Records = field(default_factory=Records)
+    uploads: Uploads = field(init=False)
+    is_encrypted: IsEncrypted = _is_plain
+    """Whether what is sent to a chat's room has to be encrypted, files included."""
     open_sends: OpenSends = field(default_factory=OpenSends)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "uploads", Uploads(self.files))
 
     async def recorded(self, portal_id: PortalId) -> None:
         """Wait until the rows of a chat are all there; whoever reads them asks for it first."""

@@ -12,7 +12,7 @@ from mautrix_whatsapp_py.convert.context import MxTarget, OwnReaction, ToMatrixC
 from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.ids import MxEventId, PersonId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import MxMessageContent, WaContent, WaEdit, WaMessageRef, WaReaction
-from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
 from mautrix_whatsapp_py.model.people import MxPerson
 from mautrix_whatsapp_py.model.portal import MessagePart
 from mautrix_whatsapp_py.model.wa import WaSource, WaUndecryptable
@@ -38,8 +38,9 @@ async def fetch_context(
     talk: Talk,
     *,
     placeholder: MxEventId | None,
+    is_patient: bool = False,
 ) -> Fetched:
-    """Everything a message needs."""
+    """Everything a message needs; whoever is patient waits for a slow file."""
     needs = needs_of_wa(content, source.chat)
     people = await _fetch_people(needs.people, talk)
     targets: tuple[MessagePart, ...] = ()
@@ -56,11 +57,20 @@ async def fetch_context(
         targets=tuple(part.event_id for part in targets),
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
-        file=await talk.files.bring_to_matrix(content) if isinstance(content, WaMedia) else None,
+        file=await _fetch_file(content, scene, talk, is_patient=is_patient),
         edited=await _fetch_edited(content, targets, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )
     return Fetched(context=context, targets=targets)
+
+
+async def _fetch_file(
+    content: WaContent | WaUndecryptable, scene: Scene, talk: Talk, *, is_patient: bool
+) -> MxFile | MediaUnavailable | None:
+    if not isinstance(content, WaMedia):
+        return None
+    is_encrypted = await talk.is_encrypted(scene.portal)
+    return await talk.files.bring_to_matrix(content, is_encrypted=is_encrypted, is_patient=is_patient)
 
 
 async def _fetch_edited(
