@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
 from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
@@ -58,6 +59,7 @@ class Bridge:
             talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
         )
         self._typists = Typists()
+        self.missing_files = MissingFiles(talk)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
         talk.following.deps.turns.bind(self._lanes.put)
@@ -133,6 +135,7 @@ class Bridge:
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
+        await self.missing_files.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -189,7 +192,7 @@ class Bridge:
         match event:
             case MxMessage() | MxReaction() | MxRedaction():
                 portal = await self._talk.portals.get(portal_id)
-                if portal is None:
+                if portal is None or await self._is_about_file(event, portal_id):
                     return False
                 await self._departures.handle(Letter(event=event, seq=seq), portal)
                 return True
@@ -208,6 +211,13 @@ class Bridge:
             case _:
                 assert_never(event)
         return False
+
+    async def _is_about_file(self, event: MxMessage | MxReaction | MxRedaction, portal_id: PortalId) -> bool:
+        """Whether somebody only wants a file tried again."""
+        if isinstance(event, MxRedaction) or not asks_for_file(event):
+            return False
+        await self._talk.recorded(portal_id)
+        return await self.missing_files.takes(event)
 
     async def _handle_ephemeral(self, event: MxEphemeral, portal_id: PortalId) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,6 +32,7 @@ from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
+from mautrix_whatsapp_py.store.missing_files import MissingFileRows
 from mautrix_whatsapp_py.store.outbox import OutboxRows
 from mautrix_whatsapp_py.store.store import Store
 
@@ -61,6 +63,7 @@ class Rows:
     inbox: InboxRows = field(default_factory=InboxRows)
     disappearing: DisappearingRows = field(default_factory=DisappearingRows)
     facts: KvRows = field(default_factory=KvRows)
+    missing: MissingFileRows = field(default_factory=MissingFileRows)
 
 
 IsEncrypted: TypeAlias = Callable[[Portal], Awaitable[bool]]
@@ -94,6 +97,8 @@ class Talk:
     files: FileBearer = field(default_factory=NoFiles)
     records: Records = field(default_factory=Records)
     uploads: Uploads = field(init=False)
+    files_called: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when somebody asks for a file that is missing."""
     is_encrypted: IsEncrypted = _is_plain
     """Whether what is sent to a chat's room has to be encrypted, files included."""
     open_sends: OpenSends = field(default_factory=OpenSends)

@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.model.wa_context import WaKind
 MEGABYTE: Final = 1 << 20
 HOW_TO_RETRY: Final = "React to this with 🔁, or reply `retry`, to have it tried again."
 GOES_ON: Final = "The bridge goes on trying, and puts it here when it has it."
+TRIED_AGAIN: Final = "It was tried again at {at}, in vain."
 TOO_SLOW: Final = "fetching it takes long."
 TOO_MANY_PIXELS: Final = (
     "It has more pixels than phones can open. Make it smaller and send it again, or send it as a file."

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
@@ -49,6 +50,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
 )
 from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
@@ -128,6 +130,8 @@ class World:
         self.chats = FakeMatrixChats(self.matrix)
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
+        self.files: FileBearer = NoFiles()
+        self.has_encrypted_rooms = False
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
         self.directories = Directories(self.network)
         self.groups = FakeMatrixGroups(self.matrix)
@@ -228,8 +232,13 @@ class World:
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
+            files=self.files,
+            is_encrypted=self._is_encrypted,
         )
         return self.talk
+
+    async def _is_encrypted(self, _portal: Portal) -> bool:
+        return self.has_encrypted_rooms
 
     def _open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:

@@ -29,7 +29,7 @@ _PASSING: Final = frozenset({"401", "403", "408", "429"})
 
 
 def decode_upload(body: bytes, protobuf: Protobuf) -> WaFile:
-    """Where the file is; a refusal for good is final, any other failure may be tried again: nothing was sent yet."""
+    """Where the file is; a refusal for good is final, other failures may be tried again."""
     answer = protobuf.messages.UploadReturnFunction.FromString(body)
     if answer.Error:
         status = _STATUS.search(answer.Error)
