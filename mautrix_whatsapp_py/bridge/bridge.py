@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import assert_never
 
@@ -103,6 +103,11 @@ class Bridge:
         if state.is_usable:
             self._departures.call(login.id)
             self._call_receipts(login.id)
+
+    @property
+    def services(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+        """What has to run for as long as the bridge does."""
+        return (self.watch, self.watch_disappearing, self.missing_files.watch)
 
     async def watch(self) -> None:
         """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from functools import cache
 
 from mautrix_whatsapp_py.model.media_ready import UnreadyReason
 from tests.data.media.clips import clip
@@ -21,6 +22,7 @@ def archive(names: dict[str, bytes]) -> bytes:
     return out.getvalue()
 
 
+@cache
 def broken_pictures() -> tuple[tuple[Sample, UnreadyReason], ...]:
     """Pictures that are refused, and why."""
     photo = saved(quarters(), "JPEG", quality=95)

@@ -6,6 +6,7 @@ import io
 import math
 from array import array
 from fractions import Fraction
+from functools import cache
 
 import av
 from av.audio.frame import AudioFrame
@@ -79,6 +80,7 @@ def clip(
     return out.getvalue()
 
 
+@cache
 def videos() -> tuple[Sample, ...]:
     """Everything that is filmed."""
 
@@ -98,6 +100,7 @@ def videos() -> tuple[Sample, ...]:
     )
 
 
+@cache
 def sounds() -> tuple[Sample, ...]:
     """Everything that is only heard."""
 

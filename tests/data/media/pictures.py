@@ -8,6 +8,7 @@ import json
 import struct
 import zipfile
 import zlib
+from functools import cache
 from typing import Any
 
 import pillow_heif
@@ -137,6 +138,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
+@cache
 def pictures() -> tuple[Sample, ...]:
     """Everything that can be looked at."""
     plain, clear = quarters(), clear_quarters()
@@ -158,6 +160,7 @@ def pictures() -> tuple[Sample, ...]:
     )
 
 
+@cache
 def animations() -> tuple[Sample, ...]:
     """Everything that moves and makes no sound."""
     return (
