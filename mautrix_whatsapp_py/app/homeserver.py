@@ -22,7 +22,8 @@ from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.link_cards import HttpLinkCards
 from mautrix_whatsapp_py.matrix.missed import MissedEvents
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
-from mautrix_whatsapp_py.ports import Checkpoints, Clock
+from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.ports_homeserver import Checkpoints
 
 STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 

@@ -144,7 +144,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
+    own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones)
     return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
 
 

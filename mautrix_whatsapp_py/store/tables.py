@@ -217,6 +217,20 @@ disappearing = Table(
 )
 """Events that are to be redacted, and when."""
 
+missing_files = Table(
+    "missing_files",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), nullable=False),
+    Column("login_id", Text, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("is_asked", Boolean, nullable=False),
+    Column("next_at_ms", BigInteger, index=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+"""Notices in the place of files, with what it takes to try those again; not by itself where no time is set."""
+
 filter_rules = Table(
     "filter_rules",
     metadata,

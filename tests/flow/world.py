@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
+from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.group_work import GroupSettings
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
@@ -45,6 +46,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxOrigin,
     MxStored,
 )
+from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
@@ -118,7 +120,7 @@ class World:
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
         self.network = FakeNetwork()
-        self.files = FakeMatrixFiles()
+        self.small_files = FakeMatrixFiles()
         self.states: list[tuple[MxUserId, str]] = []
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
@@ -126,6 +128,8 @@ class World:
         self.checkpoints = FakeCheckpoints()
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
+        self.files: FileBearer = NoFiles()
+        self.has_encrypted_rooms = False
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
         self.directories = Directories(self.network)
         self.groups = FakeMatrixGroups(self.matrix)
@@ -178,6 +182,9 @@ class World:
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
         return bridge
+
+    async def is_encrypted(self, _portal: Portal) -> bool:
+        return self.has_encrypted_rooms
 
     def open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:

@@ -73,7 +73,9 @@ def make_talk_of(world: World) -> Talk:
         clock=world.clock,
         new_secret=lambda: b"s" * 32,
         settings=world.talk_settings,
-        small_files=SmallFiles(store=world.files),
+        small_files=SmallFiles(store=world.small_files),
+        files=world.files,
+        is_encrypted=world.is_encrypted,
         doubles=world.doubles,
     )
     return world.talk
