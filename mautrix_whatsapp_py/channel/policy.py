@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
+from mautrix_whatsapp_py.channel.settings import AccessRules
 from mautrix_whatsapp_py.config.channel import (
     EVERYBODY,
-    AccessRules,
     AckGroups,
     AckReaction,
     Activation,

@@ -20,11 +20,12 @@ from mautrix_whatsapp_py.channel.policy import (
     is_acknowledged,
     is_self_chat_mode,
 )
+from mautrix_whatsapp_py.channel.settings import AccessRules, to_rules
 from mautrix_whatsapp_py.config.channel import (
-    AccessRules,
     AckGroups,
     AckReaction,
     Activation,
+    ChannelAccount,
     DmPolicy,
     GroupPolicy,
     GroupRule,
@@ -192,10 +193,10 @@ def test_status_lists_and_newsletters_are_ignored(server: str) -> None:
 
 @pytest.mark.parametrize(
     ("allowed", "chat_is_touched"),
-    [(("*",), True), ((ANNA,), True), ((f"{ANNA}@s.whatsapp.net",), True), ((), False), ((BEN,), False)],
+    [(("*",), True), ((f"+{ANNA}",), True), ((f"{ANNA}@s.whatsapp.net",), True), ((), False), ((BEN,), False)],
 )
 def test_only_allowed_chats_are_touched(allowed: tuple[str, ...], chat_is_touched: bool) -> None:
-    rules = AccessRules(allowed_chat_ids=allowed, allow_from=frozenset({"*"}))
+    rules = to_rules(ChannelAccount(allowed_chat_ids=allowed, allow_from=("*",)))
     refused = Refuse(reason=Refusal.CHAT_NOT_ALLOWED)
     assert (decide(direct(ANNA), Access(rules=rules)) != refused) is chat_is_touched
 
