@@ -1,0 +1,87 @@
+"""What readers of the channel are given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+import msgspec
+
+from mautrix_whatsapp_py.ids import WaJid, WaMessageId
+
+ItemSeq = NewType("ItemSeq", int)
+"""An item's place among all items; its cursor."""
+
+
+class ChannelFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of a message."""
+
+    kind: str
+    mime: str = ""
+    size: int = 0
+    name: str = ""
+
+
+class ChannelBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A message as it is kept until it is acknowledged."""
+
+    session_key: str
+    text: str
+    sender: str
+    sender_number: str = ""
+    sender_name: str = ""
+    sent_at: datetime
+    is_group: bool = False
+    is_self_chat: bool = False
+    reply_to_id: str = ""
+    reply_to_body: str = ""
+    reply_to_sender: str = ""
+    files: tuple[ChannelFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewItem:
+    """A message that was taken."""
+
+    account: str
+    chat: WaJid
+    message_id: WaMessageId
+    body: ChannelBody
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelItem:
+    """A message that waits for its reader."""
+
+    seq: ItemSeq
+    account: str
+    chat: WaJid
+    message_id: WaMessageId
+    body: ChannelBody
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelSend:
+    """Something that was asked to be sent."""
+
+    account: str
+    key: str
+    chat: WaJid
+    fingerprint: str
+    message_ids: tuple[WaMessageId, ...] = ()
+    is_done: bool = False
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """Somebody who was told a code."""
+
+    account: str
+    number: str
+    code: str
+    told_at: datetime
+    is_settled: bool = False
