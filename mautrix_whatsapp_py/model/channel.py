@@ -49,6 +49,8 @@ class NewItem:
     message_id: WaMessageId
     body: ChannelBody
     taken_at: datetime
+    ready_at: datetime
+    """When nothing more of the same sender is waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,7 @@ class ChannelItem:
     message_id: WaMessageId
     body: ChannelBody
     taken_at: datetime
+    ready_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,5 +86,7 @@ class Stranger:
     account: str
     number: str
     code: str
+    message_id: WaMessageId
+    """The message that the code was the answer to."""
     told_at: datetime
     is_settled: bool = False

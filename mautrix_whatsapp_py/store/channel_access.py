@@ -48,6 +48,7 @@ class AccessRows:
         """Remember who was told which code."""
         values = {
             "code": stranger.code,
+            "message_id": stranger.message_id,
             "told_at_ms": _to_ms(stranger.told_at),
             "is_settled": stranger.is_settled,
         }
@@ -119,6 +120,7 @@ def _decode_stranger(row: Row[Any]) -> Stranger:
         account=row.account,
         number=row.number,
         code=row.code,
+        message_id=WaMessageId(row.message_id),
         told_at=_to_time(row.told_at_ms),
         is_settled=row.is_settled,
     )

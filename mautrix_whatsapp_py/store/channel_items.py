@@ -39,6 +39,7 @@ class ItemRows:
             "message_id": item.message_id,
             "body": msgspec.msgpack.encode(item.body),
             "taken_at_ms": _to_ms(item.taken_at),
+            "ready_at_ms": _to_ms(item.ready_at),
         }
         insert = tx.insert(channel_items).on_conflict_do_nothing().returning(channel_items.c.seq)
         seq = (await tx.execute(insert, values)).scalar()
@@ -52,6 +53,38 @@ class ItemRows:
             channel_items.c.message_id == message_id,
         )
         return (await tx.execute(query)).first() is not None
+
+    async def add_known(self, tx: Tx, item: NewItem) -> None:
+        """Remember a message whose text was joined to another item."""
+        values = {
+            "account": item.account,
+            "chat": str(item.chat),
+            "message_id": item.message_id,
+            "body": None,
+            "taken_at_ms": _to_ms(item.taken_at),
+            "ready_at_ms": _to_ms(item.ready_at),
+        }
+        await tx.execute(tx.insert(channel_items).on_conflict_do_nothing(), values)
+
+    async def replace_body(self, tx: Tx, seq: ItemSeq, body: ChannelBody, ready_at: datetime) -> None:
+        """An item says something else, and waits a little longer."""
+        values = {"body": msgspec.msgpack.encode(body), "ready_at_ms": _to_ms(ready_at)}
+        await tx.execute(update(channel_items).where(channel_items.c.seq == seq).values(**values))
+
+    async def get_newest(self, tx: Tx, account: str, chat: WaJid) -> ChannelItem | None:
+        """The newest item of a chat that is not acknowledged."""
+        query = (
+            select(channel_items)
+            .where(
+                channel_items.c.account == account,
+                channel_items.c.chat == str(chat),
+                channel_items.c.body.is_not(None),
+            )
+            .order_by(channel_items.c.seq.desc())
+            .limit(1)
+        )
+        row = (await tx.execute(query)).first()
+        return None if row is None else _decode(row)
 
     async def get_waiting(
         self, tx: Tx, accounts: Sequence[str], *, after: ItemSeq = FIRST, limit: int = 100
@@ -140,9 +173,14 @@ def _decode(row: Row[Any]) -> ChannelItem:
         chat=decode_jid(row.chat),
         message_id=WaMessageId(row.message_id),
         body=msgspec.msgpack.decode(row.body, type=ChannelBody),
-        taken_at=datetime.fromtimestamp(row.taken_at_ms / 1000, UTC),
+        taken_at=_to_time(row.taken_at_ms),
+        ready_at=_to_time(row.ready_at_ms),
     )
 
 
 def _to_ms(moment: datetime) -> int:
     return int(moment.timestamp() * 1000)
+
+
+def _to_time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -193,6 +193,7 @@ channel_items = Table(
     Column("message_id", Text, nullable=False),
     Column("body", LargeBinary),
     Column("taken_at_ms", BigInteger, nullable=False),
+    Column("ready_at_ms", BigInteger, nullable=False),
     UniqueConstraint("account", "chat", "message_id", name="uq_channel_items_account_chat_message_id"),
     sqlite_autoincrement=True,
 )
@@ -232,6 +233,7 @@ channel_strangers = Table(
     Column("account", Text, primary_key=True),
     Column("number", Text, primary_key=True),
     Column("code", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
     Column("told_at_ms", BigInteger, nullable=False),
     Column("is_settled", Boolean, nullable=False),
 )

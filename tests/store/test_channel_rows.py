@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId
 from mautrix_whatsapp_py.model.channel import ChannelBody, ChannelFile, ChannelSend, ItemSeq, NewItem, Stranger
 from mautrix_whatsapp_py.store.channel_access import AccessRows, ChannelSendRows
@@ -21,7 +23,9 @@ BODY = ChannelBody(
 
 
 def item(number: int, *, account: str = "a", chat: WaJid = CREW) -> NewItem:
-    return NewItem(account=account, chat=chat, message_id=WaMessageId(f"M{number}"), body=BODY, taken_at=NOON)
+    return NewItem(
+        account=account, chat=chat, message_id=WaMessageId(f"M{number}"), body=BODY, taken_at=NOON, ready_at=NOON
+    )
 
 
 async def test_an_item_is_taken_once_and_waits_until_it_is_acknowledged(store: Store) -> None:
@@ -75,7 +79,7 @@ async def test_context_is_kept_up_to_a_limit_and_taken_once(store: Store) -> Non
 
 
 async def test_strangers_approvals_and_activations_are_remembered(store: Store) -> None:
-    stranger = Stranger(account="a", number="1", code="ABCDEFGH", told_at=NOON)
+    stranger = Stranger(account="a", number="1", code="ABCDEFGH", message_id=WaMessageId("M1"), told_at=NOON)
     async with store.transaction() as tx:
         await ACCESS.put_stranger(tx, stranger)
         await ACCESS.put_stranger(tx, replace(stranger, is_settled=True))
@@ -109,3 +113,21 @@ async def test_a_key_stands_for_one_send(store: Store) -> None:
         assert (await SENDS.ensure(tx, send)).is_done
         await SENDS.drop(tx, "a", "k")
         assert not (await SENDS.ensure(tx, send)).is_done
+
+
+async def test_quick_texts_are_joined_to_one_item(store: Store) -> None:
+    later = NOON + timedelta(seconds=1)
+    async with store.transaction() as tx:
+        seq = await ITEMS.add(tx, item(1))
+        assert seq is not None
+        assert await ITEMS.get_newest(tx, "a", ANNA) is None
+        newest = await ITEMS.get_newest(tx, "a", CREW)
+        assert newest is not None
+        assert newest.seq == seq
+        joined = msgspec.structs.replace(BODY, text="hello\nyou")
+        await ITEMS.replace_body(tx, seq, joined, later)
+        await ITEMS.add_known(tx, item(2))
+    async with store.transaction() as tx:
+        [waiting] = await ITEMS.get_waiting(tx, ["a"])
+        assert (waiting.body, waiting.ready_at) == (joined, later)
+        assert await ITEMS.has(tx, "a", CREW, WaMessageId("M2"))
