@@ -6,7 +6,8 @@
 VENV ?= .venv
 PYTHON ?=
 DATA ?= data
-JOBS ?= auto
+# Two for each processor: most tests wait for processes of their own most of the time.
+JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON
@@ -34,13 +35,13 @@ layers: venv-test
 
 # Sizes, README, lock files and examples are checked by tests/arch.
 pytest: venv-test
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-extra: venv-test
 	@tests/extra/run
 
 chaos: venv-test
-	@$(BIN)/python -m pytest -n 0 tests/chaos $(ARGS)
+	@CHAOS=long $(BIN)/python -m pytest -n 0 -s tests/chaos $(ARGS)
 
 bench: venv-test
 	@$(BIN)/python -m bench $(ARGS)

@@ -10,6 +10,7 @@ BridgeError                 known failures; each carries what its reader needs
 │   └── MatrixRefused       it said no for good
 ├── StoreError              the database said no
 │   └── StoreUnavailable    it is away: nothing may be acknowledged
+├── MediaFailed             a file could not be brought over; passing where another try may help
 └── WhatsAppError           WhatsApp, or the way to it, said no
     ├── WhatsAppUnavailable no link now: nothing was done, worth another try
     ├── WhatsAppRefused     nothing was done, and another try will not help
@@ -105,6 +106,14 @@ class StoreError(BridgeError):
 
 class StoreUnavailable(StoreError):
     """The database could not be reached."""
+
+
+class MediaFailed(BridgeError):
+    """The file could not be brought over."""
+
+    def __init__(self, text: str | None = None, *, is_passing: bool = False) -> None:
+        super().__init__(text)
+        self.is_passing = is_passing
 
 
 class WhatsAppError(BridgeError):

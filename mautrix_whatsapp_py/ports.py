@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from mautrix_whatsapp_py.ids import (
@@ -19,8 +20,9 @@ from mautrix_whatsapp_py.ids import (
     WaJid,
     WaMessageId,
 )
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaSendable
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaKind, WaSendable
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.media import MxFile, WaFile
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
@@ -32,7 +34,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
 )
 from mautrix_whatsapp_py.model.picture import Picture
-from mautrix_whatsapp_py.model.wa import WaEvent
+from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
     WaPairingStep,
@@ -157,6 +159,9 @@ class MatrixChats(Protocol):
     async def send_receipt(self, room_id: MxRoomId, event_id: MxEventId, *, reader: MxUserId) -> None:
         """Mark everything up to an event as read."""
 
+    async def set_timer(self, room_id: MxRoomId, seconds: int) -> None:
+        """Show after how many seconds the messages of a room disappear; 0 is never."""
+
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
 
@@ -165,6 +170,23 @@ class MatrixChats(Protocol):
 
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""
+
+
+class MatrixFiles(Protocol):
+    """The homeserver's media store, straight from and to files; raises MediaFailed and MatrixUnreachable."""
+
+    async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
+        """Store a file."""
+
+    async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
+        """Fetch a file and, where it has a key, decrypt it."""
+
+
+class WaFileSource(Protocol):
+    """WhatsApp's media hosts."""
+
+    async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+        """Fetch, decrypt and check a file. Raises MediaFailed; what was written until then is worthless."""
 
 
 class StateReporter(Protocol):
@@ -248,6 +270,9 @@ class WhatsAppClient(Protocol):
         The same send id is sent once: calling again, in any later process, gives the first outcome.
         """
 
+    async def upload_file(self, path: Path, kind: WaKind) -> WaFile:
+        """Encrypt a file and put it on WhatsApp's servers."""
+
     async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
         """What became of a send."""
 
@@ -273,6 +298,9 @@ class WhatsAppClient(Protocol):
 
     async def subscribe_presence(self, person: WaJid) -> None:
         """Ask to be told of a contact's presence."""
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        """A group as it is now, with its members; only members may ask."""
 
     async def fetch_stats(self) -> WaSessionStats:
         """Figures of the session, for status."""

@@ -129,3 +129,30 @@ def _leave(root: Path, users: IO[str], server: Any) -> None:
         server.stop()
         shutil.rmtree(root)
         root.with_suffix(".lock").unlink()
+
+
+class OwnPostgres(Postgres):
+    """A server of one test's own, which it may stop and start again."""
+
+    def __init__(self, server: Any) -> None:
+        super().__init__(str(server.get_postmaster_info().socket_dir))
+        self._server = server
+
+    def restart(self) -> None:
+        """Every connection is cut."""
+        self._server.stop()
+        self._server.start()
+
+
+@contextmanager
+def own_postgres() -> Iterator[OwnPostgres]:
+    """A server that nobody else uses."""
+    # Not below the test's folder, which the server's own user may not enter.
+    root = Path(tempfile.mkdtemp(prefix="mautrix-whatsapp-py-postgres-"))
+    root.chmod(0o755)
+    server = _start(root / "data")
+    try:
+        yield OwnPostgres(server)
+    finally:
+        server.stop()
+        shutil.rmtree(root)

@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.showcase import Showcase
 from mautrix_whatsapp_py.commands.links import link_commands
@@ -23,6 +24,7 @@ from mautrix_whatsapp_py.media.qr import QrDrawer
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, StateReporter
+from mautrix_whatsapp_py.ports_chats import MatrixRooms
 from mautrix_whatsapp_py.store.logins import LoginBook
 from mautrix_whatsapp_py.store.shown_codes import ShownCodes
 from mautrix_whatsapp_py.store.store import Store
@@ -70,11 +72,20 @@ class Links:
 
 @asynccontextmanager
 async def opened_links(
-    config: Config, *, store: Store, matrix: MatrixApi, users: Users, clock: Clock
+    config: Config, *, store: Store, matrix: MatrixApi, rooms: MatrixRooms, users: Users, clock: Clock
 ) -> AsyncIterator[Links]:
     """Links that can be used; `start_links` brings them up."""
     async with _opened_reporter(config, clock) as reporter:
-        links = _make_links(config, store=store, matrix=matrix, users=users, clock=clock, reporter=reporter)
+        management = ManagementRooms(users=users, matrix=matrix, rooms=rooms)
+        links = _make_links(
+            config,
+            store=store,
+            matrix=matrix,
+            users=users,
+            management=management,
+            clock=clock,
+            reporter=reporter,
+        )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(links.network.stop)
             stack.push_async_callback(links.herald.stop)
@@ -91,7 +102,14 @@ async def start_links(links: Links) -> None:
 
 
 def _make_links(
-    config: Config, *, store: Store, matrix: MatrixApi, users: Users, clock: Clock, reporter: StateReporter
+    config: Config,
+    *,
+    store: Store,
+    matrix: MatrixApi,
+    users: Users,
+    management: ManagementRooms,
+    clock: Clock,
+    reporter: StateReporter,
 ) -> Links:
     sink = _Sink()
     network = Network(_network_options(config), sink)
@@ -99,7 +117,7 @@ def _make_links(
     herald = LinkHerald(
         logins=logins,
         network=network,
-        users=users,
+        management=management,
         matrix=matrix,
         clock=clock,
         level=config.bridge.bridge_status_notices,

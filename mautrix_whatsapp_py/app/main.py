@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,12 +15,16 @@ import uvloop
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.files import opened_files
+from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
@@ -35,9 +38,11 @@ from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.encode_room import Identity
+from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
+from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.intake import Intake
-from mautrix_whatsapp_py.matrix.registration import user_patterns
+from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
@@ -100,7 +105,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats = await stack.enter_async_context(_opened_matrix(config, clock))
+    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -113,10 +118,23 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
-        opened_links(config, store=store, matrix=matrix, users=users, clock=clock)
+        opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    talk = make_talk(config, store=store, chats=chats, links=links, clock=clock)
-    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk)
+    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
+    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
+    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
+    stack.push_async_callback(talk.following.stop)
+    work = make_chat_work(
+        config,
+        talk=talk,
+        matrix=matrix,
+        rooms=rooms,
+        users=users,
+        sync_group=talk.following.sync_group,
+        more_parts=room_parts(talk),
+    )
+    stack.push_async_callback(work.syncing.stop)
+    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
     stack.push_async_callback(bridge.stop)
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
@@ -129,7 +147,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    return (*services, health.watch, bridge.watch, links.herald.watch_phones, partial(_prune_daily, inbox))
+    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
+    return (*services, *own, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
@@ -153,7 +172,7 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
 @asynccontextmanager
 async def _opened_matrix(
     config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats]]:
+) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
     async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
         http = RetryingHttp(
@@ -161,7 +180,9 @@ async def _opened_matrix(
         )
         identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
         matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
-        yield matrix, HttpMatrixChats(http, identity=identity)
+        groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
+        chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
+        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
@@ -181,6 +202,7 @@ def _make_bridge(
     users: Users,
     links: Links,
     talk: Talk,
+    work: ChatWork,
 ) -> Bridge:
     clock = talk.clock
     dialogs = Dialogs()
@@ -192,19 +214,22 @@ def _make_bridge(
         database_part(store=talk.store),
         links_part(logins=links.logins, network=links.network, clock=clock),
     )
-    admin = AdminDeps(users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel,))
-    commands = (*links.commands(clock), *admin_commands(admin))
-    _, ghost_pattern = user_patterns(config)
+    admin = AdminDeps(
+        users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
+    )
+    chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
+    commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))
+    dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,
         inbox=inbox,
         users=users,
-        commands=Dispatcher(commands, prefix=prefix, dialogs=dialogs),
+        commands=dispatcher,
         clock=clock,
         settings=BridgeSettings(
             command_prefix=prefix,
             permissions=config.bridge.permissions,
-            ghost_pattern=re.compile(ghost_pattern),
+            ghost_pattern=work.ghost_pattern,
         ),
         talk=talk,
     )
@@ -216,7 +241,7 @@ def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None)
+    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
     return AppService(
         intake,
         Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),

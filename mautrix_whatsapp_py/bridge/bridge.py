@@ -9,7 +9,8 @@ from functools import partial
 from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
-from mautrix_whatsapp_py.bridge.from_matrix import encrypted, member, message, receipt
+from mautrix_whatsapp_py.bridge.disappearing import redact_due
+from mautrix_whatsapp_py.bridge.from_matrix import encrypted, group_members, group_meta, member, message, receipt
 from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
@@ -19,7 +20,7 @@ from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
-from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId
+from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
@@ -31,6 +32,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxReaction,
     MxReceipt,
     MxRedaction,
+    MxRoomChanged,
     MxTyping,
 )
 from mautrix_whatsapp_py.model.portal import PortalId
@@ -41,6 +43,7 @@ from mautrix_whatsapp_py.tasks import Backoff, spawn
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 30.0
+DISAPPEARING_SECONDS = 30.0
 
 
 class Bridge:
@@ -50,16 +53,24 @@ class Bridge:
         self._deps = deps
         self._talk = talk = deps.talk
         self._lanes: Lanes[LaneKey] = Lanes("chats", deps.clock, make_backoff=make_backoff)
-        self._arrivals = Arrivals(talk, self._lanes, make_backoff=make_backoff)
         self._departures = Departures(talk, self._lanes)
+        self._arrivals = Arrivals(
+            talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
+        )
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
+        talk.following.deps.turns.bind(self._lanes.put)
 
     async def load(self) -> None:
         """Read what must be known before the first event."""
         await self._talk.portals.load()
         await self._talk.delivery.load()
+        await self._talk.open_sends.load(self._talk.store, self._talk.rows.outbox)
+
+    def is_ours(self, user: MxUserId) -> bool:
+        """Whether a user is the bot or a ghost, whose events are nothing new."""
+        return self._deps.is_ours(user)
 
     @property
     def inbox_depth(self) -> int:
@@ -89,24 +100,38 @@ class Bridge:
         """A link's state changed: what waited for it may go."""
         if state.is_usable:
             self._departures.call(login.id)
+            self._call_receipts(login.id)
 
     async def watch(self) -> None:
         """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""
         while True:
             await self._deps.clock.sleep(WATCH_SECONDS)
             self._departures.call()
+            self._call_receipts()
             self._arrivals.drop_late()
             await self._departures.forget_sends()
+
+    async def watch_disappearing(self) -> None:
+        """Take messages out of rooms when their time has come; runs for ever."""
+        while True:
+            await redact_due(self._talk)
+            await self._deps.clock.sleep(DISAPPEARING_SECONDS)
 
     async def idle(self) -> None:
         """Wait until everything is handled that can be."""
         await self._arrivals.idle()
         await self._lanes.idle()
+        while self._talk.records.is_busy:
+            # What is recorded may be what something late has waited for.
+            await self._talk.records.idle()
+            await self._lanes.idle()
 
     async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
         await self._arrivals.stop(seconds=seconds)
         await self._lanes.stop(seconds=seconds)
+        await self._departures.stop()
+        await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -146,15 +171,17 @@ class Bridge:
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxReaction() | MxRedaction() | MxOther():
+            case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
                 pass
             case _:
                 assert_never(event)
         return False
 
     def _is_command(self, event: MxEvent) -> bool:
+        if isinstance(event, MxMember):
+            return event.user == self._deps.matrix.bot
         if not isinstance(event, MxMessage):
-            return isinstance(event, MxMember)
+            return False
         prefix = self._deps.settings.command_prefix
         return command_text(event.content.body, prefix=prefix, is_management=False) is not None
 
@@ -168,7 +195,15 @@ class Bridge:
                 return True
             case MxEncrypted(origin=origin):
                 await self._talk.delivery.failed(origin, what="message", sentence=notices.UNREADABLE)
-            case MxMember() | MxOther():
+            case MxMember():
+                portal = await self._talk.portals.get(portal_id)
+                if portal is not None:
+                    await group_members.handle(event, portal, self._talk)
+            case MxRoomChanged():
+                portal = await self._talk.portals.get(portal_id)
+                if portal is not None:
+                    await group_meta.handle(event, portal, self._talk)
+            case MxOther():
                 pass
             case _:
                 assert_never(event)
@@ -184,6 +219,7 @@ class Bridge:
                     users = frozenset(user for user in event.users if not self._deps.is_ours(user))
                     await self._typists.handle(MxTyping(room_id=event.room_id, users=users), portal, self._talk)
                 case MxReceipt() if not self._deps.is_ours(event.user):
+                    await self._talk.recorded(portal_id)
                     await receipt.handle(event, portal, self._talk)
                 case MxReceipt():
                     pass
@@ -194,6 +230,28 @@ class Bridge:
             log.info("typing or a receipt was dropped: %s", error.text)
         except Exception:
             log.exception("typing or a receipt could not be handled")
+        return True
+
+    def _call_receipts(self, login_id: LoginId | None = None) -> None:
+        """Tell WhatsApp what was read while it was away."""
+        spawn(self._queue_receipts(login_id), name="receipts that waited", tasks=self._tasks)
+
+    async def _queue_receipts(self, login_id: LoginId | None) -> None:
+        try:
+            for waiting in await receipt.get_waiting(self._talk, login_id):
+                self._lanes.put(waiting.portal_id, partial(self._deliver_receipt, waiting))
+        except StoreError as error:
+            log.info("receipts that wait have to wait on: %s", error.text)
+
+    async def _deliver_receipt(self, waiting: receipt.WaitingReceipt) -> bool:
+        """Never holds up the chat: what fails now is called again."""
+        try:
+            if await receipt.deliver(waiting, self._talk):
+                await receipt.forget(waiting, self._talk)
+        except StoreError as error:
+            log.info("a receipt has to wait on: %s", error.text)
+        except Exception:
+            log.exception("a receipt could not be handled")
         return True
 
     def _on_merged(self, merged: Merged) -> None:

@@ -50,6 +50,11 @@ class Delivery:
         async with self._store.reading() as tx:
             self._uncertain = {row.event_id for row in await self._outbox.get_uncertain(tx)}
 
+    @property
+    def has_uncertain(self) -> bool:
+        """Whether the fate of anything is open."""
+        return bool(self._uncertain)
+
     async def sent(self, origin: MxOrigin) -> None:
         """WhatsApp has it."""
         await self._accepted(origin.room_id, origin.event_id)
@@ -82,6 +87,11 @@ class Delivery:
     async def explain(self, origin: MxOrigin, sentence: str) -> None:
         """Say something about a room in answer to an event."""
         await self._say(origin, sentence)
+
+    async def announce(self, room_id: MxRoomId, sentence: str, *, txn_id: MxTxnId) -> None:
+        """Say something in a room to everybody in it."""
+        content = MxMessageContent(msgtype=MxMsgType.NOTICE, body=f"⚠️ {sentence}", mentions=MxMentions())
+        await self._chats.send_message(room_id, content, sender=self._bot, txn_id=txn_id)
 
     async def _accepted(self, room_id: MxRoomId, event_id: MxEventId) -> None:
         await self._show(room_id, MxSendStatus(event_id=event_id, outcome=MxSendOutcome.SUCCESS))

@@ -24,6 +24,10 @@ class CommandRequest:
     level: PermissionLevel
     text: str
     is_management: bool
+    replied_to: MxEventId | None = None
+    """The event the command answers."""
+    answered_in: MxRoomId | None = None
+    """Where the answer goes, when that is another room than the one the command is about."""
 
 
 class CommandDoor(Protocol):

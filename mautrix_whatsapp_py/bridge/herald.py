@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.bridge.link_news import (
     judge_phone,
 )
 from mautrix_whatsapp_py.bridge.logins import Logins
-from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.resting import rest
 from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.convert.bot_text import to_notice
@@ -43,14 +43,14 @@ class LinkHerald:
         *,
         logins: Logins,
         network: WhatsAppNetwork,
-        users: Users,
+        management: ManagementRooms,
         matrix: MatrixApi,
         clock: Clock,
         level: StatusNotices,
     ) -> None:
         self._logins = logins
         self._network = network
-        self._users = users
+        self._management = management
         self._matrix = matrix
         self._clock = clock
         self._level = level
@@ -151,10 +151,7 @@ class LinkHerald:
         name = hashlib.sha256(login.id.encode()).hexdigest()[:16]
         txn_id = MxTxnId(f"news-{name}-{news.error}-{int(moment.timestamp() * 1000)}")
         try:
-            room_id = await self._users.get_management_room(login.user)
-            if room_id is None:
-                log.info("%s has no management room to be told of login %s", login.user, login_tag(login.id))
-                return True
+            room_id = await self._management.ensure(login.user)
             notice = to_notice(news.text)
             await self._matrix.send_notice(room_id, notice, sender=self._matrix.bot, txn_id=txn_id)
         except MatrixRefused as error:

@@ -51,6 +51,10 @@ class Lanes(Generic[Key]):
         """What waits, that under way not counted."""
         return sum(len(lane.works) for lane in self._lanes.values())
 
+    def is_busy(self, key: Key) -> bool:
+        """Whether anything waits or runs under a key."""
+        return key in self._lanes
+
     def put(self, key: Key, work: Work) -> None:
         """Queue work behind all that waits under its key; never waits."""
         lane = self._open_lane(key)

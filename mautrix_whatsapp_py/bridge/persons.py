@@ -90,8 +90,7 @@ class Persons:
         if known is not None or not is_person(jid):
             return known
         addresses = _addresses(jid, None)
-        async with self._store.reading() as tx:
-            found = await self._rows.find(tx, pn=addresses.pn, lid=addresses.lid)
+        found = await self._store.read(lambda tx: self._rows.find(tx, pn=addresses.pn, lid=addresses.lid))
         return self._remember(found[0]) if found else None
 
     async def get(self, person_id: PersonId) -> Person | None:
@@ -99,14 +98,12 @@ class Persons:
         known = self._by_id.get(person_id)
         if known is not None:
             return known
-        async with self._store.reading() as tx:
-            person = await self._rows.get(tx, person_id)
+        person = await self._store.read(lambda tx: self._rows.get(tx, person_id))
         return None if person is None else self._remember(person)
 
     async def get_by_ghost(self, ghost: MxUserId) -> Person | None:
         """Whose ghost this is."""
-        async with self._store.reading() as tx:
-            person = await self._rows.get_by_ghost(tx, ghost)
+        person = await self._store.read(lambda tx: self._rows.get_by_ghost(tx, ghost))
         return None if person is None else self._remember(person)
 
     async def learn_name(self, person: Person, name: str, rank: NameRank) -> Person:

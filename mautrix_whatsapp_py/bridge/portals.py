@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mautrix_whatsapp_py.ids import MxRoomId, PersonId, PortalKey
 from mautrix_whatsapp_py.model.portal import Portal, PortalId, direct_chat
+from mautrix_whatsapp_py.store.portal_end import PortalEnd
 from mautrix_whatsapp_py.store.portals import PortalRows
 from mautrix_whatsapp_py.store.store import Store
 
@@ -19,6 +20,7 @@ class Portals:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rows = PortalRows()
+        self._end = PortalEnd()
         self._by_room: dict[MxRoomId, PortalId] = {}
         self._by_id: OrderedDict[PortalId, Portal] = OrderedDict()
         self._by_key: dict[PortalKey, PortalId] = {}
@@ -50,8 +52,7 @@ class Portals:
         known = self.get_known(key)
         if known is not None:
             return known
-        async with self._store.reading() as tx:
-            portal = await self._rows.get(tx, key)
+        portal = await self._store.read(lambda tx: self._rows.get(tx, key))
         return None if portal is None else self._remember(portal)
 
     async def get(self, portal_id: PortalId) -> Portal | None:
@@ -59,8 +60,7 @@ class Portals:
         known = self._by_id.get(portal_id)
         if known is not None:
             return known
-        async with self._store.reading() as tx:
-            portal = await self._rows.get_by_id(tx, portal_id)
+        portal = await self._store.read(lambda tx: self._rows.get_by_id(tx, portal_id))
         return None if portal is None else self._remember(portal)
 
     async def get_rooms_with(self, person_id: PersonId) -> list[MxRoomId]:
@@ -79,6 +79,35 @@ class Portals:
         if portal.is_lid_addressed == is_lid_addressed:
             return portal
         return await self.put(replace(portal, is_lid_addressed=is_lid_addressed))
+
+    async def get_all(self) -> list[Portal]:
+        """Every portal, with or without a room."""
+        async with self._store.reading() as tx:
+            ids = await self._end.get_ids(tx)
+        found = [await self.get(portal_id) for portal_id in ids]
+        return [portal for portal in found if portal is not None]
+
+    async def count_waiting(self, portal: Portal) -> int:
+        """How many messages of a chat are on their way to WhatsApp."""
+        async with self._store.reading() as tx:
+            return await self._end.count_waiting(tx, portal.id)
+
+    async def set_room(self, portal: Portal, room_id: MxRoomId) -> Portal:
+        """Give a chat a room, instead of the one it may have."""
+        self._drop_room(portal.id)
+        return await self.put(replace(portal, room_id=room_id))
+
+    async def remove(self, portal: Portal) -> None:
+        """Forget a chat; the next thing that happens in it makes it anew."""
+        async with self._store.transaction() as tx:
+            await self._end.remove(tx, portal.id)
+        self._drop_room(portal.id)
+        self._by_id.pop(portal.id, None)
+        self._by_key.pop(portal.key, None)
+
+    def _drop_room(self, portal_id: PortalId) -> None:
+        for room_id in [room for room, known in self._by_room.items() if known == portal_id]:
+            del self._by_room[room_id]
 
     def forget(self) -> None:
         """Read rows anew: others than this registry have changed them."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
@@ -21,6 +23,7 @@ from mautrix_whatsapp_py.store.store import Store
 
 log = logging.getLogger(__name__)
 
+OnRoom = Callable[[Portal, Login], None]
 DIRECT_TOPIC = "WhatsApp private chat"
 GROUP_NAME = "WhatsApp group"
 SELF_NAME = "Note to yourself (WA)"
@@ -47,6 +50,12 @@ class Rooms:
         self._ghosts = ghosts
         self._names = names
         self._invited: set[tuple[PortalId, MxUserId]] = set()
+        self._listeners: list[OnRoom] = []
+        self._making: dict[PortalId, asyncio.Future[Portal]] = {}
+
+    def add_listener(self, listener: OnRoom) -> None:
+        """Tell somebody of every room that was made, or came to a login; the listener must not wait or raise."""
+        self._listeners.append(listener)
 
     async def ensure_room(self, portal: Portal, login: Login) -> MxRoomId:
         """The room of a chat, with the login's user invited.
@@ -55,12 +64,39 @@ class Rooms:
         """
         current = await self._portals.get(portal.id) or portal
         if current.room_id is None:
-            room_id = await self._chats.create_room(await self._describe(current, login))
-            current = await self._portals.put(replace(current, room_id=room_id))
-            await self._join_members(current, room_id)
+            current = await self._make_once(current, login)
         assert current.room_id is not None
-        await self._ensure_invited(current.id, current.room_id, login.user)
+        if await self._ensure_invited(current.id, current.room_id, login.user):
+            for listener in self._listeners:
+                listener(current, login)
         return current.room_id
+
+    async def _make_once(self, portal: Portal, login: Login) -> Portal:
+        """Make a room; whoever asks for it meanwhile, a command or the chat itself, gets the same one."""
+        making = self._making.get(portal.id)
+        if making is None:
+            making = self._making[portal.id] = asyncio.ensure_future(self._make(portal, login))
+            making.add_done_callback(lambda _: self._making.pop(portal.id, None))
+        return await asyncio.shield(making)
+
+    async def _make(self, portal: Portal, login: Login) -> Portal:
+        room_id = await self._chats.create_room(await self._describe(portal, login))
+        made = await self._portals.put(replace(portal, room_id=room_id))
+        await self._join_members(made, room_id)
+        return made
+
+    async def forget_invite(self, portal_id: PortalId, user: MxUserId) -> None:
+        """Somebody is to be invited again when the chat comes back to them."""
+        async with self._store.transaction() as tx:
+            await self._facts.drop(tx, f"invited:{portal_id}:{user}")
+        self._invited.discard((portal_id, user))
+
+    async def has_invited(self, portal: Portal, login: Login) -> bool:
+        """Whether a chat came to an account, whose user was then invited."""
+        if portal.key.receiver is not None:
+            return portal.key.receiver == login.id
+        async with self._store.reading() as tx:
+            return await self._facts.get(tx, f"invited:{portal.id}:{login.user}") is not None
 
     async def own_person(self, login: Login) -> Person:
         """The person that a login is."""
@@ -100,11 +136,11 @@ class Rooms:
         person_id = portal.person_id
         return None if person_id is None else await self._persons.get(person_id)
 
-    async def _ensure_invited(self, portal_id: PortalId, room_id: MxRoomId, user: MxUserId) -> None:
-        """Invite somebody once; whoever leaves is not called back."""
+    async def _ensure_invited(self, portal_id: PortalId, room_id: MxRoomId, user: MxUserId) -> bool:
+        """Invite somebody once; whoever leaves is not called back. Whether it was done now."""
         mark = (portal_id, user)
         if mark in self._invited:
-            return
+            return False
         key = f"invited:{portal_id}:{user}"
         async with self._store.reading() as tx:
             was_invited = await self._facts.get(tx, key) is not None
@@ -116,6 +152,7 @@ class Rooms:
             async with self._store.transaction() as tx:
                 await self._facts.put(tx, key, "1")
         self._invited.add(mark)
+        return not was_invited
 
 
 def chat_address(portal: Portal, partner: Person | None) -> WaJid:

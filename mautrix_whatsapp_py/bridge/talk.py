@@ -7,16 +7,25 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.delivery import Delivery
+from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
+from mautrix_whatsapp_py.bridge.filters import Filters
+from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.open_sends import OpenSends
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.privacy import Privacy
+from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
+from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
+from mautrix_whatsapp_py.ports_chats import OpenDirectory
+from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
@@ -30,7 +39,14 @@ class TalkSettings:
 
     with_notices: bool = False
     deleted: DeletedPolicy = DeletedPolicy.REDACT
+    is_disappearing_honoured: bool = True
+    with_private_receipts: bool = False
     outbox_expiry: timedelta = timedelta(hours=24)
+    with_call_notices: bool = True
+    rejects_calls: bool = False
+    rejection_text: str = ""
+    with_status_broadcast: bool = False
+    is_status_quiet: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +57,7 @@ class Rows:
     reactions: ReactionRows = field(default_factory=ReactionRows)
     outbox: OutboxRows = field(default_factory=OutboxRows)
     inbox: InboxRows = field(default_factory=InboxRows)
+    disappearing: DisappearingRows = field(default_factory=DisappearingRows)
     facts: KvRows = field(default_factory=KvRows)
 
 
@@ -58,9 +75,20 @@ class Talk:
     logins: Logins
     network: WhatsAppNetwork
     delivery: Delivery
+    filters: Filters
+    privacy: Privacy
+    open_directory: OpenDirectory
+    following: Following
     clock: Clock
     new_secret: Callable[[], bytes]
     settings: TalkSettings
+    files: FileBearer = field(default_factory=NoFiles)
+    records: Records = field(default_factory=Records)
+    open_sends: OpenSends = field(default_factory=OpenSends)
+
+    async def recorded(self, portal_id: PortalId) -> None:
+        """Wait until the rows of a chat are all there; whoever reads them asks for it first."""
+        await self.records.settled(portal_id, self.store)
 
     def login_of(self, person: Person) -> Login | None:
         """The login of somebody who has one."""

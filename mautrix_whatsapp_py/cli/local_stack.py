@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.ops.child import Child
 from mautrix_whatsapp_py.ops.local_homeserver import LocalHomeserver
 from mautrix_whatsapp_py.ops.local_place import HOST, SERVER_NAME, is_port_free
 
-READY_POLL_SECONDS = 0.1
+READY_POLL_SECONDS = 0.05
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -42,14 +42,30 @@ async def _run_until_stopped(service: Coroutine[None, None, int]) -> int:
 
 async def _serve(config: Config, data: Path, port: int, regenerate: str, also: Sequence[str]) -> int:
     registration, config_path = data / "registration.yaml", data / "config.yaml"
-    async with LocalHomeserver(data / "homeserver", port=port, registration=registration) as homeserver:
-        # Only now: the bridge of a start that was killed has let go of its port.
-        _require_port(config.appservice.port, config_path, regenerate)
-        await homeserver.ensure_user()
-        bridge = Child("mautrix_whatsapp_py", ["run", "-c", str(config_path)], inherited=homeserver.locks)
-        try:
-            return await _watch(bridge, homeserver, config, also)
-        finally:
+    bridges: list[Child] = []
+
+    def launch_bridge() -> None:
+        # Loading its libraries takes as long as Synapse does; there are two processors more often than not.
+        arguments = ["run", "-c", str(config_path)]
+        held_after = "mautrix_whatsapp_py.app"
+        bridges.append(Child("mautrix_whatsapp_py", arguments, inherited=homeserver.locks, held_after=held_after))
+
+    homeserver = LocalHomeserver(
+        data / "homeserver", port=port, registration=registration, on_launched=launch_bridge
+    )
+    try:
+        async with homeserver:
+            # Only now: the bridge of a start that was killed has let go of its port.
+            _require_port(config.appservice.port, config_path, regenerate)
+            await homeserver.ensure_user()
+            (bridge,) = bridges
+            bridge.release()
+            try:
+                return await _watch(bridge, homeserver, config, also)
+            finally:
+                await bridge.stop()
+    finally:
+        for bridge in bridges:
             await bridge.stop()
 
 

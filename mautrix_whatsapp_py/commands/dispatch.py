@@ -39,9 +39,10 @@ class Dispatcher:
 
     async def run(self, request: CommandRequest) -> Sequence[MxNotice]:
         """Carry out a command; what to answer. Raises only what heals when tried again."""
-        return render(await self._run_guarded(request))
+        return render(await self.answer(request))
 
-    async def _run_guarded(self, request: CommandRequest) -> Answer:
+    async def answer(self, request: CommandRequest) -> Answer:
+        """The same, before anybody thinks of how it looks."""
         try:
             return await self._run(request)
         except CommandError as error:

@@ -70,7 +70,12 @@ def _term_html(item: Item) -> str:
 def _render_table(table: Table) -> Iterable[MxNotice]:
     if not table.rows:
         return [to_notice(table.if_empty)]
-    return [_render_rows(table.header, rows) for rows in _pages(table.rows)]
+    pages = _pages(table.rows)
+    last = len(pages) - 1
+    return [
+        _render_rows(table.header, rows, footer=table.footer if index == last else "")
+        for index, rows in enumerate(pages)
+    ]
 
 
 def _pages(rows: tuple[tuple[str, ...], ...]) -> list[list[tuple[str, ...]]]:
@@ -86,9 +91,10 @@ def _pages(rows: tuple[tuple[str, ...], ...]) -> list[list[tuple[str, ...]]]:
     return pages
 
 
-def _render_rows(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> MxNotice:
-    body = "\n".join(" | ".join(row) for row in [header, *rows])
+def _render_rows(header: tuple[str, ...], rows: list[tuple[str, ...]], *, footer: str) -> MxNotice:
+    body = "\n".join([*(" | ".join(row) for row in [header, *rows]), *([f"\n{footer}"] if footer else [])])
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     lines = "".join("<tr>" + "".join(f"<td>{to_html(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    html = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>"
+    last = f"<p>{to_html(footer)}</p>" if footer else ""
+    html = f"<table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table>{last}"
     return MxNotice(body=body, html=html)

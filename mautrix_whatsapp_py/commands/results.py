@@ -46,6 +46,7 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     if_empty: str = "There is nothing to show."
+    footer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

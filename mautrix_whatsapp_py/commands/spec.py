@@ -67,11 +67,14 @@ class Command:
     min_args: int = 0
     max_args: int | None = 0
     flags: tuple[Flag, ...] = ()
+    takes_command: bool = False
+    """Whether the last argument is another command, whose switches are its own."""
 
     def parse(self, request: CommandRequest, words: tuple[str, ...], *, prefix: str) -> Call:
         """A call from the words after the command's name; UsageError when they do not fit."""
-        flags = frozenset(word[2:].lower() for word in words if word.startswith("--"))
-        args = tuple(word for word in words if not word.startswith("--"))
+        is_flag = [word.startswith("--") and not self.takes_command for word in words]
+        flags = frozenset(word[2:].lower() for word, is_one in zip(words, is_flag, strict=True) if is_one)
+        args = tuple(word for word, is_one in zip(words, is_flag, strict=True) if not is_one)
         if flags - {flag.name for flag in self.flags}:
             raise UsageError("This switch does not exist here.")
         if len(args) < self.min_args:

@@ -17,12 +17,9 @@ _NETWORK: Final[Defaults] = {
     "get_proxy_url": None,
     "proxy_only_login": False,
     "displayname_template": '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)',
-    "call_start_notices": True,
     "identity_change_notices": False,
     "send_presence_on_typing": False,
-    "enable_status_broadcast": True,
     "disable_status_broadcast_send": True,
-    "mute_status_broadcast": True,
     "status_broadcast_tag": "m.lowpriority",
     "pinned_tag": "m.favourite",
     "archive_tag": None,
@@ -51,7 +48,6 @@ _NETWORK: Final[Defaults] = {
 }
 
 _BRIDGE: Final[Defaults] = {
-    "personal_filtering_spaces": True,
     "private_chat_portal_meta": True,
     "async_events": False,
     "split_portals": False,
@@ -60,14 +56,12 @@ _BRIDGE: Final[Defaults] = {
     "transient_state_debounce": "0s",
     "unknown_error_auto_reconnect": None,
     "unknown_error_max_auto_reconnects": 10,
-    "bridge_matrix_leave": False,
     "tag_only_on_create": True,
     "only_bridge_tags": ["m.favourite", "m.lowpriority"],
     "mute_only_on_create": True,
     "deduplicate_matrix_messages": False,
     "cross_room_replies": False,
     "revert_failed_state_changes": False,
-    "kick_matrix_users": True,
     "enable_send_state_requests": False,
     "phone_numbers_in_profile": False,
     "cleanup_on_logout": {"enabled": False, "manual": ANY, "bad_credentials": ANY},
@@ -81,7 +75,7 @@ _BRIDGE: Final[Defaults] = {
         "message_formats": ANY,
         "displayname_format": ANY,
     },
-    "portal_create_filter": {"mode": "deny", "list": [], "always_deny_from_login": []},
+    "portal_create_filter": {"always_deny_from_login": []},
 }
 
 _ENCRYPTION: Final[Defaults] = {

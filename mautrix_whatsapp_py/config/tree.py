@@ -50,6 +50,20 @@ class DeletedMessages(StrEnum):
     IGNORE = "ignore"
 
 
+class FilterMode(StrEnum):
+    """What a list of chats means."""
+
+    DENY = "deny"
+    ALLOW = "allow"
+
+
+class DisappearingMessages(StrEnum):
+    """What becomes of messages whose time is over on WhatsApp."""
+
+    HONOUR = "honour"
+    IGNORE = "ignore"
+
+
 class LogLevel(StrEnum):
     """The least important lines that are written."""
 
@@ -111,6 +125,14 @@ class DatabaseSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FilterSection(Section):
+    """Which chats get a room, unless users say otherwise for themselves."""
+
+    mode: FilterMode = FilterMode.DENY
+    list: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSection(Section):
     """How the bridge behaves towards Matrix users."""
 
@@ -118,7 +140,14 @@ class BridgeSection(Section):
     bridge_status_notices: StatusNotices = StatusNotices.ERRORS
     bridge_notices: bool = False
     deleted_messages: DeletedMessages = DeletedMessages.REDACT
+    disappearing_messages: DisappearingMessages = DisappearingMessages.HONOUR
+    private_receipts: bool = False
     outbox_expiry_hours: int = 24
+    personal_filtering_spaces: bool = True
+    allow_user_invite: bool = True
+    kick_matrix_users: bool = True
+    bridge_matrix_leave: bool = False
+    portal_create_filter: FilterSection = field(default_factory=FilterSection)
     permissions: Permissions = EXAMPLE_PERMISSIONS
 
 
@@ -138,6 +167,11 @@ class NetworkSection(Section):
     os_name: str = "Mautrix-WhatsApp bridge"
     browser_name: BrowserName = BrowserName.UNKNOWN
     proxy: str | None = field(default=None, repr=False)
+    call_start_notices: bool = True
+    reject_calls: bool = False
+    reject_calls_text: str = "I cannot take calls here. Please write to me."
+    enable_status_broadcast: bool = False
+    mute_status_broadcast: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mautrix_whatsapp_py.convert.media import Uploaded
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid
 from mautrix_whatsapp_py.model.content import (
     MxMessageContent,
@@ -14,6 +15,7 @@ from mautrix_whatsapp_py.model.content import (
     WaLinkPreview,
     WaMessageRef,
 )
+from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile
 from mautrix_whatsapp_py.model.people import MxPerson
 
 
@@ -56,6 +58,7 @@ class ToMatrixContext:
     `people` is keyed by addresses without device. `reply_to` is the quoted message's first event,
     None when it is not in this room. `targets` are the events of the message that is edited,
     reacted to or deleted, in order. `placeholder` stands where this message could not be decrypted.
+    `file` is the message's own, `edited` what the first target says, which may have a file.
     """
 
     chat: WaJid
@@ -67,6 +70,8 @@ class ToMatrixContext:
     targets: tuple[MxEventId, ...] = ()
     own_reaction: OwnReaction | None = None
     placeholder: MxEventId | None = None
+    file: MxFile | MediaUnavailable | None = None
+    edited: MxMessageContent | None = None
     preview_image: MxPreviewImage | None = None
     options: ToMatrixOptions = ToMatrixOptions()
 
@@ -123,5 +128,6 @@ class ToWhatsAppContext:
     target: WaTarget | WaReactionTarget | None = None
     is_group_admin: bool = False
     link_preview: WaLinkPreview | None = None
+    uploaded: Uploaded | None = None
     disappears_after_s: int | None = None
     options: ToWhatsAppOptions = ToWhatsAppOptions()

@@ -41,6 +41,9 @@ _EMOJI_BY_DEFAULT: Final = _ranges(
     "1f698 1f6ad 1f6b2 1f6b9-1f6ba 1f6bc"
 )
 _SKIN_TONES: Final = _ranges("1f3fb-1f3ff")
+_FLAG_LETTERS: Final = _ranges("1f1e6-1f1ff")
+_TAGS: Final = _ranges("e0020-e007f")
+_JOINER: Final = "\u200d"
 _KEYCAP_BASES: Final = frozenset("#*0123456789")
 
 
@@ -67,7 +70,19 @@ def is_emoji(key: str) -> bool:
         return False
     if bare[0] in _KEYCAP_BASES:
         return bare[1:] == _KEYCAP
-    return _is_pictograph(bare[0]) and all(_is_pictograph(c) or _joins(c) for c in bare)
+    return all(_is_one_picture(part) for part in bare.split(_JOINER))
+
+
+def _is_one_picture(part: str) -> bool:
+    """Whether it is one picture, with its skin tone or the tags of a flag, or the two letters of a flag."""
+    if not part or not _is_pictograph(part[0]):
+        return False
+    rest = part[1:]
+    if ord(part[0]) in _FLAG_LETTERS:
+        return len(rest) == 1 and ord(rest) in _FLAG_LETTERS
+    if rest and ord(rest[0]) in _SKIN_TONES:
+        rest = rest[1:]
+    return all(ord(character) in _TAGS for character in rest)
 
 
 def _takes_selector(character: str, after: str) -> bool:
@@ -81,7 +96,3 @@ def _is_pictograph(character: str) -> bool:
     # The planes of pictographs hold emoji younger than Python's own tables.
     known = code in _TEXT_BY_DEFAULT or code in _EMOJI_BY_DEFAULT or 0x1F000 <= code <= 0x1FBFF
     return known or (code > 0x7F and unicodedata.category(character) == "So")
-
-
-def _joins(character: str) -> bool:
-    return character == "\u200d" or 0xE0020 <= ord(character) <= 0xE007F

@@ -29,6 +29,7 @@ from mautrix_whatsapp_py.model.content import (
     WaUnsupported,
     WaViewOnceNotice,
 )
+from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.model.wa import WaUndecryptable
 
 _LINK: Final = re.compile(r"https?://[^\s<>]+")
@@ -68,6 +69,8 @@ def needs_of_wa(content: WaContent | WaUndecryptable, chat: WaJid) -> WaNeeds:
     match content:
         case WaText():
             return _needs_of_text(content, chat)
+        case WaMedia(caption=caption, context=context):
+            return _needs_of_text(WaText(body=caption, context=context), chat)
         case WaEdit(target=target, content=text):
             return replace(_needs_of_text(text, chat), target=target, reply_to=None)
         case WaReaction(target=target):

@@ -13,6 +13,10 @@ UNDECRYPTABLE: Final = (
     "This message could not be decrypted yet. The sender's phone was asked to send it again; "
     "it will appear here when it arrives."
 )
+NOT_SHOWN: Final = (
+    "A message from WhatsApp cannot be shown here, because the Matrix server refused it. "
+    "Open WhatsApp on your phone to read it."
+)
 DELETED: Final = "🗑 This message was deleted on WhatsApp."
 QUOTE_MISSING: Final = "a message that is not in this room"
 ELSEWHERE: Final = "in another chat"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final, assert_never
 
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.convert.context import DeletedPolicy, ToMatrixContext
 from mautrix_whatsapp_py.convert.emoji import to_matrix_emoji
+from mautrix_whatsapp_py.convert.media import place_file
 from mautrix_whatsapp_py.convert.mentions import name_mentions, notify
 from mautrix_whatsapp_py.convert.quotes import render_quote
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason, ToMatrix
@@ -34,6 +36,7 @@ from mautrix_whatsapp_py.model.content import (
     WaUnsupported,
     WaViewOnceNotice,
 )
+from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.model.wa import WaUndecryptable
 
 EVENT_BYTES: Final = 40_000
@@ -50,6 +53,8 @@ def to_matrix(content: WaContent | WaUndecryptable, context: ToMatrixContext) ->
     match content:
         case WaText():
             return _send_text(content, context)
+        case WaMedia():
+            return _send_media(content, context)
         case WaEdit(content=text):
             return _edit_text(text, context)
         case WaRevoke():
@@ -91,6 +96,23 @@ def _send_text(content: WaText, context: ToMatrixContext) -> MxSend:
     return MxSend(parts=(first, *(_message(text, content, context) for text in texts[1:])))
 
 
+def _send_media(content: WaMedia, context: ToMatrixContext) -> MxSend:
+    """The caption's events, the first of which has the file."""
+    said = _send_text(WaText(body=content.caption, context=content.context), context)
+    is_edit = context.placeholder is not None
+    first = place_file(content, context.file, said.parts[0], is_edit=is_edit)
+    return replace(said, parts=(first, *said.parts[1:]))
+
+
+def _keep_file(part: MxMessageContent, edited: MxMessageContent | None) -> MxMessageContent:
+    """A new caption leaves the file where it is."""
+    if edited is None or edited.file is None:
+        return part
+    flags = part.flags | (edited.flags & {MxFlag.VOICE, MxFlag.VIEW_ONCE})
+    name = edited.file_name or edited.body
+    return replace(part, msgtype=edited.msgtype, file=edited.file, file_name=name, flags=flags)
+
+
 def _edit_text(content: WaText, context: ToMatrixContext) -> ToMatrix:
     """The events of the message say the new text; what does not fit into them follows in new ones."""
     targets = context.targets
@@ -109,6 +131,7 @@ def _edit_text(content: WaText, context: ToMatrixContext) -> ToMatrix:
         )
         for index, text in enumerate(texts)
     )
+    parts = (_keep_file(parts[0], context.edited), *parts[1:])
     return MxSend(parts=parts, redacts=targets[len(texts) :])
 
 

@@ -7,6 +7,7 @@ from typing import Final, assert_never
 
 from mautrix_whatsapp_py.convert.context import Quoted, ToWhatsAppContext, WaReactionTarget, WaTarget
 from mautrix_whatsapp_py.convert.emoji import is_emoji, to_wa_emoji
+from mautrix_whatsapp_py.convert.media import FILE_TYPES, write_media
 from mautrix_whatsapp_py.convert.mentions import Addressed, WaMarkup, allowed, replace_user_ids
 from mautrix_whatsapp_py.convert.mx_html import MAX_HTML, read_html
 from mautrix_whatsapp_py.convert.needs import reply_target
@@ -80,7 +81,10 @@ def encode_quote(quoted: Quoted, addressed: Addressed) -> WaQuote:
 def _send_message(content: MxMessageContent, context: ToWhatsAppContext) -> ToWhatsApp:
     if content.msgtype is MxMsgType.NOTICE and not context.options.with_notices:
         return Skipped(reason=SkipReason.BY_OPTION)
-    if content.msgtype not in _TEXT_TYPES:
+    is_edit = isinstance(content.relation, MxEdit)
+    if content.msgtype in FILE_TYPES and not is_edit:
+        return _send_file(content, context)
+    if content.msgtype not in _TEXT_TYPES and not (is_edit and has_caption(content)):
         return Refused(refusal=Refusal.KIND)
     edited: WaTarget | None = None
     if isinstance(content.relation, MxEdit):
@@ -94,6 +98,26 @@ def _send_message(content: MxMessageContent, context: ToWhatsAppContext) -> ToWh
     return WaSend(content=text if edited is None else WaEdit(target=edited.ref, content=text))
 
 
+def _send_file(content: MxMessageContent, context: ToWhatsAppContext) -> ToWhatsApp:
+    if content.file is None or context.uploaded is None:
+        return Refused(refusal=Refusal.KIND)
+    markup = encode_text(content, context.addressed) if has_caption(content) else WaMarkup(text="")
+    if len(markup.text) > MAX_TEXT:
+        return Refused(refusal=Refusal.TOO_LONG)
+    beside = _context_of(content, markup, context)
+    return WaSend(content=write_media(content, context.uploaded, markup.text, beside))
+
+
+def _context_of(content: MxMessageContent, markup: WaMarkup, context: ToWhatsAppContext) -> WaContext:
+    answers = reply_target(content) is not None or isinstance(content.relation, MxEdit)
+    return WaContext(
+        mentions=markup.mentions,
+        mentions_all=content.mentions is not None and content.mentions.room,
+        quote=encode_quote(context.quoted, context.addressed) if answers and context.quoted else None,
+        disappears_after_s=context.disappears_after_s,
+    )
+
+
 def _encode_message(content: MxMessageContent, context: ToWhatsAppContext) -> WaText | Refused:
     markup = encode_text(content, context.addressed)
     if not markup.text.strip():
@@ -101,16 +125,9 @@ def _encode_message(content: MxMessageContent, context: ToWhatsAppContext) -> Wa
     text = EMOTE + markup.text if content.msgtype is MxMsgType.EMOTE else markup.text
     if len(text) > MAX_TEXT:
         return Refused(refusal=Refusal.TOO_LONG)
-    answers = reply_target(content) is not None or isinstance(content.relation, MxEdit)
-    quote = encode_quote(context.quoted, context.addressed) if answers and context.quoted else None
     return WaText(
         body=text,
-        context=WaContext(
-            mentions=markup.mentions,
-            mentions_all=content.mentions is not None and content.mentions.room,
-            quote=quote,
-            disappears_after_s=context.disappears_after_s,
-        ),
+        context=_context_of(content, markup, context),
         link_preview=_encode_link_preview(content, text, context),
     )
 

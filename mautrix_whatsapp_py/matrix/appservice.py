@@ -12,7 +12,7 @@ from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.ids import MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.answers import answer_errors, matrix_error, token_check
 from mautrix_whatsapp_py.matrix.fields import is_id
-from mautrix_whatsapp_py.matrix.intake import Intake
+from mautrix_whatsapp_py.matrix.intake import Intake, OutOfTurn
 from mautrix_whatsapp_py.matrix.transaction import BadBody
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,8 @@ class AppService:
             await self._intake.take(MxTxnId(txn_id), await request.read())
         except BadBody as error:
             return matrix_error(400, error.errcode, str(error))
+        except OutOfTurn:
+            return matrix_error(503, "M_UNKNOWN", "A transaction before this one is missing. Send that one first.")
         return web.json_response({})
 
     async def _on_user_query(self, request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
 from mautrix_whatsapp_py.matrix.fields import get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.senders import Senders
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
+from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReactionContent
 from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
 
 log = logging.getLogger(__name__)
@@ -53,8 +53,9 @@ class HttpMatrixChats:
             answer = await self._http.call(
                 Method.POST, Path.v3.createRoom, encode_room(room, self._identity), query={"user_id": bot}
             )
-        except MatrixRefused as error:
-            found = await self._find_room(alias) if error.errcode == "M_ROOM_IN_USE" else None
+        except MatrixRefused:
+            # Synapse has several ways to say that the alias was taken a moment ago.
+            found = await self._find_room(alias)
             if found is None:
                 raise
             return found
@@ -85,7 +86,12 @@ class HttpMatrixChats:
         sent_at: datetime | None = None,
     ) -> MxEventId:
         """Send a message or an edit, with the time it was sent at on the other side."""
-        return await self._send(room_id, "m.room.message", encode_message(content), sender, txn_id, sent_at)
+        said = encode_message(content)
+        kind = "m.room.message"
+        if content.msgtype is MxMsgType.STICKER:
+            kind = "m.sticker"
+            del said["msgtype"]
+        return await self._send(room_id, kind, said, sender, txn_id, sent_at)
 
     async def send_reaction(
         self,
@@ -111,6 +117,12 @@ class HttpMatrixChats:
         path = Path.v3.rooms[room_id].receipt["m.read"][event_id]
         await self._http.call(Method.POST, path, {}, query={"user_id": reader})
 
+    async def set_timer(self, room_id: MxRoomId, seconds: int) -> None:
+        """Show after how many seconds the messages of a room disappear; 0 is never."""
+        content: Json = {"type": "after_send", "timer": seconds * 1000} if seconds > 0 else {}
+        path = Path.v3.rooms[room_id].state["com.beeper.disappearing_timer"][""]
+        await self._http.call(Method.PUT, path, content, query={"user_id": self._identity.bot})
+
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
         content: Json = {"typing": for_seconds > 0}
@@ -129,7 +141,8 @@ class HttpMatrixChats:
             raise
         relations = get_fields(get_fields(event, "unsigned"), "m.relations")
         edit = get_fields(get_fields(relations, "m.replace"), "content")
-        return decode_message(edit or get_fields(event, "content"))
+        is_sticker = event.get("type") == "m.sticker"
+        return decode_message(edit or get_fields(event, "content"), is_sticker=is_sticker)
 
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message, decode_reaction, decode_redaction
+from mautrix_whatsapp_py.matrix.decode_room import decode_room_change
 from mautrix_whatsapp_py.matrix.fields import (
     EPOCH,
     Fields,
@@ -27,6 +28,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxReaction,
     MxReceipt,
     MxRedaction,
+    MxRoomChanged,
     MxStored,
     MxTyping,
 )
@@ -55,6 +57,9 @@ def decode_event(stored: MxStored) -> MxEvent:
             event = MxRedaction(origin=origin, content=decode_redaction(fields))
         case "m.room.member", True:
             event = _decode_member(fields, origin)
+        case _, True if fields.get("state_key") == "":
+            change = decode_room_change(stored.kind, get_fields(fields, "content"))
+            event = MxRoomChanged(origin=origin, change=change) if change is not None else None
         case "m.room.encrypted", False:
             event = MxEncrypted(origin=origin)
     return event or MxOther(origin=origin, kind=stored.kind)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mautrix_whatsapp_py.ids import MxEventId, MxUri, MxUserId
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text, is_id
+from mautrix_whatsapp_py.matrix.file_content import decode_file
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxFlag,
@@ -40,6 +41,7 @@ def decode_message(content: Fields, *, is_sticker: bool = False) -> MxMessageCon
         flags=frozenset({MxFlag.VOICE}) if _VOICE in said else frozenset(),
         link_previews=_decode_previews(said),
         file_name=get_text(said, "filename"),
+        file=decode_file(said),
     )
 
 

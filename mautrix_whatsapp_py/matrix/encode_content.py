@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
+from mautrix_whatsapp_py.matrix.file_content import encode_file
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxFlag,
@@ -68,6 +69,10 @@ def _encode_said(content: MxMessageContent) -> Json:
         said |= {"format": "org.matrix.custom.html", "formatted_body": content.html}
     for flag in sorted(content.flags):
         said |= _FLAGS[flag]
+    if content.file is not None:
+        said |= encode_file(content.file, is_audio=msgtype is MxMsgType.AUDIO)
+    if content.file_name is not None:
+        said["filename"] = content.file_name
     if content.link_previews:
         said["com.beeper.linkpreviews"] = [_encode_preview(preview) for preview in content.link_previews]
     if content.disappears_after_s:

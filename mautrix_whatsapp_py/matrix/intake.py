@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
+from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.decode import decode_event
+from mautrix_whatsapp_py.matrix.gaps import GapWatch
 from mautrix_whatsapp_py.matrix.transaction import (
+    BadBody,
     MxToDevice,
     MxTransaction,
     TooOdd,
@@ -23,16 +25,29 @@ log = logging.getLogger(__name__)
 ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
 
 
+class OutOfTurn(Exception):
+    """The homeserver has left out a transaction; refused, it sends that one first."""
+
+
 class Intake:
     """Takes transactions one at a time, as homeservers send them, and hands events over in their order."""
 
-    def __init__(self, inbox: MxInbox, sink: MxEventSink, *, on_to_device: ToDeviceSink) -> None:
+    def __init__(
+        self,
+        inbox: MxInbox,
+        sink: MxEventSink,
+        *,
+        on_to_device: ToDeviceSink,
+        is_ours: Callable[[MxUserId], bool] = lambda _user: False,
+    ) -> None:
         self._inbox = inbox
         self._sink = sink
         self._on_to_device = on_to_device
+        self._is_ours = is_ours
         self._turn = asyncio.Lock()
         self._last_taken: tuple[MxTxnId, int] | None = None
         """Id and hash of the body: Synapse on SQLite counts from 1 again after each restart."""
+        self._gaps = GapWatch()
         self._handed_over = InboxSeq(0)
         self._is_owing = False
         """Events may be stored but not handed over: a commit's answer was lost, or a request cancelled."""
@@ -45,21 +60,31 @@ class Intake:
             return len(pending)
 
     async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
-        """Store a transaction and hand it over; StoreError when it is not stored, BadBody when it is none."""
+        """Store a transaction and hand it over.
+
+        Raises StoreError when it is not stored, BadBody when it is none, OutOfTurn when another one comes first.
+        """
         try:
-            transaction = decode_transaction(raw)
-        except TooOdd:
-            transaction = await asyncio.to_thread(decode_odd_transaction, raw)
+            transaction = await _decode(raw)
+        except BadBody:
+            # It was sent: nothing was left out.
+            self._gaps.accept(txn_id)
+            raise
         for event_id in transaction.skipped:
             log.warning("skipped the malformed event %a of transaction %a", event_id, txn_id)
         async with self._turn:
+            if self._gaps.must_refuse(txn_id):
+                raise OutOfTurn
             await self._take(txn_id, transaction, (txn_id, hash(raw)))
+            self._gaps.accept(txn_id)
 
     async def _take(self, txn_id: MxTxnId, transaction: MxTransaction, mark: tuple[MxTxnId, int]) -> None:
         # The inbox knows repeated events; this is for the parts that are not stored.
         is_repeated, self._last_taken = mark == self._last_taken, None
         was_owing, self._is_owing = self._is_owing, True
-        new = await self._inbox.add_transaction(txn_id, transaction.events) if transaction.events else ()
+        # What our own users said is nothing new: half of all events, and a commit each.
+        events = [event for event in transaction.events if not self._is_ours(event.sender)]
+        new = await self._inbox.add_transaction(txn_id, events) if events else ()
         if was_owing:
             new = [event for event in await self._inbox.get_pending() if event.seq > self._handed_over]
         # Keys come before what they decrypt.
@@ -75,3 +100,10 @@ class Intake:
         for event in events:
             self._handed_over = max(self._handed_over, event.seq)
             self._sink.on_mx_event(decode_event(event), event.seq)
+
+
+async def _decode(raw: bytes) -> MxTransaction:
+    try:
+        return decode_transaction(raw)
+    except TooOdd:
+        return await asyncio.to_thread(decode_odd_transaction, raw)

@@ -15,7 +15,8 @@ from mautrix_whatsapp_py.tasks import Backoff
 log = logging.getLogger(__name__)
 
 OLDEST_SUPPORTED = (1, 4)
-PING_TRIES = 4
+PING_TRIES = 12
+"""Homeservers keep connections: each to a bridge that was killed costs a try."""
 _VERSION = re.compile(r"^v(\d+)\.(\d+)")
 
 
@@ -41,12 +42,11 @@ async def require_homeserver(api: HttpMatrixApi, questions: StartupQuestions, cl
 
 async def require_ping(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> None:
     """A homeserver that reaches the bridge; or StartupError."""
-    backoff = Backoff(first_seconds=0.25, cap_seconds=2.0)
+    backoff = Backoff(first_seconds=0.1, cap_seconds=1.0)
     for attempt in range(1, PING_TRIES + 1):
         try:
             seconds = await api.send_ping()
         except MatrixUnreachable as error:
-            # Its first try may go out on a connection to the bridge that was killed before us.
             if attempt == PING_TRIES:
                 raise _unreached(questions, error) from error
             await clock.sleep(backoff.next_seconds())

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
+from mautrix_whatsapp_py.model.mx_room import MxRoomChange
 
 
 class MxMembership(StrEnum):
@@ -77,6 +78,14 @@ class MxMember:
     membership: MxMembership
     is_direct: bool = False
     was: MxMembership | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxRoomChanged:
+    """A room's name, topic, picture or levels were set, or the room was replaced."""
+
+    origin: MxOrigin
+    change: MxRoomChange
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,5 +192,5 @@ class MxServerInfo:
     software: str | None = None
 
 
-MxEvent: TypeAlias = MxMessage | MxReaction | MxRedaction | MxMember | MxEncrypted | MxOther
+MxEvent: TypeAlias = MxMessage | MxReaction | MxRedaction | MxMember | MxRoomChanged | MxEncrypted | MxOther
 MxEphemeral: TypeAlias = MxTyping | MxReceipt

@@ -77,6 +77,15 @@ class ReactionRow:
     key: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisappearingEvent:
+    """An event that is to be redacted."""
+
+    event_id: MxEventId
+    room_id: MxRoomId
+    due_at: datetime
+
+
 class SendState(StrEnum):
     """How far a message to WhatsApp has come."""
 

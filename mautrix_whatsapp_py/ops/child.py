@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+from mautrix_whatsapp_py.ops.follow_parent import HELD
 
 FOLLOW_PARENT = "mautrix_whatsapp_py.ops.follow_parent"
 STOP_SECONDS = 20.0
@@ -16,11 +20,19 @@ class Child:
     """A Python module running in a process of its own."""
 
     def __init__(
-        self, module: str, arguments: Sequence[str], *, output: Path | None = None, inherited: Sequence[int] = ()
+        self,
+        module: str,
+        arguments: Sequence[str],
+        *,
+        output: Path | None = None,
+        inherited: Sequence[int] = (),
+        held_after: str = "",
     ) -> None:
+        """Start it. With `held_after` it only imports that package, and runs the module after `release`."""
+        held = (HELD, held_after) if held_after else ()
         self._file = output.open("wb") if output is not None else None
         self._process = subprocess.Popen(  # noqa: S603  our own interpreter
-            [sys.executable, "-m", FOLLOW_PARENT, module, *arguments],
+            [sys.executable, "-m", FOLLOW_PARENT, *held, module, *arguments],
             stdin=subprocess.PIPE,
             stdout=self._file,
             stderr=subprocess.STDOUT if self._file is not None else None,
@@ -28,6 +40,13 @@ class Child:
             start_new_session=True,
             pass_fds=tuple(inherited),
         )
+
+    def release(self) -> None:
+        """Let a held module run; one that has ended already stays so."""
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            # Unbuffered: what a child that is gone did not take must not come up again at the end.
+            os.write(self._process.stdin.fileno(), b"\n")
 
     @property
     def pid(self) -> int:

@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -41,7 +42,16 @@ class LocalCredentials(msgspec.Struct, frozen=True, kw_only=True):
 class LocalHomeserver:
     """Synapse as a child: started with `async with`, stopped with it, gone when we are killed."""
 
-    def __init__(self, folder: Path, *, port: int, registration: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        port: int,
+        registration: Path,
+        on_launched: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`on_launched` is for what can be done while Synapse starts."""
+        self._on_launched = on_launched
         self._folder = folder.resolve()
         self._port = port
         self._registration = registration.resolve()
@@ -143,6 +153,7 @@ class LocalHomeserver:
             output=self._folder / "synapse.out",
             inherited=self.locks,
         )
+        self._on_launched()
         await self._wait_until_ready()
 
     async def _register_user(self, http: aiohttp.ClientSession) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
-from sqlalchemy import URL, Connection, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
+
+if TYPE_CHECKING:
+    import asyncpg
 
 SQLITE_SYNCHRONOUS = "FULL"
 """NORMAL would lose acknowledged transactions when the power fails; bench/transactions.py measures the price."""
@@ -42,13 +44,27 @@ def create_writer(
         address, pragmas=(*_SQLITE_PRAGMAS, f"synchronous = {sqlite_synchronous}"), connections=1
     )
     # A deferred BEGIN that turns into a write later fails at once with "database is locked".
-    _begin_with(engine, "BEGIN IMMEDIATE")
+    _begin_with(engine.sync_engine, "BEGIN IMMEDIATE")
     return engine
 
 
 def create_reader(address: SqliteAddress, *, connections: int) -> AsyncEngine:
     """Connections that only read, on the last commit, while the writer works."""
     engine = _create_sqlite(address, pragmas=("query_only = ON",), connections=connections)
+    _begin_with(engine.sync_engine, "BEGIN")
+    return engine
+
+
+def create_line_writer(address: SqliteAddress, synchronous: str) -> Engine:
+    """A connection like the writer's, for a thread instead of an event loop."""
+    engine = _create_sqlite_line(address, pragmas=(*_SQLITE_PRAGMAS, f"synchronous = {synchronous}"))
+    _begin_with(engine, "BEGIN IMMEDIATE")
+    return engine
+
+
+def create_line_reader(address: SqliteAddress) -> Engine:
+    """A connection like a reader's, for a thread instead of an event loop."""
+    engine = _create_sqlite_line(address, pragmas=("query_only = ON",))
     _begin_with(engine, "BEGIN")
     return engine
 
@@ -60,7 +76,7 @@ def create_migrator(address: DatabaseAddress, *, lock_timeout_seconds: float) ->
     # Rebuilding a table drops it, which with foreign keys on would delete what points to it.
     pragmas = tuple(pragma for pragma in _SQLITE_PRAGMAS if not pragma.startswith("foreign_keys"))
     engine = _create_sqlite(address, pragmas=pragmas, connections=1, busy_timeout_seconds=lock_timeout_seconds)
-    _begin_with(engine, "BEGIN IMMEDIATE")
+    _begin_with(engine.sync_engine, "BEGIN IMMEDIATE")
     return engine
 
 
@@ -82,14 +98,32 @@ def _create_sqlite(
         connect_args={"timeout": busy_timeout_seconds, "isolation_level": None},
     )
 
+    _prepare_with(engine.sync_engine, pragmas)
+    return engine
+
+
+def _create_sqlite_line(address: SqliteAddress, *, pragmas: tuple[str, ...]) -> Engine:
+    ensure_private_file(address.path)
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=str(address.path.absolute())),
+        poolclass=QueuePool,
+        pool_size=1,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None, "check_same_thread": False},
+    )
+    _prepare_with(engine, pragmas)
+    return engine
+
+
+def _prepare_with(engine: Engine, pragmas: tuple[str, ...]) -> None:
     def prepare(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    event.listen(engine.sync_engine, "connect", prepare)
-    return engine
+    event.listen(engine, "connect", prepare)
 
 
 def ensure_private_file(path: Path) -> None:
@@ -97,11 +131,11 @@ def ensure_private_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
 
 
-def _begin_with(engine: AsyncEngine, statement: str) -> None:
+def _begin_with(engine: Engine, statement: str) -> None:
     def begin(connection: Connection) -> None:
         connection.exec_driver_sql(statement)
 
-    event.listen(engine.sync_engine, "begin", begin)
+    event.listen(engine, "begin", begin)
 
 
 def _create_postgres(
@@ -124,6 +158,9 @@ def _create_postgres(
 def _postgres_connector(
     dsn: str, statement_timeout_seconds: float | None
 ) -> Callable[..., Awaitable[asyncpg.Connection]]:
+    # A bridge on SQLite need not hold it.
+    import asyncpg
+
     async def connect(*_args: object, **_kwargs: object) -> asyncpg.Connection:
         return await asyncpg.connect(
             dsn,

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
 
-DRIVER_ERRORS = (
+_DRIVER_ERRORS: tuple[type[Exception], ...] = (
     SQLAlchemyError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
     sqlite3.Error,
     OSError,
     TimeoutError,
@@ -30,8 +28,16 @@ def translated() -> Iterator[None]:
     """Raise StoreUnavailable or StoreError for whatever a driver raises."""
     try:
         yield
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise (StoreUnavailable if is_passing(error) else StoreError)() from error
+
+
+def driver_errors() -> tuple[type[Exception], ...]:
+    """What drivers raise; that of Postgres is not loaded by a bridge on SQLite."""
+    driver = sys.modules.get("asyncpg")
+    if driver is None:
+        return _DRIVER_ERRORS
+    return (*_DRIVER_ERRORS, driver.PostgresError, driver.InterfaceError)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -42,12 +48,13 @@ def is_passing(error: BaseException) -> bool:
 
 
 def _is_passing_alone(error: BaseException) -> bool:
+    driver = sys.modules.get("asyncpg")
+    if driver is not None and isinstance(error, driver.PostgresError):
+        return str(getattr(error, "sqlstate", None) or "").startswith(_PASSING_SQLSTATES)
+    if driver is not None and isinstance(error, driver.InterfaceError):
+        # Those that are ValueErrors speak of an argument, the others of the connection.
+        return not isinstance(error, ValueError)
     match error:
-        case asyncpg.PostgresError():
-            return str(error.sqlstate or "").startswith(_PASSING_SQLSTATES)
-        case asyncpg.InterfaceError():
-            # Those that are ValueErrors speak of an argument, the others of the connection.
-            return not isinstance(error, ValueError)
         case sqlite3.OperationalError():
             # The generic code stands for a wrong statement; full disk, lock, I/O and the like have their own.
             return getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_ERROR

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.mx import MxStored
@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.store.tables import inbox
 from mautrix_whatsapp_py.store.transactions import TransactionRows
+from mautrix_whatsapp_py.store.tx import prepare_insert
 
 KEEP_IDS_DAYS = 30
 """How long ids of handled events and of transactions stay known.
@@ -24,6 +25,12 @@ homeserver that is itself away.
 PRUNE_BATCH_ROWS = 1000
 
 
+_ADD = prepare_insert(
+    inbox, lambda insert: insert.on_conflict_do_nothing().returning(inbox.c.seq, inbox.c.event_id)
+)
+_MARK_HANDLED = update(inbox).where(inbox.c.seq == bindparam("of_seq")).values(body=None)
+
+
 class InboxRows:
     """The table `inbox`."""
 
@@ -31,8 +38,9 @@ class InboxRows:
         """Store events in their order; those that were new, with their sequence numbers."""
         if not events:
             return []
-        statement = tx.insert(inbox).on_conflict_do_nothing().returning(inbox.c.seq, inbox.c.event_id)
-        stored = await tx.execute(statement, [_encode(event, received_at) for event in events])
+        rows = [_encode(event, received_at) for event in events]
+        # One row alone needs no statement of many values.
+        stored = await tx.run_insert(_ADD, rows[0] if len(rows) == 1 else rows)
         seqs = {MxEventId(row.event_id): InboxSeq(row.seq) for row in stored}
         # Popped, so that an event twice in one transaction comes out once.
         return [replace(event, seq=seqs.pop(event.event_id)) for event in events if event.event_id in seqs]
@@ -44,7 +52,7 @@ class InboxRows:
 
     async def mark_handled(self, tx: Tx, seq: InboxSeq) -> None:
         """Drop an event's body; its id stays known."""
-        await tx.execute(update(inbox).where(inbox.c.seq == seq).values(body=None))
+        await tx.execute(_MARK_HANDLED, {"of_seq": seq})
 
     async def prune(self, tx: Tx, *, received_before: datetime, limit: int) -> int:
         """Forget the ids of handled events; how many went."""
@@ -68,10 +76,13 @@ class Inbox:
     async def add_transaction(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
         """Store a transaction in one database transaction; what was new, with sequence numbers."""
         now = self._clock.now()
-        async with self._store.transaction() as tx:
+
+        async def add(tx: Tx) -> Sequence[MxStored]:
             # A known id is no reason to drop events: Synapse on SQLite counts from 1 again after each restart.
             await self._transactions.add(tx, txn_id, received_at=now)
             return await self._events.add(tx, events, received_at=now)
+
+        return await self._store.write(add)
 
     async def get_pending(self) -> Sequence[MxStored]:
         """What is not handled yet, oldest first."""
@@ -80,8 +91,7 @@ class Inbox:
 
     async def mark_handled(self, seq: InboxSeq) -> None:
         """Forget an event's body; its id stays known. Within a handler's own transaction use InboxRows instead."""
-        async with self._store.transaction() as tx:
-            await self._events.mark_handled(tx, seq)
+        await self._store.write(lambda tx: self._events.mark_handled(tx, seq))
 
     async def prune(self) -> int:
         """Forget ids that are KEEP_IDS_DAYS old, in batches so that nobody waits long; how many went."""

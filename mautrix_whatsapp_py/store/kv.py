@@ -21,6 +21,12 @@ class KvRows:
         insert = tx.insert(kv).values(key=key, value=value)
         await tx.execute(insert.on_conflict_do_update(index_elements=[kv.c.key], set_={"value": value}))
 
+    async def get_prefixed(self, tx: Tx, prefix: str) -> list[tuple[str, str]]:
+        """The keys that begin so, and their values."""
+        where = kv.c.key.startswith(prefix, autoescape=True)
+        rows = await tx.execute(select(kv).where(where).order_by(kv.c.key))
+        return [(str(row.key), str(row.value)) for row in rows]
+
     async def drop(self, tx: Tx, key: str) -> None:
         """Forget a key."""
         await tx.execute(delete(kv).where(kv.c.key == key))

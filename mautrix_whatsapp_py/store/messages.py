@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, or_, select, update
+from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from mautrix_whatsapp_py.ids import LoginId, MxEventId, PersonId, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.portal import MessagePart, PortalId, ReactionRow
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import messages, reactions
+from mautrix_whatsapp_py.store.tx import prepare_insert
+
+_ADD = prepare_insert(messages, lambda insert: insert.on_conflict_do_nothing())
+_GET_PARTS = (
+    select(messages)
+    .where(messages.c.portal_id == bindparam("of_portal"), messages.c.message_id == bindparam("of_message"))
+    .order_by(messages.c.part)
+)
+_GET_PARTS_OF = _GET_PARTS.where(messages.c.person_id == bindparam("of_person"))
+_GET_BY_EVENT = select(messages).where(messages.c.event_id == bindparam("of_event"))
 
 
 class MessageRows:
@@ -20,22 +30,22 @@ class MessageRows:
     async def add(self, tx: Tx, parts: Sequence[MessagePart]) -> None:
         """Remember events; what is known stays as it is."""
         if parts:
-            insert = tx.insert(messages).on_conflict_do_nothing()
-            await tx.execute(insert, [_encode(part) for part in parts])
+            await tx.run_insert(_ADD, [_encode(part) for part in parts])
 
     async def get_parts(
         self, tx: Tx, portal_id: PortalId, message_id: WaMessageId, person_id: PersonId | None = None
     ) -> list[MessagePart]:
         """The events of a message in order; the author is left open where WhatsApp does not name them."""
-        where = [messages.c.portal_id == portal_id, messages.c.message_id == message_id]
-        if person_id is not None:
-            where.append(messages.c.person_id == person_id)
-        rows = await tx.execute(select(messages).where(*where).order_by(messages.c.part))
+        key = {"of_portal": portal_id, "of_message": message_id}
+        if person_id is None:
+            rows = await tx.execute(_GET_PARTS, key)
+        else:
+            rows = await tx.execute(_GET_PARTS_OF, {**key, "of_person": person_id})
         return [_decode(row) for row in rows]
 
     async def get_by_event(self, tx: Tx, event_id: MxEventId) -> MessagePart | None:
         """What an event stands for."""
-        row = (await tx.execute(select(messages).where(messages.c.event_id == event_id))).first()
+        row = (await tx.execute(_GET_BY_EVENT, {"of_event": event_id})).first()
         return None if row is None else _decode(row)
 
     async def get_newest(

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, inspect, select, text
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.store.backup import back_up
 from mautrix_whatsapp_py.store.engine import create_migrator
-from mautrix_whatsapp_py.store.errors import DRIVER_ERRORS, is_passing
+from mautrix_whatsapp_py.store.errors import driver_errors, is_passing
 from mautrix_whatsapp_py.store.ownership import Found, require_known, require_own
 from mautrix_whatsapp_py.store.tables import database_owner
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
@@ -108,7 +108,7 @@ def _run(address: DatabaseAddress, work: Work) -> None:
             mend="its schema version is none of this program's; restore a backup",
             code=ExitCode.DATABASE_UNSUPPORTED,
         ) from error
-    except DRIVER_ERRORS as error:
+    except driver_errors() as error:
         raise _translate(address, error) from error
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, SendId
 from mautrix_whatsapp_py.model.portal import OutboxRow, PortalId, SendState
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import outbox
+from mautrix_whatsapp_py.store.tx import prepare_insert
+
+_ADD = prepare_insert(outbox, lambda insert: insert.on_conflict_do_nothing().returning(outbox.c.send_id))
+_GET = select(outbox).where(outbox.c.send_id == bindparam("of_send"))
+_REMOVE = delete(outbox).where(outbox.c.send_id == bindparam("of_send"))
 
 
 class OutboxRows:
@@ -29,15 +34,20 @@ class OutboxRows:
             "created_at_ms": int(row.created_at.timestamp() * 1000),
             "state": row.state.value,
         }
-        await tx.execute(tx.insert(outbox).on_conflict_do_nothing(), values)
+        if (await tx.run_insert(_ADD, values)).first() is not None:
+            return row
         found = await self.get(tx, row.send_id)
         assert found is not None
         return found
 
     async def get(self, tx: Tx, send_id: SendId) -> OutboxRow | None:
         """One message."""
-        row = (await tx.execute(select(outbox).where(outbox.c.send_id == send_id))).first()
+        row = (await tx.execute(_GET, {"of_send": send_id})).first()
         return None if row is None else _decode(row)
+
+    async def get_ids(self, tx: Tx) -> list[SendId]:
+        """Of all messages that are on their way."""
+        return [SendId(value) for value in (await tx.execute(select(outbox.c.send_id))).scalars()]
 
     async def get_of_portal(self, tx: Tx, portal_id: PortalId) -> list[OutboxRow]:
         """What is on its way to a chat."""
@@ -55,7 +65,7 @@ class OutboxRows:
 
     async def remove(self, tx: Tx, send_id: SendId) -> None:
         """Its fate is known."""
-        await tx.execute(delete(outbox).where(outbox.c.send_id == send_id))
+        await tx.execute(_REMOVE, {"of_send": send_id})
 
 
 def _decode(row: Row[Any]) -> OutboxRow:

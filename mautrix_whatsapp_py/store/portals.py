@@ -11,6 +11,9 @@ from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import portals
 
+MAX_SECONDS = 2**31 - 1
+"""What the column holds; WhatsApp's own timers end at 90 days."""
+
 
 class PortalRows:
     """The table `portals`."""
@@ -55,7 +58,7 @@ class PortalRows:
         values = {
             "room_id": portal.room_id,
             "name": portal.name,
-            "disappearing_seconds": portal.disappearing_seconds,
+            "disappearing_seconds": min(portal.disappearing_seconds, MAX_SECONDS),
             "is_lid_addressed": portal.is_lid_addressed,
         }
         await tx.execute(update(portals).where(portals.c.id == portal.id).values(values))

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from typing import TypeVar, cast
 
-from sqlalchemy import CursorResult, Executable, Table, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
-from mautrix_whatsapp_py.store.engine import SQLITE_SYNCHRONOUS, create_reader, create_writer
+from mautrix_whatsapp_py.store.engine import (
+    SQLITE_SYNCHRONOUS,
+    create_line_reader,
+    create_line_writer,
+    create_reader,
+    create_writer,
+)
 from mautrix_whatsapp_py.store.errors import translated
+from mautrix_whatsapp_py.store.line import Line
+from mautrix_whatsapp_py.store.tx import DriverTx, Tx, Work
 from mautrix_whatsapp_py.store.unbroken import unbroken
 from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
 
@@ -21,31 +28,8 @@ SQLITE_READERS = 4
 POSTGRES_CONNECTIONS = 10
 TURN_TIMEOUT_SECONDS = 30.0
 
-Row = Mapping[str, object]
-Insert = sqlite.Insert | postgresql.Insert
-
-
-class Tx:
-    """One open transaction, handed to the methods of repositories; never to another task."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-        self.has_failed = False
-
-    async def execute(self, statement: Executable, rows: Row | Sequence[Row] | None = None) -> CursorResult[Any]:
-        """Run a statement, once or for every row; its results are all here."""
-        try:
-            with translated():
-                return await unbroken(self._connection.execute(statement, rows))
-        except BaseException:
-            self.has_failed = True
-            raise
-
-    def insert(self, table: Table) -> Insert:
-        """An insert that knows ON CONFLICT."""
-        if self._connection.dialect.name == "sqlite":
-            return sqlite.insert(table)
-        return postgresql.insert(table)
+__all__ = ["Store", "Tx"]
+Result = TypeVar("Result")
 
 
 class _Gate:
@@ -56,23 +40,29 @@ class _Gate:
         self._turns = asyncio.Semaphore(connections)
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[AsyncConnection]:
-        """A connection with nothing open on it; what is open at the end is rolled back."""
+    async def turn(self) -> AsyncIterator[None]:
+        """The right to work; whoever waits for it for too long is told StoreUnavailable."""
         try:
             async with asyncio.timeout(TURN_TIMEOUT_SECONDS):
                 await self._turns.acquire()
         except TimeoutError as error:
             raise StoreUnavailable("The database is too busy.") from error
-        connection = self.engine.connect()
         try:
-            with translated():
-                await unbroken(connection.start())
-            yield connection
+            yield
         finally:
+            self._turns.release()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection with nothing open on it; what is open at the end is rolled back."""
+        async with self.turn():
+            connection = self.engine.connect()
             try:
-                await _close(connection)
+                with translated():
+                    await unbroken(connection.start())
+                yield connection
             finally:
-                self._turns.release()
+                await _close(connection)
 
 
 async def _close(connection: AsyncConnection) -> None:
@@ -90,7 +80,11 @@ class Store:
         if isinstance(address, SqliteAddress):
             self._writers = _Gate(create_writer(address, sqlite_synchronous=sqlite_synchronous), connections=1)
             self._readers = _Gate(create_reader(address, connections=SQLITE_READERS), connections=SQLITE_READERS)
+            writer, reader = create_line_writer(address, sqlite_synchronous), create_line_reader(address)
+            self._write_line: Line | None = Line(writer, self._writers.turn, name="store-writer")
+            self._read_line: Line | None = Line(reader, nullcontext, name="store-reader")
         else:
+            self._write_line = self._read_line = None
             engine = create_writer(address, connections=POSTGRES_CONNECTIONS)
             self._writers = self._readers = _Gate(engine, connections=POSTGRES_CONNECTIONS)
 
@@ -106,10 +100,32 @@ class Store:
         """A transaction that only reads and waits for no writer."""
         return self._run(self._readers)
 
+    async def write(self, work: Work[Result], *, is_patient: bool = False) -> Result:
+        """What work returns that is one transaction; cheaper than `transaction`, with one commit for many.
+
+        Patient work is not in a hurry: it may wait a moment for a commit to share. Raises as `transaction` does.
+        """
+        if self._write_line is not None:
+            return cast(Result, await self._write_line.run(work, is_patient=is_patient))
+        async with self.transaction() as tx:
+            return await work(tx)
+
+    def hurry(self) -> None:
+        """Somebody waits for what is being written."""
+        if self._write_line is not None:
+            self._write_line.hurry()
+
+    async def read(self, work: Work[Result]) -> Result:
+        """What work returns that only reads; cheaper than `reading`."""
+        if self._read_line is not None:
+            return cast(Result, await self._read_line.run(work))
+        async with self.reading() as tx:
+            return await work(tx)
+
     @asynccontextmanager
     async def _run(self, gate: _Gate) -> AsyncIterator[Tx]:
-        async with gate.turn() as connection:
-            tx = Tx(connection)
+        async with gate.connection() as connection:
+            tx = DriverTx(connection)
             yield tx
             if tx.has_failed:
                 # Postgres answers COMMIT after a failed statement with a silent rollback.
@@ -124,6 +140,9 @@ class Store:
 
     async def close(self) -> None:
         """Close all connections; whoever still uses one closes it when done."""
+        for line in (self._write_line, self._read_line):
+            if line is not None:
+                await line.close()
         for gate in dict.fromkeys((self._writers, self._readers)):
             with translated():
                 await unbroken(gate.engine.dispose())

@@ -256,3 +256,32 @@ channel_activation = Table(
     Column("activation", Text, nullable=False),
 )
 """What wakes the reader of a chat, where it was chosen there."""
+
+disappearing = Table(
+    "disappearing",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("room_id", Text, nullable=False),
+    Column("due_at_ms", BigInteger, nullable=False, index=True),
+)
+"""Events that are to be redacted, and when."""
+
+filter_rules = Table(
+    "filter_rules",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("is_allowed", Boolean, nullable=False),
+)
+"""Which chats a user wants bridged; `*` stands for every user."""
+
+chat_privacy = Table(
+    "chat_privacy",
+    metadata,
+    Column("login_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("receipts", Boolean, nullable=False),
+    Column("typing", Boolean, nullable=False),
+    Column("presence", Boolean, nullable=False),
+)
+"""What an account shows of itself in a chat, where its user said so."""

@@ -9,6 +9,11 @@ from sqlalchemy import delete, select
 from mautrix_whatsapp_py.ids import MxTxnId
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import transactions
+from mautrix_whatsapp_py.store.tx import prepare_insert
+
+_ADD = prepare_insert(
+    transactions, lambda insert: insert.on_conflict_do_nothing().returning(transactions.c.txn_id)
+)
 
 
 class TransactionRows:
@@ -20,8 +25,7 @@ class TransactionRows:
         On Postgres a second delivery waits here until the first has committed or rolled back.
         """
         row = {"txn_id": txn_id, "received_at_ms": int(received_at.timestamp() * 1000)}
-        statement = tx.insert(transactions).on_conflict_do_nothing().returning(transactions.c.txn_id)
-        return (await tx.execute(statement, row)).first() is not None
+        return (await tx.run_insert(_ADD, row)).first() is not None
 
     async def prune(self, tx: Tx, *, received_before: datetime, limit: int) -> int:
         """Forget old transactions; how many went."""

@@ -6,11 +6,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.content import WaKind, WaSendable
+from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaLinkFact,
     WaLinkKind,
@@ -27,9 +30,11 @@ from mautrix_whatsapp_py.whatsapp.connection import HostConnection
 
 log = logging.getLogger(__name__)
 
-_ACK_DELAY_SECONDS = 0.02
+_ACK_DELAY_SECONDS = 0.1
+"""One frame for what is handled meanwhile; what a crash leaves unsaid only comes again."""
 _CALL_SECONDS = 30.0
 _SEND_SECONDS = 90.0
+_UPLOAD_SECONDS = 600.0
 
 
 class Client:
@@ -133,6 +138,13 @@ class Client:
         assert isinstance(result, WaSent | WaSendUncertain)
         return result
 
+    async def upload_file(self, path: Path, kind: WaKind) -> WaFile:
+        """See WhatsAppClient."""
+        call = wire.UploadFile(login=self._login, path=str(path), kind=kind)
+        result = await self.request(call, deadline_seconds=_UPLOAD_SECONDS)
+        assert isinstance(result, WaFile)
+        return result
+
     async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
         """See WhatsAppClient."""
         result = await self.request(wire.FetchSend(login=self._login, send_id=send_id, secret=secret))
@@ -175,6 +187,12 @@ class Client:
     async def subscribe_presence(self, person: WaJid) -> None:
         """See WhatsAppClient."""
         await self.request(wire.SubscribePresence(login=self._login, person=person))
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        """See WhatsAppClient."""
+        result = await self.request(wire.FetchGroup(login=self._login, group=group))
+        assert isinstance(result, WaGroup)
+        return result
 
     async def fetch_stats(self) -> WaSessionStats:
         """See WhatsAppClient."""

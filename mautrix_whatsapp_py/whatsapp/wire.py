@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 import msgspec
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.content import WaKind, WaSendable
+from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
@@ -22,6 +23,8 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSent,
     WaSessionStats,
 )
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, DirectoryResult
+from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall, GroupResult
 
 VERSION = 2
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
@@ -107,6 +110,14 @@ class SendMessage(WaStruct, frozen=True, kw_only=True):
     secret: bytes = b""
 
 
+class UploadFile(WaStruct, frozen=True, kw_only=True):
+    """Put a file of this machine on WhatsApp's servers."""
+
+    login: LoginId
+    path: str
+    kind: WaKind
+
+
 class FetchSend(WaStruct, frozen=True, kw_only=True):
     """What became of a send?"""
 
@@ -156,6 +167,13 @@ class SubscribePresence(WaStruct, frozen=True, kw_only=True):
     person: WaJid
 
 
+class FetchGroup(WaStruct, frozen=True, kw_only=True):
+    """A group as it is now."""
+
+    login: LoginId
+    group: WaJid
+
+
 class FetchStats(WaStruct, frozen=True, kw_only=True):
     """The figures of one session, now."""
 
@@ -170,13 +188,17 @@ Call = (
     | RequestPhoneCode
     | Logout
     | SendMessage
+    | UploadFile
     | FetchSend
     | ForgetSends
     | MarkRead
     | SendTyping
     | SendPresence
     | SubscribePresence
+    | FetchGroup
     | FetchStats
+    | DirectoryCall
+    | GroupCall
 )
 
 
@@ -206,7 +228,17 @@ class Done(WaStruct, frozen=True, kw_only=True):
     """It is done; there is nothing to say about it."""
 
 
-Result = Done | WaSent | WaSendUncertain | WaSendUnknown | WaSessionStats | WaPhoneCode
+Result = (
+    Done
+    | WaFile
+    | WaSent
+    | WaSendUncertain
+    | WaSendUnknown
+    | WaSessionStats
+    | WaPhoneCode
+    | DirectoryResult
+    | GroupResult
+)
 
 
 class Reply(WaStruct, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ class FakeMatrixChats:
         self.redacted: list[Redacted] = []
         self.receipts: list[tuple[MxRoomId, MxEventId, MxUserId]] = []
         self.typing: list[tuple[MxRoomId, MxUserId, float]] = []
+        self.timers: dict[MxRoomId, int] = {}
         self.statuses: list[MxSendStatus] = []
         self.written: dict[MxEventId, MxMessageContent] = {}
         """What people wrote, for whoever quotes it."""
@@ -139,6 +140,11 @@ class FakeMatrixChats:
         fault = self.homeserver._begin("send_receipt")
         self._require_member(room_id, reader)
         self.receipts.append((room_id, event_id, reader))
+        _end(fault)
+
+    async def set_timer(self, room_id: MxRoomId, seconds: int) -> None:
+        fault = self.homeserver._begin("set_timer")
+        self.timers[room_id] = seconds
         _end(fault)
 
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:

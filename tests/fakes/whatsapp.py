@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
-from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
+from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.content import WaKind, WaSendable
+from mautrix_whatsapp_py.model.media import WaFile
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -69,10 +72,14 @@ class FakeClient:
         self.acknowledged: list[JournalSeq] = []
         self.sent: dict[SendId, WaSent | WaSendUncertain] = {}
         self.messages: list[FakeSend] = []
+        self.uploads: list[tuple[bytes, WaKind]] = []
         self.marked: list[FakeMark] = []
         self.typing: list[tuple[WaJid, bool]] = []
+        self.groups: dict[WaJid, WaGroup] = {}
         self.faults: deque[BaseException] = deque()
         """What the next sends end in, before anything left."""
+        self.mark_faults: deque[BaseException] = deque()
+        """What the next marks end in."""
         self.late_faults: deque[BaseException] = deque()
         """What the next sends end in, after the message has left."""
         self.is_uncertain = False
@@ -101,6 +108,10 @@ class FakeClient:
             raise self.late_faults.popleft()
         return self.sent[send_id]
 
+    async def upload_file(self, path: Path, kind: WaKind) -> WaFile:
+        self.uploads.append((path.read_bytes(), kind))
+        return WaFile(direct_path="/v/file", media_key=b"k" * 32, sha256=b"p" * 32, enc_sha256=b"e" * 32)
+
     async def fetch_send_outcome(self, send_id: SendId, secret: bytes = b"") -> WaSendOutcome:
         return self.sent.get(send_id) or WaSendUnknown(send_id=send_id)
 
@@ -118,6 +129,8 @@ class FakeClient:
         is_played: bool = False,
     ) -> None:
         self._require_usable()
+        if self.mark_faults:
+            raise self.mark_faults.popleft()
         self.marked.append(FakeMark(chat=chat, sender=sender, message_ids=tuple(message_ids)))
 
     async def send_typing(self, chat: WaJid, *, is_typing: bool, is_audio: bool = False) -> None:
@@ -129,6 +142,13 @@ class FakeClient:
 
     async def subscribe_presence(self, person: WaJid) -> None:
         self._require_usable()
+
+    async def fetch_group(self, group: WaJid) -> WaGroup:
+        self._require_usable()
+        found = self.groups.get(group)
+        if found is None:
+            raise WhatsAppRefused
+        return found
 
     async def fetch_stats(self) -> WaSessionStats:
         if self.stats_error is not None:

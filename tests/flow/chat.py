@@ -110,6 +110,10 @@ class Chat:
     async def restart(self) -> None:
         """Another bridge takes over what is stored and what is not acknowledged."""
         await self.world.restart()
+        await self.repeat()
+
+    async def repeat(self) -> None:
+        """The journal tells a new bridge what is not acknowledged."""
         for entry in self.journal:
             if entry.seq not in self.world.network.clients[entry.login].acknowledged:
                 self.world.bridge.on_wa_event(entry.login, entry.seq, entry.event)

@@ -9,7 +9,7 @@ from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.convert.emoji import to_matrix_emoji
-from mautrix_whatsapp_py.errors import MatrixUnreachable
+from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxUserId, WaJid
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
@@ -286,4 +286,18 @@ async def test_receipts_and_typing_are_shown(chat: Chat) -> None:
     await chat.receive(chat.receipt(first), chat.typing(is_typing=True), chat.typing(is_typing=False))
     assert chat.world.chats.receipts == [(chat.room_id, chat.world.chats.said[0].event_id, BEN_GHOST)]
     assert [seconds for _, _, seconds in chat.world.chats.typing] == [15.0, 0.0]
+    assert not chat.unacknowledged()
+
+
+async def test_a_message_the_homeserver_refuses_for_good_is_told_of_in_its_place(chat: Chat) -> None:
+    await chat.hear("first")
+    too_large = MatrixRefused(errcode="M_TOO_LARGE", status=413)
+    chat.world.matrix.fail("send_message", too_large)
+    await chat.hear("secret")
+    assert chat.texts == ["first", f"⚠️ {notices.NOT_SHOWN}"]
+    assert not chat.unacknowledged()
+    chat.world.matrix.fail("send_message", too_large, times=2)
+    await chat.hear("secret again")
+    await chat.hear("last")
+    assert chat.texts[2:] == ["last"]
     assert not chat.unacknowledged()

@@ -355,3 +355,20 @@ async def test_list_and_status(linked: World) -> None:
     linked.network.clients[NUMBER].stats_error = WhatsAppUnavailable()
     await linked.say("status")
     assert "its session does not answer; last received 2 minutes ago" in said(linked)[-1]
+
+
+async def test_a_missing_management_room_is_made_anew(linked: World) -> None:
+    linked.matrix.rooms[DM].joined.discard(ALICE)
+    become(linked, S.BAD_CREDENTIALS, "wa-logged-out")
+    await pass_seconds(linked, 5)
+    (room_id,) = linked.rooms.made
+    assert linked.matrix.bodies(room_id) == [UNLINKED]
+    assert ALICE in linked.matrix.rooms[room_id].invited
+    assert await linked.users.get_management_room(ALICE) == room_id
+    become(linked, S.CONNECTED)
+    await pass_seconds(linked, 5)
+    assert linked.matrix.bodies(room_id) == [UNLINKED, BACK]
+    linked.matrix.rooms[room_id].joined.clear()
+    become(linked, S.BAD_CREDENTIALS, "wa-logged-out")
+    await pass_seconds(linked, 5)
+    assert len(linked.rooms.made) == 2

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -13,7 +14,8 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event, Kind, Mark
-from tests.simulator.api import Account, Addressing, Network, host_command, kinds, simulator
+from tests.postgres import Postgres
+from tests.simulator.api import Account, Addressing, Network, groups, host_command, kinds, simulator
 from tests.simulator.kinds.actions import MessageRef
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
@@ -69,9 +71,21 @@ async def first_room(client: MatrixClient, *, after: Mark) -> str:
     return invite.room_id
 
 
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_uri(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """None is the SQLite file in the bridge's folder."""
+    if request.param == "sqlite":
+        yield None
+        return
+    postgres: Postgres = request.getfixturevalue("postgres")
+    name = f"bridge_{uuid4().hex}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
 @pytest.fixture
 async def talk(
-    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool, database_uri: str | None
 ) -> AsyncIterator[Talk]:
     async with simulator(tmp_path / "wa") as wa:
         port = ports.reserve()
@@ -81,7 +95,7 @@ async def talk(
             "whatsapp": {"host_command": list(host_command(wa))},
             "matrix": {"delivery_receipts": True},
         }
-        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        bridge = make_bridge(synapse.url, registration, port=port, database_uri=database_uri, sections=sections)
         await bridge.start()
         alice = await Seat.take(await synapse.create_client("alice"), bridge)
         phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account(BEN_NUMBER, "Ben")
@@ -238,3 +252,40 @@ async def test_a_contact_moves_from_number_to_lid(talk: Talk) -> None:
     ]
     await talk.alice.send_text(talk.room, "still there?")
     assert (await talk.ben.phone.receive_next()).text == "still there?"
+
+
+async def test_two_users_in_one_group_see_each_message_once(talk: Talk) -> None:
+    """Alice's account knows the members by their LIDs, Bob's by their numbers."""
+    stage, ben = talk.stage, talk.ben
+    bob = await Seat.take(await stage.synapse.create_client("bob"), stage.bridge)
+    bobs = stage.wa.add_account("15550004444", "Bob")
+    await bob.scan(bobs)
+    await bob.until_connected()
+    bobs.group_addressing = "pn"
+    club = groups.create_group(stage.wa.world, ben, "Club", [talk.own, bobs])
+    marks = talk.alice.mark(), bob.client.mark()
+    await ben.phone.text(club.jid, "hello club")
+    room = await first_room(talk.alice, after=marks[0])
+    invite = await bob.client.wait_for_invite(sender="@whatsappbot:localhost", after=marks[1])
+    assert invite.room_id == room
+    await bob.client.join(room)
+    for number in range(10):
+        await ben.phone.text(club.jid, f"number {number}")
+    await talk.alice.send_text(room, "from alice")
+    assert (await ben.phone.receive_next()).text == "from alice"
+    await bob.client.send_text(room, "from bob")
+    assert (await ben.phone.receive_next()).text == "from bob"
+    await ben.phone.text(club.jid, "the end")
+    for client in (talk.alice, bob.client):
+        await client.wait_for_message(room, contains="the end", deadline_seconds=WAIT_SECONDS)
+    said = [(event.sender, event.body) for event in await talk.alice.messages(room) if event.is_message]
+    # What is written on both sides at once has no common order.
+    assert [body for sender, body in said if sender == talk.ghost] == [
+        "hello club",
+        *(f"number {number}" for number in range(10)),
+        "the end",
+    ]
+    assert [one for one in said if one[0] != talk.ghost] == [
+        (talk.alice.user_id, "from alice"),
+        (bob.client.user_id, "from bob"),
+    ]

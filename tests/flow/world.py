@@ -11,14 +11,18 @@ from types import MappingProxyType
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
@@ -33,6 +37,7 @@ from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
+from mautrix_whatsapp_py.model.filtering import FilterRule
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
@@ -46,16 +51,19 @@ from mautrix_whatsapp_py.model.mx import (
 from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
-from mautrix_whatsapp_py.store.inbox import Inbox
-from mautrix_whatsapp_py.store.logins import LoginBook
-from mautrix_whatsapp_py.store.shown_codes import ShownCode, ShownCodes
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
+from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.chat_work import Directories, make_chat_work
+from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
 
 DEADLINE_SECONDS = 20
+ROOT = MxUserId("@root:localhost")
+"""Runs the bridge."""
 ALICE = MxUserId("@alice:localhost")
 BOB = MxUserId("@bob:localhost")
 CAROL = MxUserId("@carol:localhost")
@@ -71,54 +79,13 @@ PERMISSIONS = Permissions(
     MappingProxyType(
         {
             "localhost": Permission(level=PermissionLevel.USER),
+            ROOT: Permission(level=PermissionLevel.ADMIN),
             CAROL: Permission(level=PermissionLevel.USER, max_logins=1),
             NOLOGIN: Permission(level=PermissionLevel.COMMANDS),
             RELAYED: Permission(level=PermissionLevel.RELAY),
         }
     )
 )
-
-
-class FaultyInbox(Inbox):
-    """The inbox, which can be told to fail."""
-
-    failures: list[tuple[BaseException, bool]]
-
-    def __init__(self, store: Store, clock: FakeClock) -> None:
-        super().__init__(store, clock)
-        self.failures = []
-
-    async def mark_handled(self, seq: InboxSeq) -> None:
-        error, is_too_late = self.failures.pop(0) if self.failures else (None, False)
-        if error is not None and not is_too_late:
-            raise error
-        await super().mark_handled(seq)
-        if error is not None:
-            raise error
-
-
-class FaultyShownCodes(ShownCodes):
-    """The codes on show, whose table can be told to be away."""
-
-    failures = 0
-
-    async def add(self, code: ShownCode) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StoreUnavailable
-        await super().add(code)
-
-
-class FaultyLoginBook(LoginBook):
-    """The logins, whose table can be told to be away."""
-
-    failures = 0
-
-    async def put(self, login: Login) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise StoreUnavailable
-        await super().put(login)
 
 
 class _Artist:
@@ -161,6 +128,12 @@ class World:
         self.chats = FakeMatrixChats(self.matrix)
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
+        self.rooms = FakeMatrixRooms(self.matrix, self.chats)
+        self.directories = Directories(self.network)
+        self.groups = FakeMatrixGroups(self.matrix)
+        self.wa_groups: dict[LoginId, FakeGroups] = {}
+        self.group_settings = GroupSettings(has_spaces=False)
+        self.configured: tuple[FilterRule, ...] = ()
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -169,12 +142,24 @@ class World:
         dialogs = Dialogs()
         self._make_links()
         links = links_part(logins=self.logins, network=self.network, clock=self.clock)
-        admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=(self.linking.cancel,))
+        talk = self._make_talk()
+        self.work = make_chat_work(
+            talk,
+            matrix=self.matrix,
+            rooms=self.rooms,
+            users=self.users,
+            permissions=PERMISSIONS,
+            answer=lambda request: self.dispatcher.answer(request),
+        )
+        cancels = (self.linking.cancel, self.work.syncing.cancel)
+        admin = AdminDeps(users=self.users, dialogs=dialogs, status_parts=(links,), cancels=cancels)
         commands = (
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *self.work.commands,
             *admin_commands(admin),
         )
+        self.dispatcher = Dispatcher(commands, prefix="!wa", dialogs=dialogs)
         settings = BridgeSettings(
             command_prefix="!wa",
             permissions=PERMISSIONS,
@@ -184,10 +169,10 @@ class World:
             matrix=self.matrix,
             inbox=self.inbox,
             users=self.users,
-            commands=Dispatcher(commands, prefix="!wa", dialogs=dialogs),
+            commands=self.dispatcher,
             clock=self.clock,
             settings=settings,
-            talk=self._make_talk(),
+            talk=talk,
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
@@ -200,7 +185,27 @@ class World:
         rooms = Rooms(
             store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
         )
-        return Talk(
+        around = Surroundings(
+            store=self.store,
+            chats=self.chats,
+            persons=self.persons,
+            portals=portals,
+            ghosts=ghosts,
+            rooms=rooms,
+            logins=self.logins,
+            network=self.network,
+            open_directory=self.directories.open,
+            clock=self.clock,
+        )
+        adapters = GroupAdapters(
+            matrix=self.matrix,
+            rooms=self.rooms,
+            groups=self.groups,
+            open_groups=self._open_groups,
+            jpegs=FakeJpegs(),
+        )
+        self.following = make_following(around, adapters, self.group_settings)
+        self.talk = Talk(
             store=self.store,
             rows=Rows(),
             chats=self.chats,
@@ -211,10 +216,25 @@ class World:
             logins=self.logins,
             network=self.network,
             delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            filters=Filters(
+                store=self.store,
+                clock=self.clock,
+                open_directory=self.directories.open,
+                configured=self.configured,
+            ),
+            privacy=Privacy(self.store),
+            open_directory=self.directories.open,
+            following=self.following,
             clock=self.clock,
             new_secret=lambda: b"s" * 32,
             settings=self.talk_settings,
         )
+        return self.talk
+
+    def _open_groups(self, login: LoginId) -> FakeGroups | None:
+        if login not in self.network.clients:
+            return None
+        return self.wa_groups.setdefault(login, FakeGroups())
 
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
@@ -225,7 +245,7 @@ class World:
         self.herald = LinkHerald(
             logins=self.logins,
             network=self.network,
-            users=self.users,
+            management=ManagementRooms(users=self.users, matrix=self.matrix, rooms=self.rooms),
             matrix=self.matrix,
             clock=self.clock,
             level=self.notices,
@@ -247,7 +267,9 @@ class World:
     async def stop(self) -> None:
         """The bridge ends in order."""
         await self.bridge.stop(seconds=1)
+        await self.following.stop()
         await self.linking.stop()
+        await self.work.syncing.stop()
         await self.herald.stop()
 
     async def kill(self) -> None:
@@ -316,6 +338,8 @@ class World:
     async def settled(self) -> None:
         """Wait until the bridge has handled everything."""
         async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.bridge.idle()
+            await self.following.idle()
             await self.bridge.idle()
 
     async def pending(self) -> Sequence[MxStored]:

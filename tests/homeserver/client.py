@@ -148,13 +148,13 @@ class MatrixClient:
     async def wait_for_invite(
         self, *, sender: str | None = None, after: Mark | None = None, deadline_seconds: float = DEADLINE_SECONDS
     ) -> Event:
-        """An invitation for this user; its `room_id` can be joined."""
+        """An invitation of this user to a room that is no space; its `room_id` can be joined."""
 
         def fits(event: Event) -> bool:
             is_mine = (
                 event.kind is Kind.INVITE and event.type == "m.room.member" and event.state_key == self.user_id
             )
-            return is_mine and sender in (None, event.sender)
+            return is_mine and sender in (None, event.sender) and not self._is_space(event.room_id)
 
         return await self.wait_for(fits, after=after, deadline_seconds=deadline_seconds)
 
@@ -254,6 +254,12 @@ class MatrixClient:
             if response.status != 200:
                 raise MatrixRequestFailed(response.status, await response.json())
             return await response.read()
+
+    def _is_space(self, room_id: str) -> bool:
+        return any(
+            event.type == "m.room.create" and event.room_id == room_id and event.content.get("type") == "m.space"
+            for event in self.events
+        )
 
     @property
     def _is_dead(self) -> bool:

@@ -14,11 +14,14 @@ _CREDENTIALS = struct.Struct("3i")
 
 def end_hosts(folder: Path) -> None:
     """Kill the hosts of a bridge that works in this folder."""
-    for path in folder.rglob("sock"):
-        pid = _listener(path)
-        if pid:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+    for pid in host_pids(folder):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def host_pids(folder: Path) -> list[int]:
+    """The hosts of a bridge that works in this folder."""
+    return [pid for path in sorted(folder.rglob("sock")) if (pid := _listener(path))]
 
 
 def _listener(path: Path) -> int:

@@ -80,6 +80,8 @@ class Account:
     def __init__(self, *, number: str, lid: str, name: str) -> None:
         self.pn, self.lid, self.name = Jid(number, PN), Jid(lid, LID), name
         self.addressing = Addressing.LID_AND_PN
+        self.group_addressing: str | None = None
+        """How this account is shown senders in groups, whatever mode the group has."""
         self.business_name: str | None = None
         self.about = "Hey there! I am using WhatsApp."
         self.picture: Picture | None = None

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+_HOST: Final = "mautrix_whatsapp_py.whatsapp.host"
 _MARKER: Final = "SIMULATOR_LAUNCHED_PID"
 
 
@@ -28,6 +29,11 @@ def main(arguments: Sequence[str]) -> None:
     root = str(Path(__file__).resolve().parents[2])
     # First, wherever else it is: a dependency of the client library installs a package `tests` of its own.
     sys.path.insert(0, root)
+    if target[:2] == ["-m", _HOST]:
+        # Session hosts load a part of the library only; with all of it they would seem much larger than they are.
+        from mautrix_whatsapp_py.whatsapp.host.library import import_binding
+
+        import_binding()
     from tests.simulator.patch import KeepAlive, QrTimings, loaded_library
 
     library = loaded_library()

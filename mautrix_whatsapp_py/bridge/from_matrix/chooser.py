@@ -17,6 +17,6 @@ async def choose_login(user: MxUserId, portal: Portal, talk: Talk) -> Login | No
     logins = talk.logins.of_user(user)
     if len(logins) <= 1:
         return logins[0] if logins else None
-    async with talk.store.reading() as tx:
-        seen = await talk.rows.messages.get_login_of(tx, portal.id, [login.id for login in logins])
+    ids = [login.id for login in logins]
+    seen = await talk.store.read(lambda tx: talk.rows.messages.get_login_of(tx, portal.id, ids))
     return next((login for login in logins if login.id == seen), logins[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mautrix_whatsapp_py.bridge.groups import is_admin
 from mautrix_whatsapp_py.bridge.rooms import chat_address
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.context import (
@@ -16,7 +17,7 @@ from mautrix_whatsapp_py.convert.context import (
 )
 from mautrix_whatsapp_py.convert.needs import needs_of_mx, users_in
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid
-from mautrix_whatsapp_py.model.content import MxContent, WaMessageRef
+from mautrix_whatsapp_py.model.content import MxContent, MxRedactionContent, WaMessageRef
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import MxOrigin
 from mautrix_whatsapp_py.model.people import Person
@@ -70,11 +71,23 @@ async def fetch_target(content: MxContent, stage: Stage, talk: Talk) -> Target:
     return Target(part=part, reaction=reaction)
 
 
+async def is_target_known(content: MxContent, stage: Stage, talk: Talk) -> bool:
+    """Whether all it is about or answers is recorded, or there is nothing of the kind."""
+    needs = needs_of_mx(content)
+    if needs.target is not None:
+        return await fetch_target(content, stage, talk) != Target()
+    if needs.reply_to is None:
+        return True
+    async with talk.store.reading() as tx:
+        return await talk.rows.messages.get_by_event(tx, needs.reply_to) is not None
+
+
 async def fetch_context(
     content: MxContent, origin: MxOrigin, target: Target, stage: Stage, talk: Talk
 ) -> ToWhatsAppContext:
     """Everything an event needs."""
     needs = needs_of_mx(content)
+    about = _target(target, stage)
     quoted = await _fetch_quoted(needs.reply_to, stage, talk)
     users = needs.users | (users_in(quoted.content) if quoted and quoted.content else frozenset())
     return ToWhatsAppContext(
@@ -83,17 +96,26 @@ async def fetch_context(
         now=talk.clock.now(),
         addressed=await _fetch_addresses(users, stage, talk),
         quoted=quoted,
-        target=_target(target, stage),
+        target=about,
+        is_group_admin=await _may_moderate(content, about, stage, talk),
         disappears_after_s=stage.portal.disappearing_seconds or None,
         options=ToWhatsAppOptions(with_notices=talk.settings.with_notices),
     )
 
 
+async def _may_moderate(
+    content: MxContent, target: WaTarget | WaReactionTarget | None, stage: Stage, talk: Talk
+) -> bool:
+    """Whether a redaction of another's message is one that an admin of the group may do."""
+    if not isinstance(content, MxRedactionContent) or not isinstance(target, WaTarget) or target.is_own:
+        return False
+    return await is_admin(stage.own, stage.chat, stage.login, talk)
+
+
 async def _fetch_quoted(event_id: MxEventId | None, stage: Stage, talk: Talk) -> Quoted | None:
     if event_id is None or stage.portal.room_id is None:
         return None
-    async with talk.store.reading() as tx:
-        part = await talk.rows.messages.get_by_event(tx, event_id)
+    part = await talk.store.read(lambda tx: talk.rows.messages.get_by_event(tx, event_id))
     if part is None or part.portal_id != stage.portal.id:
         return None
     content = await talk.chats.fetch_message(stage.portal.room_id, event_id)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from datetime import datetime, timedelta
 from functools import partial
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.from_matrix import outgoing
 from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login
-from mautrix_whatsapp_py.bridge.from_matrix.context import set_stage
+from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, is_target_known, set_stage
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.waiting import Place, Waiting
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import LaneKey
@@ -16,11 +18,17 @@ from mautrix_whatsapp_py.bridge.lanes import Lanes
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUnavailable, WhatsAppError
-from mautrix_whatsapp_py.ids import LoginId, SendId
+from mautrix_whatsapp_py.ids import LoginId, MxEventId, SendId
 from mautrix_whatsapp_py.model.mx import MxOrigin, MxRedaction
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
+from mautrix_whatsapp_py.tasks import spawn
 
 log = logging.getLogger(__name__)
+
+REPLAY = timedelta(seconds=60)
+"""How long after the start something may be about a message that is shown but comes again to be recorded."""
+PATIENCE = timedelta(seconds=10)
+"""How long such an event waits for that message."""
 
 
 class Departures:
@@ -31,6 +39,10 @@ class Departures:
         self._lanes = lanes
         self._waiting = Waiting()
         self._settled: dict[LoginId, list[SendId]] = {}
+        self._started_at = talk.clock.now()
+        self._puzzled: dict[MxEventId, datetime] = {}
+        """Until when events wait for the message they are about."""
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def depth(self) -> int:
@@ -57,6 +69,19 @@ class Departures:
         """Try again what waits for a login, or for any."""
         for place in self._waiting.get_places(login_id):
             self._call_next(place)
+
+    def call_about(self, portal_id: PortalId) -> None:
+        """A message has come to a chat: it may be the one somebody waits for."""
+        if self._puzzled:
+            for place in self._waiting.get_places():
+                if place[0] == portal_id:
+                    self._call_next(place)
+
+    async def stop(self) -> None:
+        """Call nobody any more."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def forget_sends(self) -> None:
         """Let the links forget what is recorded here; what they are not told they only keep."""
@@ -99,6 +124,8 @@ class Departures:
 
     async def _try(self, letter: Letter, portal: Portal, place: Place) -> bool:
         """Whether it is settled; if not, it waits for WhatsApp."""
+        if not outgoing.stands_alone(letter, portal.id, self._talk):
+            await self._talk.recorded(portal.id)
         login = self._talk.logins.get(place[1])
         stage = None if login is None else await set_stage(portal, login, self._talk)
         if stage is None:
@@ -106,10 +133,30 @@ class Departures:
             await self._refuse_once(letter.event.origin, portal, sentence)
             await outgoing.drop(letter, self._talk)
             return True
-        is_settled = await outgoing.handle(letter, stage, self._talk)
-        if is_settled:
-            self._settled.setdefault(place[1], []).append(send_id_of(letter.event.origin.event_id))
-        return is_settled
+        if await self._is_puzzling(letter, stage, place):
+            return False
+        send_id = send_id_of(letter.event.origin.event_id)
+        return await outgoing.handle(letter, stage, self._talk, partial(self._note_settled, place[1], send_id))
+
+    def _note_settled(self, login_id: LoginId, send_id: SendId) -> None:
+        self._settled.setdefault(login_id, []).append(send_id)
+
+    async def _is_puzzling(self, letter: Letter, stage: Stage, place: Place) -> bool:
+        """Whether what it is about may still come: shown before a crash, recorded when its link repeats it."""
+        event_id, now = letter.event.origin.event_id, self._talk.clock.now()
+        until = self._puzzled.get(event_id)
+        is_over = now - self._started_at >= REPLAY if until is None else now >= until
+        if is_over or await is_target_known(letter.event.content, stage, self._talk):
+            self._puzzled.pop(event_id, None)
+            return False
+        if until is None:
+            self._puzzled[event_id] = now + PATIENCE
+            spawn(self._call_later(place), name="wait for a target", tasks=self._tasks)
+        return True
+
+    async def _call_later(self, place: Place) -> None:
+        await self._talk.clock.sleep(PATIENCE.total_seconds())
+        self._call_next(place)
 
     async def _has_cancelled(self, letter: Letter, portal_id: PortalId) -> bool:
         """A redaction of what still waits takes it out of the line, and there is nothing left to send."""
@@ -121,6 +168,7 @@ class Departures:
         place, cancelled = found
         await outgoing.drop(cancelled, self._talk)
         self._waiting.remove(place, cancelled)
+        self._puzzled.pop(cancelled.event.origin.event_id, None)
         await outgoing.drop(letter, self._talk)
         return True
 

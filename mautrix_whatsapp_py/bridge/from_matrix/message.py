@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.door import CommandRequest
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
-from mautrix_whatsapp_py.ids import MxTxnId
-from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType
+from mautrix_whatsapp_py.ids import MxEventId, MxTxnId
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, MxReply
 from mautrix_whatsapp_py.model.mx import MxMessage, MxNotice
 
 
@@ -29,8 +29,13 @@ async def handle(event: MxMessage, deps: BridgeDeps) -> None:
         level=level,
         text=text,
         is_management=is_management,
+        replied_to=_replied_to(event.content),
     )
     await _answer(request, await deps.commands.run(request), deps)
+
+
+def _replied_to(content: MxMessageContent) -> MxEventId | None:
+    return content.relation.event_id if isinstance(content.relation, MxReply) else None
 
 
 def _is_said(content: MxMessageContent) -> bool:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeAlias
 
 import msgspec
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
+from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
+from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
+from mautrix_whatsapp_py.convert.media import FILE_TYPES, Uploaded
+from mautrix_whatsapp_py.convert.needs import needs_of_mx
 from mautrix_whatsapp_py.convert.results import Refused, Skipped
 from mautrix_whatsapp_py.convert.to_whatsapp import to_whatsapp
-from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable, WhatsAppUncertain
+from mautrix_whatsapp_py.errors import (
+    MatrixUnreachable,
+    StoreError,
+    StoreUnavailable,
+    WhatsAppRefused,
+    WhatsAppUnavailable,
+    WhatsAppUncertain,
+)
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
-from mautrix_whatsapp_py.model.content import MxEdit, WaReaction, WaSendable
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaReaction, WaSendable
+from mautrix_whatsapp_py.model.media import MediaUnavailable
 from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxRedaction
-from mautrix_whatsapp_py.model.portal import MessagePart, OutboxRow, ReactionRow, SendState
+from mautrix_whatsapp_py.model.portal import MessagePart, OutboxRow, PortalId, ReactionRow, SendState
 from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSent
+from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
@@ -45,34 +60,115 @@ class Letter:
                 return "edit" if isinstance(content.relation, MxEdit) else "message"
 
 
-async def handle(letter: Letter, stage: Stage, talk: Talk) -> bool:
-    """Send it and record what became of it; false when it has to wait for WhatsApp."""
+def stands_alone(letter: Letter, portal_id: PortalId, talk: Talk) -> bool:
+    """Whether it can be sent before what came before it in its chat is recorded."""
+    needs = needs_of_mx(letter.event.content)
+    if needs.target is not None or not isinstance(letter.event, MxMessage):
+        return False
+    replied = () if needs.reply_to is None else (needs.reply_to,)
+    return talk.records.may_pass(portal_id, (letter.event.origin.event_id, *replied))
+
+
+async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[[], None]) -> bool:
+    """Send it and record what became of it; false when it has to wait for WhatsApp.
+
+    `on_settled` is called once nothing will be asked about it any more.
+    """
+    refusal = refusal_of(stage)
+    if refusal is not None:
+        await _give_up(letter, refusal, talk)
+        on_settled()
+        return True
     target = await fetch_target(letter.event.content, stage, talk)
-    row = await _fetch_row(letter, target, stage, talk)
+    try:
+        row = await _fetch_row(letter, target, stage, talk)
+    except (WhatsAppUnavailable, WhatsAppUncertain):
+        # Whether it may go at all is only known there.
+        return await _wait(letter, talk)
+    except MatrixUnreachable:
+        if not has_file(letter):
+            raise
+        return await _wait(letter, talk)
+    except WhatsAppRefused as error:
+        log.info("WhatsApp refused a file: %s", error.code)
+        await _give_up(letter, notices.REFUSED, talk)
+        row = None
     if row is None:
+        on_settled()
         return True
     content = msgspec.msgpack.decode(row.content, type=WaSendable)
     client = talk.network.get_client(stage.login.id)
     if client is None or not client.state.is_usable:
         return await _wait(letter, talk)
     try:
-        outcome = await client.send_message(stage.chat, content, send_id=row.send_id, secret=row.secret)
+        outcome = await post(content, row, stage, client, talk)
     except (WhatsAppUnavailable, WhatsAppUncertain):
         # The send id makes asking again safe: what was sent is not sent twice.
         return await _wait(letter, talk)
     except WhatsAppRefused as error:
         log.info("WhatsApp refused an event: %s", error.code)
         await _give_up(letter, notices.REFUSED, talk)
+        on_settled()
+        return True
+    if isinstance(outcome, WaSent) and isinstance(letter.event, MxMessage) and target.part is None:
+        _record_beside(outcome, letter, stage, talk, on_settled)
         return True
     await _record(outcome, content, letter, target, stage, talk)
+    on_settled()
     return True
+
+
+def _record_beside(
+    outcome: WaSent, letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[[], None]
+) -> None:
+    """Record a new message while the next one of its chat is under way."""
+    origin, part = letter.event.origin, _part(outcome, letter, stage, talk)
+    send_id = send_id_of(origin.event_id)
+
+    async def record(tx: Tx) -> None:
+        await talk.rows.messages.add(tx, [part])
+        await _add_timer(tx, letter, stage, talk)
+        await talk.rows.outbox.remove(tx, send_id)
+        await talk.rows.inbox.mark_handled(tx, letter.seq)
+
+    async def write() -> None:
+        try:
+            await talk.store.write(record, is_patient=True)
+            talk.open_sends.remove(send_id)
+        except StoreUnavailable:
+            raise
+        except StoreError:
+            # It was sent, which asking again at every start would not change.
+            log.exception("a message that was sent could not be recorded")
+            await drop(letter, talk)
+
+    talk.records.start(
+        stage.portal.id,
+        (outcome.message_id, origin.event_id),
+        write,
+        on_settled,
+        clock=talk.clock,
+        then=partial(talk.delivery.sent, origin),
+    )
+
+
+async def _add_timer(tx: Tx, letter: Letter, stage: Stage, talk: Talk) -> None:
+    """Messages and edits go when the chat's timer has run out since WhatsApp had them."""
+    if isinstance(letter.event, MxMessage):
+        origin = letter.event.origin
+        timers = [(origin.event_id, stage.portal.disappearing_seconds)]
+        await add_disappearing(tx, timers, room_id=origin.room_id, sent_at=talk.clock.now(), talk=talk)
 
 
 async def drop(letter: Letter, talk: Talk) -> None:
     """Forget it: nothing is to be sent."""
-    async with talk.store.transaction() as tx:
+
+    async def forget(tx: Tx) -> None:
         await talk.rows.outbox.remove(tx, send_id_of(letter.event.origin.event_id))
         await talk.rows.inbox.mark_handled(tx, letter.seq)
+
+    await talk.store.write(forget)
+    talk.open_sends.remove(send_id_of(letter.event.origin.event_id))
 
 
 async def _wait(letter: Letter, talk: Talk) -> bool:
@@ -91,11 +187,18 @@ async def _give_up(letter: Letter, sentence: str, talk: Talk) -> None:
 async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -> OutboxRow | None:
     """Its place in the outbox, which an earlier try may have made; None when nothing is to be sent."""
     origin = letter.event.origin
-    async with talk.store.reading() as tx:
-        row = await talk.rows.outbox.get(tx, send_id_of(origin.event_id))
-    if row is not None:
-        return row
+    send_id = send_id_of(origin.event_id)
+    if talk.open_sends.may_exist(send_id):
+        row = await talk.store.read(lambda tx: talk.rows.outbox.get(tx, send_id))
+        if row is not None:
+            return row
     context = await fetch_context(letter.event.content, origin, target, stage, talk)
+    if has_file(letter):
+        uploaded = await _upload(letter, stage, talk)
+        if isinstance(uploaded, MediaUnavailable):
+            await _give_up(letter, uploaded.sentence, talk)
+            return None
+        context = replace(context, uploaded=uploaded)
     result = to_whatsapp(letter.event.content, context)
     if isinstance(result, Skipped):
         await drop(letter, talk)
@@ -104,7 +207,7 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         await _give_up(letter, result.sentence, talk)
         return None
     new = OutboxRow(
-        send_id=send_id_of(origin.event_id),
+        send_id=send_id,
         portal_id=stage.portal.id,
         login_id=stage.login.id,
         event_id=origin.event_id,
@@ -113,8 +216,27 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         content=msgspec.msgpack.encode(result.content),
         created_at=talk.clock.now(),
     )
-    async with talk.store.transaction() as tx:
-        return await talk.rows.outbox.add(tx, new)
+    talk.open_sends.add(send_id)
+    return await talk.store.write(lambda tx: talk.rows.outbox.add(tx, new))
+
+
+def has_file(letter: Letter) -> bool:
+    """Whether a file has to be brought to WhatsApp before."""
+    content = letter.event.content
+    return (
+        isinstance(content, MxMessageContent)
+        and content.file is not None
+        and content.msgtype in FILE_TYPES
+        and not isinstance(content.relation, MxEdit)
+    )
+
+
+async def _upload(letter: Letter, stage: Stage, talk: Talk) -> Uploaded | MediaUnavailable:
+    client = talk.network.get_client(stage.login.id)
+    if client is None or not client.state.is_usable:
+        raise WhatsAppUnavailable
+    assert isinstance(letter.event.content, MxMessageContent)
+    return await talk.files.bring_to_whatsapp(letter.event.content, client)
 
 
 async def _record(
@@ -130,8 +252,11 @@ async def _record(
     if isinstance(outcome, WaSendUncertain):
         await talk.delivery.uncertain(origin, what=letter.what)
     send_id = send_id_of(origin.event_id)
-    async with talk.store.transaction() as tx:
-        await talk.rows.messages.add(tx, [_part(outcome, letter, stage, talk)])
+    part = _part(outcome, letter, stage, talk)
+
+    async def record(tx: Tx) -> None:
+        await talk.rows.messages.add(tx, [part])
+        await _add_timer(tx, letter, stage, talk)
         if before is not None:
             await talk.rows.reactions.remove_event(tx, before.event_id)
         if isinstance(letter.event, MxReaction) and target.part is not None:
@@ -141,6 +266,8 @@ async def _record(
         else:
             await talk.rows.outbox.set_state(tx, send_id, SendState.UNCERTAIN)
         await talk.rows.inbox.mark_handled(tx, letter.seq)
+
+    await talk.store.write(record)
     if isinstance(outcome, WaSent):
         await talk.delivery.sent(origin)
 

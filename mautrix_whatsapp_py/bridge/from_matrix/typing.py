@@ -39,7 +39,7 @@ class Typists:
                 continue
             login = await choose_login(user, portal, talk)
             stage = None if login is None else await set_stage(portal, login, talk)
-            if stage is not None:
+            if stage is not None and (await talk.privacy.get(stage.login.id, portal.id)).typing:
                 self._begin((portal.id, user), stage, talk)
 
     async def stop(self) -> None:

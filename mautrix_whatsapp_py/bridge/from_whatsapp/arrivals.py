@@ -5,14 +5,23 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import message, receipt, typing
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import TargetUnknown, find_key, resolve_key
+from mautrix_whatsapp_py.bridge.from_whatsapp import call, group, message, receipt, timer, typing
+from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
+from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    TargetUnknown,
+    ensure_portal,
+    find_key,
+    get_known_key,
+    resolve_key,
+)
 from mautrix_whatsapp_py.bridge.lanes import Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import (
     MatrixRefused,
     MatrixUnreachable,
@@ -20,14 +29,16 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
     WhatsAppUncertain,
 )
-from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, PortalKey, WaJid, login_tag
+from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, MxTxnId, PortalKey, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
+    WaCall,
     WaEvent,
     WaGroupChanged,
     WaGroupJoined,
     WaMessage,
+    WaPictureChanged,
     WaReceipt,
     WaTyping,
     WaUndecryptable,
@@ -57,9 +68,15 @@ class Arrivals:
     """First in order per login, to find the chat; then in order per chat."""
 
     def __init__(
-        self, talk: Talk, lanes: Lanes[LaneKey], *, make_backoff: Callable[[], Backoff] = retry_backoff
+        self,
+        talk: Talk,
+        lanes: Lanes[LaneKey],
+        *,
+        make_backoff: Callable[[], Backoff] = retry_backoff,
+        on_come: Callable[[PortalId], None] = lambda _: None,
     ) -> None:
         self._talk = talk
+        self._on_come = on_come
         self._lanes = lanes
         self._routes: Lanes[LoginId] = Lanes("arrivals", talk.clock, make_backoff=make_backoff)
         self._late: dict[PortalId, deque[Arrival]] = {}
@@ -67,7 +84,11 @@ class Arrivals:
     def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         """Queue an event."""
         arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
-        self._routes.put(login_id, partial(self._route, arrival))
+        portal = None if self._routes.is_busy(login_id) else self._get_known_chat(arrival)
+        if portal is None:
+            self._routes.put(login_id, partial(self._route, arrival))
+        else:
+            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
 
     async def idle(self) -> None:
         """Wait until every event has found its chat."""
@@ -86,6 +107,22 @@ class Arrivals:
                     self._give_up(arrival)
                 else:
                     self._late.setdefault(portal_id, deque()).append(arrival)
+
+    def _get_known_chat(self, arrival: Arrival) -> Portal | None:
+        """The chat of an event, where everybody in it is known by all addresses it names."""
+        event, login = arrival.event, self._talk.logins.get(arrival.login_id)
+        if login is None or not isinstance(event, WaMessage | WaUndecryptable | WaReceipt | WaTyping):
+            return None
+        if self._talk.persons.get_known(login.jid, login.lid) is None:
+            return None
+        key = get_known_key(event.source, login, self._talk.persons)
+        portal = None if key is None else self._talk.portals.get_known(key)
+        return portal if portal is not None and self._goes_on(portal, login) else None
+
+    def _goes_on(self, portal: Portal, login: Login) -> bool:
+        """Whether a chat needs no look at what its user wants bridged."""
+        has_own_room = portal.room_id is not None and portal.key.receiver is not None
+        return has_own_room or self._talk.filters.has_no_rules(login.user)
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
@@ -119,26 +156,28 @@ class Arrivals:
         await talk.rooms.own_person(login)
         match event:
             case WaMessage() | WaUndecryptable():
-                key = await resolve_key(event.source, login, talk.persons)
-                return None if key is None else await talk.portals.ensure(key)
+                key = await resolve_key(event.source, login, talk)
+                if key is None or not await is_let_in(key, event.source, login, talk):
+                    return None
+                return await ensure_portal(key, talk)
+            case WaCall():
+                return await call.find_chat(event, login, talk)
             case WaReceipt() | WaTyping():
-                key = await find_key(event.source, login, talk.persons)
+                key = await find_key(event.source, login, talk)
                 return None if key is None else await talk.portals.find(key)
-            case WaGroupJoined(group=group):
-                await self._name(group.jid, group.name)
-            case WaGroupChanged(chat=chat, name=name) if name is not None:
-                await self._name(chat, name)
+            case WaGroupJoined() | WaGroupChanged():
+                return await group.find_chat(event, login, talk)
+            case WaPictureChanged(jid=jid) if jid.is_group:
+                return await talk.portals.find(PortalKey(chat=jid.bare))
+            case WaPictureChanged():
+                await group.note_picture(event, login, talk)
         return None
-
-    async def _name(self, chat: WaJid, name: str) -> None:
-        portal = await self._talk.portals.ensure(PortalKey(chat=chat.bare))
-        if name and name != portal.name:
-            await self._talk.portals.put(replace(portal, name=name))
 
     async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:
         tag = login_tag(arrival.login_id)
+        handled = Handled()
         try:
-            has_come = await self._dispatch(arrival, portal_id)
+            handled = await self._dispatch(arrival, portal_id)
         except TargetUnknown:
             self._postpone(arrival, portal_id)
             return True
@@ -147,30 +186,68 @@ class Arrivals:
             return False
         except MatrixRefused as error:
             log.warning("an event of login %s was handled in vain: %s %s", tag, error.status, error.errcode)
-            has_come = False
+            if not await self._tell_refused(arrival, portal_id):
+                return False
         except Exception:
             # A fault of ours would repeat for ever; the event is given up and the chat goes on.
             log.exception("an event of login %s could not be handled", tag)
-            has_come = False
+        on_recorded = partial(self._finish, arrival, portal_id, has_come=handled.has_come)
+        if handled.write is None:
+            on_recorded()
+        else:
+            self._talk.records.start(portal_id, handled.names, handled.write, on_recorded, clock=self._talk.clock)
+        return True
+
+    async def _tell_refused(self, arrival: Arrival, portal_id: PortalId) -> bool:
+        """Say in the room that the homeserver refused a message for good; false to try that again."""
+        if not isinstance(arrival.event, WaMessage):
+            return True
+        try:
+            portal = await self._talk.portals.get(portal_id)
+            if portal is not None and portal.room_id is not None:
+                txn_id = MxTxnId(f"refused-{portal_id}-{arrival.event.message_id}")
+                await self._talk.delivery.announce(portal.room_id, notices.NOT_SHOWN, txn_id=txn_id)
+        except MatrixRefused as error:
+            log.warning("nor could that be told: %s %s", error.status, error.errcode)
+        except (MatrixUnreachable, StoreUnavailable):
+            return False
+        return True
+
+    def _finish(self, arrival: Arrival, portal_id: PortalId, *, has_come: bool) -> None:
         self._ack(arrival)
         if has_come:
             self._call_late(portal_id)
-        return True
+            self._on_come(portal_id)
 
-    async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> bool:
-        """Handle an event; whether others may have waited for it."""
+    async def _dispatch(self, arrival: Arrival, portal_id: PortalId) -> Handled:
+        """Handle an event."""
+        if isinstance(arrival.event, WaReceipt) and not receipt.matters(arrival.event, self._talk):
+            return Handled()
+        if not message.stands_alone(arrival.event, portal_id, self._talk):
+            await self._talk.recorded(portal_id)
         login = self._talk.logins.get(arrival.login_id)
         portal = await self._talk.portals.get(portal_id)
         if login is None or portal is None:
-            return False
+            return Handled()
         match arrival.event:
             case WaMessage() | WaUndecryptable():
-                return await message.handle(arrival.event, portal, login, self._talk)
+                handled = await message.handle(arrival.event, portal, login, self._talk)
+                group.note_speaker(arrival.event.source, login, self._talk)
+                return handled
             case WaReceipt():
                 await receipt.handle(arrival.event, portal, login, self._talk)
             case WaTyping():
                 await typing.handle(arrival.event, portal, self._talk)
-        return False
+            case WaCall():
+                await call.handle(arrival.event, portal, login, self._talk)
+            case WaGroupJoined():
+                await group.handle_joined(arrival.event, portal, login, self._talk)
+            case WaGroupChanged():
+                await timer.handle(arrival.event, portal, self._talk)
+                await group.handle_changed(arrival.event, portal, login, self._talk)
+            case WaPictureChanged():
+                await group.handle_picture(arrival.event, portal, login, self._talk)
+        return Handled()
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:
         if self._is_overdue(arrival):

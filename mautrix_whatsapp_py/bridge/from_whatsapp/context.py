@@ -11,7 +11,8 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.context import MxTarget, OwnReaction, ToMatrixContext, ToMatrixOptions
 from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.ids import MxEventId, PersonId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.content import WaContent, WaEdit, WaMessageRef, WaReaction
+from mautrix_whatsapp_py.model.content import MxMessageContent, WaContent, WaEdit, WaMessageRef, WaReaction
+from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.model.people import MxPerson
 from mautrix_whatsapp_py.model.portal import MessagePart
 from mautrix_whatsapp_py.model.wa import WaSource, WaUndecryptable
@@ -55,9 +56,20 @@ async def fetch_context(
         targets=tuple(part.event_id for part in targets),
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
+        file=await talk.files.bring_to_matrix(content) if isinstance(content, WaMedia) else None,
+        edited=await _fetch_edited(content, targets, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )
     return Fetched(context=context, targets=targets)
+
+
+async def _fetch_edited(
+    content: WaContent | WaUndecryptable, targets: tuple[MessagePart, ...], scene: Scene, talk: Talk
+) -> MxMessageContent | None:
+    """What the edited message says where that may be a file, which a new caption must not replace."""
+    if not isinstance(content, WaEdit) or not targets or scene.portal.room_id is None:
+        return None
+    return await talk.chats.fetch_message(scene.portal.room_id, targets[0].event_id)
 
 
 async def _fetch_people(jids: Iterable[WaJid], talk: Talk) -> dict[WaJid, MxPerson]:
@@ -93,8 +105,9 @@ async def _fetch_author(ref: WaMessageRef, talk: Talk) -> PersonId | None:
 async def _fetch_parts(
     scene: Scene, talk: Talk, message_id: WaMessageId, author_id: PersonId | None
 ) -> tuple[MessagePart, ...]:
-    async with talk.store.reading() as tx:
-        return tuple(await talk.rows.messages.get_parts(tx, scene.portal.id, message_id, author_id))
+    return tuple(
+        await talk.store.read(lambda tx: talk.rows.messages.get_parts(tx, scene.portal.id, message_id, author_id))
+    )
 
 
 async def _fetch_reaction(
@@ -103,8 +116,9 @@ async def _fetch_reaction(
     if not isinstance(content, WaReaction) or not targets:
         return None
     target = targets[0]
-    async with talk.store.reading() as tx:
-        row = await talk.rows.reactions.get(
+    row = await talk.store.read(
+        lambda tx: talk.rows.reactions.get(
             tx, scene.portal.id, target.message_id, target.person_id, scene.sender.id
         )
+    )
     return None if row is None else OwnReaction(event_id=row.event_id, key=row.key)

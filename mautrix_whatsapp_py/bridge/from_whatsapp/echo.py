@@ -17,8 +17,7 @@ async def is_echo(event: WaMessage | WaUndecryptable, scene: Scene, talk: Talk) 
     """
     if talk.login_of(scene.sender) is None:
         return False
-    async with talk.store.reading() as tx:
-        rows = await talk.rows.outbox.get_of_portal(tx, scene.portal.id)
+    rows = await talk.store.read(lambda tx: talk.rows.outbox.get_of_portal(tx, scene.portal.id))
     for row in rows:
         if await _is_outcome(event, row, talk):
             return True

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import assert_never
 
+from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
+from mautrix_whatsapp_py.bridge.from_whatsapp import timer
+from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.groups import ensure_described
 from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
-from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, WaMessageId
-from mautrix_whatsapp_py.model.content import MxEdit, WaContent, WaEdit, WaSilent
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.portal import MessagePart, Portal, ReactionRow
-from mautrix_whatsapp_py.model.wa import WaMessage, WaUndecryptable
+from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
+from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
+from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
@@ -40,38 +47,77 @@ class _Told:
         )
 
 
-async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> bool:
-    """Bring a message into its room; whether there is one now that others may have waited for.
+@dataclass(slots=True, kw_only=True)
+class _Sent:
+    """The events that a message came to: those that stand for its parts, and which go after how many seconds."""
 
-    Raises TargetUnknown when it is about a message that is not here.
-    """
+    parts: list[tuple[int, MxEventId]] = field(default_factory=list)
+    timers: list[tuple[MxEventId, int | None]] = field(default_factory=list)
+
+    def add(self, index: int, event_id: MxEventId, part: MxMessageContent) -> None:
+        timer_s = part.disappears_after_s
+        self.timers.append((event_id, timer_s))
+        if isinstance(part.relation, MxEdit):
+            # An edit says again what the event says: both go. An earlier time stays.
+            self.timers.append((part.relation.event_id, timer_s))
+        else:
+            self.parts.append((index, event_id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What came of a message."""
+
+    has_come: bool = False
+    """Whether there is one now that others may have waited for."""
+    write: Callable[[], Awaitable[None]] | None = None
+    """What is left to do before the message may be forgotten; the next one of its chat need not wait for it."""
+    names: tuple[str, ...] = ()
+    """Ids of the message and its events."""
+
+
+async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Handled:
+    """Bring a message into its room. Raises TargetUnknown when it is about a message that is not here."""
     content = event.content if isinstance(event, WaMessage) else event
     if isinstance(content, WaSilent) or (isinstance(content, WaUndecryptable) and content.is_to_be_hidden):
-        return False
+        return Handled()
     scene = await _set_scene(event, portal, login, talk)
     if scene is None:
-        return False
+        return Handled()
     known = await _fetch_known(event, scene, talk)
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
+    if known and scene.portal.person_id is None:
+        # Another login may have brought it here first, and its user alone was invited.
+        await talk.rooms.ensure_room(scene.portal, login)
     if (known and placeholder is None) or await is_echo(event, scene, talk):
-        return False
+        return Handled()
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
         if result.reason is SkipReason.TARGET_UNKNOWN:
             raise TargetUnknown
-        return False
-    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(scene.portal, login))
+        return Handled()
+    described = await ensure_described(scene.portal, login, talk)
+    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
     match result:
         case MxSend():
-            await _send(result, content, told, fetched, talk)
+            return await _send(result, content, told, fetched, talk)
         case MxReact():
             await _react(result, told, fetched, talk)
         case MxRedact():
             await _redact(result, told, talk)
         case _:
             assert_never(result)
-    return isinstance(result, MxSend)
+    return Handled()
+
+
+def stands_alone(event: WaEvent, portal_id: PortalId, talk: Talk) -> bool:
+    """Whether it can be handled before what came before it in its chat is recorded."""
+    if not isinstance(event, WaMessage) or isinstance(event.content, WaEdit):
+        return False
+    needs = needs_of_wa(event.content, event.source.chat)
+    replied = () if needs.reply_to is None else (needs.reply_to.message_id,)
+    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied))
 
 
 async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
@@ -83,6 +129,8 @@ async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: 
         business = event.business_name if isinstance(event, WaMessage) else ""
         name, rank = name_rank_of(push_name=event.push_name, business_name=business)
         sender = await talk.persons.learn_name(sender, name, rank)
+    elif source.chat.server == NEWSLETTER_SERVER:
+        sender = await channel_author(event, portal, login, talk)
     else:
         return None
     portal = await talk.portals.get(portal.id) or portal
@@ -92,8 +140,7 @@ async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: 
 
 async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: Talk) -> Sequence[MessagePart]:
     """The events that stand for this message already."""
-    async with talk.store.reading() as tx:
-        parts = await talk.rows.messages.get_parts(tx, scene.portal.id, event.message_id)
+    parts = await talk.store.read(lambda tx: talk.rows.messages.get_parts(tx, scene.portal.id, event.message_id))
     own = [part for part in parts if part.person_id == scene.sender.id]
     # Two logins may know one author by two addresses that nobody has told us belong together.
     at = int(event.timestamp.timestamp())
@@ -104,41 +151,60 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 
 async def _send(
     result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
-) -> None:
-    sent: list[tuple[int, MxEventId]] = []
+) -> Handled:
+    sent = _Sent()
     for index, part in enumerate(result.parts):
         event_id = await talk.ghosts.send_message(
             told.room_id,
-            part,
+            _quieten(shown_timer(part, talk), told.scene, talk),
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
         )
-        if not isinstance(part.relation, MxEdit):
-            sent.append((index, event_id))
+        sent.add(index, event_id, part)
     for index, event_id in enumerate(result.redacts):
         txn_id = told.txn_id(index, "rest")
         await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
-    await _record(sent, content, told, fetched, talk)
+    write = partial(_record, sent, content, told, fetched, talk)
+    names = (told.event.message_id, *(event_id for _, event_id in sent.parts))
+    is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
+    timer_s = result.parts[0].disappears_after_s
+    if is_plain and result.timer_s is None and timer_s in (None, told.scene.portal.disappearing_seconds):
+        return Handled(has_come=True, write=partial(write, is_patient=True), names=names)
+    await write()
     if result.timer_s is not None:
-        portal = await talk.portals.get(told.scene.portal.id) or told.scene.portal
-        await talk.portals.put(replace(portal, disappearing_seconds=result.timer_s))
+        await set_timer(told.scene.portal, result.timer_s, talk)
+    elif not isinstance(content, WaEdit):
+        await timer.learn(timer_s, told.event, told.scene, talk)
+    return Handled(has_come=True)
+
+
+def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageContent:
+    """Clients announce no notices; nobody asked for status updates."""
+    is_loud = scene.portal.key.chat != STATUS_CHAT or not talk.settings.is_status_quiet
+    return part if is_loud or part.msgtype is not MxMsgType.TEXT else replace(part, msgtype=MxMsgType.NOTICE)
 
 
 async def _record(
-    sent: Sequence[tuple[int, MxEventId]],
+    sent: _Sent,
     content: WaContent | WaUndecryptable,
     told: _Told,
     fetched: Fetched,
     talk: Talk,
+    *,
+    is_patient: bool = False,
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
-    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent]
-    async with talk.store.transaction() as tx:
+    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent.parts]
+
+    async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, parts)
+        await add_disappearing(tx, sent.timers, room_id=told.room_id, sent_at=event.timestamp, talk=talk)
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
             await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
+
+    await talk.store.write(record, is_patient=is_patient)
 
 
 def _part(

@@ -17,13 +17,19 @@ _READ = frozenset({WaReceiptKind.READ, WaReceiptKind.PLAYED})
 _ARRIVED = _READ | {WaReceiptKind.DELIVERED}
 
 
+def matters(event: WaReceipt, talk: Talk) -> bool:
+    """Whether there is anything to be done about a receipt; most only say again what the server has said."""
+    if event.source.is_from_me:
+        return False
+    return event.kind in _READ or (event.kind in _ARRIVED and talk.delivery.has_uncertain)
+
+
 async def handle(event: WaReceipt, portal: Portal, login: Login, talk: Talk) -> None:
     """Show how far somebody has read."""
     source = event.source
     if event.kind not in _ARRIVED or source.is_from_me or not is_person(source.sender):
         return
-    async with talk.store.reading() as tx:
-        part = await talk.rows.messages.get_newest(tx, portal.id, event.message_ids)
+    part = await talk.store.read(lambda tx: talk.rows.messages.get_newest(tx, portal.id, event.message_ids))
     if part is None or portal.room_id is None:
         return
     if part.is_own and part.login_id == login.id:

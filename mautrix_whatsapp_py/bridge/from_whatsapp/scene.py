@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mautrix_whatsapp_py.bridge.persons import Persons, is_person
-from mautrix_whatsapp_py.ids import BROADCAST_SERVER, LID_SERVER, PortalKey, WaJid
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.ids import BROADCAST_SERVER, LID_SERVER, NEWSLETTER_SERVER, PortalKey, WaJid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, direct_chat
 from mautrix_whatsapp_py.model.wa import WaSource
 
 STATUS = "status"
+STATUS_NAME = "WhatsApp Status Broadcast"
+STATUS_CHAT = WaJid(user=STATUS, server=BROADCAST_SERVER)
 
 
 class TargetUnknown(Exception):
@@ -47,23 +50,52 @@ def partner_of(source: WaSource) -> Partner | None:
     return None
 
 
-async def resolve_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+def special_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | None:
+    """The chat of an event that is with no single person."""
+    chat = source.chat.bare
+    if chat.is_group or chat.server == NEWSLETTER_SERVER:
+        return PortalKey(chat=chat)
+    if chat == STATUS_CHAT and talk.settings.with_status_broadcast:
+        return PortalKey(chat=chat, receiver=login.id)
+    return None
+
+
+async def resolve_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | None:
     """The chat of an event, with its people made known; None for chats that are not bridged."""
-    if source.chat.is_group:
-        return PortalKey(chat=source.chat.bare)
+    special = special_key(source, login, talk)
+    if special is not None:
+        return special
     partner = partner_of(source)
     if partner is None:
         return None
-    person = await persons.resolve(partner.jid, partner.alternate)
+    person = await talk.persons.resolve(partner.jid, partner.alternate)
     return PortalKey(chat=direct_chat(person.id), receiver=login.id)
 
 
-async def find_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+async def ensure_portal(key: PortalKey, talk: Talk) -> Portal:
+    """The portal of a chat; that of status updates has its name from the start."""
+    portal = await talk.portals.ensure(key)
+    if key.chat == STATUS_CHAT and not portal.name:
+        return await talk.portals.put(replace(portal, name=STATUS_NAME))
+    return portal
+
+
+async def find_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | None:
     """The chat of an event, when its people are known already."""
+    special = special_key(source, login, talk)
+    if special is not None:
+        return special
+    partner = partner_of(source)
+    person = None if partner is None else await talk.persons.find(partner.jid)
+    return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
+
+
+def get_known_key(source: WaSource, login: Login, persons: Persons) -> PortalKey | None:
+    """The chat of an event, when finding it takes no look at the database and teaches nothing new."""
     if source.chat.is_group:
         return PortalKey(chat=source.chat.bare)
     partner = partner_of(source)
-    person = None if partner is None else await persons.find(partner.jid)
+    person = None if partner is None else persons.get_known(partner.jid, partner.alternate)
     return None if person is None else PortalKey(chat=direct_chat(person.id), receiver=login.id)
 
 

@@ -8,19 +8,28 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
+from mautrix_whatsapp_py.whatsapp.host.decode_group import decode_group
+from mautrix_whatsapp_py.whatsapp.host.directory import Directory, directory_exports
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
+from mautrix_whatsapp_py.whatsapp.host.groups import GroupCalls, group_exports
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
 from mautrix_whatsapp_py.whatsapp.host.session import Session
+from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
+from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
+from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +56,8 @@ _PASSING = (
     "timed out",
     "websocket disconnected",
 )
-
-
-class CallFailed(Exception):
-    """A request failed; what the bridge is told."""
-
-    def __init__(self, code: str, *, is_certain: bool = True, is_final: bool = False) -> None:
-        super().__init__(code)
-        self.code = code
-        self.is_certain = is_certain
-        self.is_final = is_final
+_NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "does not exist")
+"""What the server answers to those who may not ask."""
 
 
 def classify(error: str) -> CallFailed:
@@ -71,6 +72,14 @@ def classify(error: str) -> CallFailed:
     )
 
 
+def classify_question(error: str) -> CallFailed:
+    """The same for a request that changes nothing: its failure leaves nothing open."""
+    text = error.lower()
+    if any(part in text for part in _NOT_FOR_US):
+        return CallFailed("refused", is_final=True)
+    return CallFailed(classify(error).code)
+
+
 class Calls:
     """One session's requests. Sends go one at a time, as the library would do it anyway."""
 
@@ -78,6 +87,8 @@ class Calls:
         self._session = session
         self._library = library
         self._protobuf = protobuf
+        self._directory = Directory(session, library, protobuf)
+        self._groups = GroupCalls(session, library, protobuf)
         self._sending = asyncio.Lock()
 
     async def run(self, call: wire.Call) -> wire.Result:
@@ -85,9 +96,8 @@ class Calls:
         match call:
             case wire.SendMessage():
                 return await self.send(call)
-            case wire.FetchSend():
-                async with self._sending:
-                    return await self._fetch_outcome(call.send_id, call.secret)
+            case wire.UploadFile() | wire.FetchSend():
+                return await self._about_sends(call)
             case wire.ForgetSends():
                 await self._session.in_journal_thread(lambda: self._session.journal.delete_sends(call.send_ids))
             case wire.MarkRead():
@@ -102,11 +112,43 @@ class Calls:
                 await self._call("SubscribePresence", jid, len(jid))
             case wire.Logout():
                 await self._call("Logout")
+            case wire.FetchGroup():
+                return await self._fetch_group(call.group)
             case wire.FetchStats():
                 return self._session.stats()
-            case _:
+            case (
+                wire.StartSession()
+                | wire.StopSession()
+                | wire.RestartSession()
+                | wire.StartPairing()
+                | wire.RequestPhoneCode()
+            ):
                 raise CallFailed("unknown-call", is_final=True)
+            case _:
+                return await self._about_chats(call)
         return wire.Done()
+
+    async def _about_chats(self, call: GroupCall | DirectoryCall) -> wire.Result:
+        if isinstance(call, GroupCall):
+            return await self._groups.run(call) or wire.Done()
+        return await self._directory.run(call) or wire.Done()
+
+    async def _about_sends(self, call: wire.UploadFile | wire.FetchSend) -> wire.Result:
+        if isinstance(call, wire.UploadFile):
+            return await self._upload(call)
+        async with self._sending:
+            return await self._fetch_outcome(call.send_id, call.secret)
+
+    async def _upload(self, call: wire.UploadFile) -> wire.Result:
+        def upload() -> bytes:
+            data = Path(call.path).read_bytes()
+            return self._library.call("Upload", self._session.uuid, data, len(data), MEDIA_TYPES[call.kind])
+
+        try:
+            body = await self._through_gate(upload)
+        except OSError as error:
+            raise CallFailed("file-gone") from error
+        return decode_upload(body, self._protobuf)
 
     async def _mark_read(self, call: wire.MarkRead) -> None:
         chat, sender = self._protobuf.encode_jid(call.chat), self._protobuf.encode_jid(call.sender)
@@ -114,6 +156,16 @@ class Calls:
         ids = " ".join(call.message_ids).encode()
         at = ctypes.c_int(call.at_seconds).value
         await self._call_raw("MarkRead", ids, at, chat, len(chat), sender, len(sender), kind)
+
+    async def _fetch_group(self, group: WaJid) -> WaGroup:
+        jid = self._protobuf.encode_jid(group)
+        body = await self._through_gate(
+            lambda: self._library.call("GetGroupInfo", self._session.uuid, jid, len(jid))
+        )
+        answer = self._protobuf.messages.GetGroupInfoReturnFunction.FromString(body)
+        if answer.Error:
+            raise classify_question(answer.Error)
+        return decode_group(answer.GroupInfo)
 
     async def _call(self, name: str, *arguments: Any) -> None:
         await self._call_raw(name, *arguments)
@@ -141,18 +193,23 @@ class Calls:
 
     async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
-            known = await self._session.in_journal_thread(lambda: self._session.journal.get_send(call.send_id))
-            if known is not None:
-                outcome = await self._fetch_outcome(call.send_id, call.secret)
-                if not isinstance(outcome, WaSendUnknown):
-                    return outcome
-            if not self._session.gate.is_open:
-                raise CallFailed("not-connected")
-            content = self._encode(call)
-            await self._session.in_journal_thread(
-                lambda: self._session.journal.add_send(call.send_id, call.secret)
-            )
-            return await self._send_now(call, content)
+            begun = await self._session.in_journal_thread(lambda: self._begin(call))
+            if isinstance(begun, bytes):
+                return await self._send_now(call, begun)
+            assert isinstance(begun, WaSent | WaSendUncertain)
+            return begun
+
+    def _begin(self, call: wire.SendMessage) -> WaSendOutcome | bytes:
+        """On the journal's thread: what is known of the send, or else, once it is noted, what to send."""
+        if self._session.journal.get_send(call.send_id) is not None:
+            outcome = self._find(call.send_id, call.secret)
+            if not isinstance(outcome, WaSendUnknown):
+                return outcome
+        if not self._session.gate.is_open:
+            raise CallFailed("not-connected")
+        content = self._encode(call)
+        self._session.journal.add_send(call.send_id, call.secret)
+        return content
 
     def _encode(self, call: wire.SendMessage) -> bytes:
         at_ms = time.time_ns() // 1_000_000
@@ -229,7 +286,10 @@ def needed_exports() -> Sequence[str]:
         "SendChatPresence",
         "SendPresence",
         "SubscribePresence",
+        "GetGroupInfo",
         "Logout",
         "MarkRead",
         "SetPassive",
+        *directory_exports(),
+        *group_exports(),
     )

@@ -32,6 +32,7 @@ from mautrix_whatsapp_py.whatsapp.host.decode_context import (
     get_part,
     unwrap,
 )
+from mautrix_whatsapp_py.whatsapp.host.decode_media import MEDIA, decode_media
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_address, get_text, has_unknown_fields
 from mautrix_whatsapp_py.whatsapp.host.secrets import Sealed, SealUse, StoredSecret, unseal
 
@@ -74,8 +75,8 @@ def decode_content(message: Any, scene: Scene) -> WaContent:
             return _decode_sealed_edit(name, part, scene)
         case _ if name in _SILENT:
             return WaSilent(kind=name)
-        case _ if name in _SEEN_ONCE and _is_view_once(part, wrappers, scene):
-            return WaViewOnceNotice(kind=get_kind(name, part))
+        case _ if name in MEDIA:
+            return _decode_file(name, part, wrappers, scene)
         case _:
             return WaUnsupported(kind=name)
 
@@ -88,6 +89,14 @@ def _decode_text(name: str, part: Any, scene: Scene) -> WaText:
         context=decode_context(part, scene.source.chat),
         link_preview=decode_link_preview(part),
     )
+
+
+def _decode_file(name: str, part: Any, wrappers: frozenset[str], scene: Scene) -> WaContent:
+    is_view_once = name in _SEEN_ONCE and _is_view_once(part, wrappers, scene)
+    media = decode_media(name, part, scene.source.chat, is_view_once=is_view_once)
+    if media is not None:
+        return media
+    return WaViewOnceNotice(kind=get_kind(name, part)) if is_view_once else WaUnsupported(kind=name)
 
 
 def _is_view_once(part: Any, wrappers: frozenset[str], scene: Scene) -> bool:

@@ -15,7 +15,9 @@ from mautrix_whatsapp_py.model.content import (
     WaSendable,
     WaText,
 )
+from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.whatsapp.host.encode_context import encode_context, encode_link_preview
+from mautrix_whatsapp_py.whatsapp.host.encode_media import encode_media
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 
 _DIRECT = frozenset({USER_SERVER, LID_SERVER})
@@ -55,6 +57,8 @@ def _encode(content: WaSendable, sending: Sending, protobuf: Protobuf) -> Any:
     match content:
         case WaText():
             return _encode_text(content, sending, protobuf)
+        case WaMedia():
+            return encode_media(content, sending.chat, sending.at_ms, protobuf)
         case WaEdit():
             return _encode_edit(content, sending, protobuf)
         case WaRevoke(target=target):

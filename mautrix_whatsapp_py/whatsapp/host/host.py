@@ -15,7 +15,8 @@ from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.folders import FolderBusy, SessionFolder
-from mautrix_whatsapp_py.whatsapp.host.calls import CallFailed, Calls
+from mautrix_whatsapp_py.whatsapp.host.calls import Calls
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import Turnstile
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.pairing import Pairing

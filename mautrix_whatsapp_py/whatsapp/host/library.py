@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib
 import importlib.util
 import logging
 import sys
@@ -75,9 +76,22 @@ def import_binding() -> Any:
             package = types.ModuleType(name)
             package.__path__ = [str(path)]
             sys.modules[name] = package
+        # Only wanted where the package came without its library: 8 MB that every host would hold.
+        sys.modules.setdefault("requests", _Absent("requests"))
     from neonize import _binder
 
     return _binder
+
+
+class _Absent(types.ModuleType):
+    """Stands for a module until somebody wants something of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+        return getattr(importlib.import_module(self.__name__), name)
 
 
 @dataclass(slots=True)

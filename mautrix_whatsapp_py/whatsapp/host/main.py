@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import uvloop
 
 from mautrix_whatsapp_py.whatsapp.host.host import Host
 from mautrix_whatsapp_py.whatsapp.host.library import Neonize
@@ -77,7 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if os.environ.get(BOT_TAG) != "off":
         # Read by the library's runtime from the environment of the exec only; too late to set it here.
         log.error("%s=off is missing in the environment: messages would be marked as a bot's", BOT_TAG)
-    code = asyncio.run(_run(options, outlet))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        code = runner.run(_run(options, outlet))
     logging.shutdown()
     # Threads of the library may never return; nothing of ours is open any more.
     os._exit(code)

@@ -10,9 +10,9 @@ from typing import Any
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.wa_link import WaDevice, WaPhoneCode, WaQrCode
 from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder, lock_file, require_session_jid
-from mautrix_whatsapp_py.whatsapp.host.calls import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
 from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, decode_fact
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import Gate, SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
 from mautrix_whatsapp_py.whatsapp.host.intake import Intake

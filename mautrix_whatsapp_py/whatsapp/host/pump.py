@@ -55,6 +55,8 @@ class Pump:
     _cursor: int = 0
     _in_flight: set[JournalSeq] = field(default_factory=set)
     _acked: list[JournalSeq] = field(default_factory=list)
+    _flush_timer: asyncio.TimerHandle | None = None
+    _is_flush_due: bool = False
 
     def wake(self) -> None:
         """There may be something to do."""
@@ -63,7 +65,11 @@ class Pump:
     def ack(self, seqs: Sequence[JournalSeq]) -> None:
         """The bridge has these; they are forgotten soon."""
         self._acked.extend(seqs)
+        self._in_flight.difference_update(seqs)
         self._wake.set()
+        if self._flush_timer is None:
+            # They come one by one; a pause makes one transaction of many.
+            self._flush_timer = asyncio.get_running_loop().call_later(ACK_SECONDS, self._let_flush)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -73,12 +79,8 @@ class Pump:
             if self._epoch != self.outlet.epoch:
                 await self._start_over()
             while await self._feed():
-                await self._flush_acks()
-            if self._acked:
-                await self._flush_acks()
-                self._wake.set()
-                # Acknowledgements come one by one; a pause makes one transaction of many.
-                await asyncio.sleep(ACK_SECONDS)
+                await self._flush_acks_when_due()
+            await self._flush_acks_when_due()
 
     async def _start_over(self) -> None:
         await self._flush_acks()
@@ -90,7 +92,8 @@ class Pump:
         room = WINDOW - len(self._in_flight)
         if not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
             return False
-        events = await self._in_thread(lambda: self._read(self._cursor, min(room, BATCH)))
+        most = min(room, BATCH)
+        events = await self._in_thread(lambda: self._read(self._cursor, most))
         for seq, event in events:
             if self._epoch != self.outlet.epoch:
                 self._wake.set()
@@ -100,7 +103,8 @@ class Pump:
             self._put(seq, event)
         if events:
             await self.outlet.drain()
-        return bool(events)
+        # What comes after a batch that is not full wakes us anew.
+        return len(events) == most
 
     def _read(self, after: int, limit: int) -> list[tuple[JournalSeq, WaEvent]]:
         return [(row.seq, self.decode(row)) for row in self.journal.get_after(after, limit)]
@@ -120,12 +124,20 @@ class Pump:
             kind = type(event).__name__
             self.outlet.put(Event(login=self.login, seq=seq, event=WaUnknown(kind=kind)))
 
+    def _let_flush(self) -> None:
+        self._flush_timer, self._is_flush_due = None, True
+        self._wake.set()
+
+    async def _flush_acks_when_due(self) -> None:
+        if self._is_flush_due:
+            self._is_flush_due = False
+            await self._flush_acks()
+
     async def _flush_acks(self) -> None:
         acked, self._acked = self._acked, []
         if not acked:
             return
         deleted = await self._in_thread(lambda: self.journal.delete(acked))
-        self._in_flight.difference_update(acked)
         self.on_acked(deleted)
 
     async def _in_thread(self, function: Callable[[], Answer]) -> Answer:

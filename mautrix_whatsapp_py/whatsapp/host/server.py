@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.folders import PRIVATE_FILE, socket_address
-from mautrix_whatsapp_py.whatsapp.host.calls import CallFailed
+from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 
 log = logging.getLogger(__name__)
 

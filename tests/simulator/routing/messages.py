@@ -112,7 +112,8 @@ def _to_members(
                 continue
             own = parts.get(account.lid.with_device(number)) or parts.get(account.pn.with_device(number))
             content = ([own] if own else []) + shared
-            to_device(world, account, number, node("message", dict(attrs), content))
+            shown = sender.participant_attrs(device, account.group_addressing) if account.group_addressing else {}
+            to_device(world, account, number, node("message", {**attrs, **shown}, content))
 
 
 def _to_people(world: World, sender: Account, device: int, stanza: Node, base: dict[str, AttrValue]) -> None:

@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.door import CommandDoor
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.bridge.turns import Turns
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.ports import MxInbox
@@ -43,6 +44,9 @@ class Listeners:
         """See Persons."""
 
 
+FOLLOWING = SimpleNamespace(deps=SimpleNamespace(turns=Turns()))
+
+
 def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
     by_subject = {subject: Permission(level=level) for subject, level in table.items()}
     settings = BridgeSettings(
@@ -57,7 +61,7 @@ def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
         commands=cast(CommandDoor, None),
         clock=FakeClock(),
         settings=settings,
-        talk=cast(Talk, SimpleNamespace(persons=Listeners(), clock=FakeClock())),
+        talk=cast(Talk, SimpleNamespace(persons=Listeners(), clock=FakeClock(), following=FOLLOWING)),
     )
 
 

@@ -33,7 +33,11 @@ def test_both_spellings(wa: str, mx: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "key", ["", "lol", "+1", "1", "12", "❤x", "x❤", "\ufe0f", "\u200d", "mxc://h/i", "❤" * 41]
+    "key",
+    [
+        *("", "lol", "+1", "1", "12", "❤x", "x❤", "\ufe0f", "\u200d", "mxc://h/i", "❤" * 41),
+        *("👍👍", "👍🏽👍🏽", "❤\u200d", "🇩", "🇩🇪🇫🇷", "👍🏽🏽"),
+    ],
 )
 def test_what_is_no_emoji(key: str) -> None:
     assert not is_emoji(key)

@@ -50,7 +50,7 @@ async def test_repetition_is_a_no_op(http: aiohttp.ClientSession, endpoint: Endp
     body = {"events": events(1), "ephemeral": EPHEMERAL, "to_device": TO_DEVICE}
     assert await put(http, PATH, body) == (200, {})
     assert await put(http, PATH, body) == (200, {})
-    assert await put(http, f"{PATH}2", {"events": events(1, 2)}) == (200, {})
+    assert await put(http, "/transactions/2", {"events": events(1, 2)}) == (200, {})
     assert endpoint.sink.event_ids == ["$event1", "$event2"]
     assert len(endpoint.sink.ephemeral) == 4
     assert len(endpoint.to_device) == 2
@@ -90,8 +90,18 @@ async def test_events_of_a_commit_whose_answer_was_lost_are_handed_over(
     endpoint.inbox.failures, endpoint.inbox.loses_answers = 1, True
     assert (await put(http, PATH, {"events": events(1, 2)}))[0] == 500
     assert await put(http, PATH, {"events": events(1, 2)}) == (200, {})
-    assert await put(http, "/transactions/3", {"events": events(3)}) == (200, {})
+    assert await put(http, "/transactions/2", {"events": events(3)}) == (200, {})
     assert endpoint.sink.event_ids == ["$event0", "$event1", "$event2", "$event3"]
+
+
+async def test_a_transaction_that_was_left_behind_is_asked_for(
+    http: aiohttp.ClientSession, endpoint: Endpoint
+) -> None:
+    assert await put(http, "/transactions/1", {"events": events(1)}) == (200, {})
+    assert (await put(http, "/transactions/3", {"events": events(3)}))[0] == 503
+    assert await put(http, "/transactions/2", {"events": events(2)}) == (200, {})
+    assert await put(http, "/transactions/3", {"events": events(3)}) == (200, {})
+    assert endpoint.sink.event_ids == ["$event1", "$event2", "$event3"]
 
 
 async def test_concurrent_deliveries_are_handled_once_and_in_order(

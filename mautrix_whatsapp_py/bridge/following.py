@@ -1,0 +1,218 @@
+"""Groups as a whole: their rooms follow them, whoever asks for it and whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import msgspec
+
+from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
+from mautrix_whatsapp_py.bridge.logins import Logins
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.bridge.pictures import Pictures
+from mautrix_whatsapp_py.bridge.portals import Portals
+from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.spaces import Spaces
+from mautrix_whatsapp_py.bridge.turns import Turns
+from mautrix_whatsapp_py.convert.bot_text import to_notice
+from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppUnavailable
+from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxTxnId, PersonId, PortalKey, WaJid, login_tag
+from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
+from mautrix_whatsapp_py.model.wa import WaGroup
+from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
+from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory
+from mautrix_whatsapp_py.ports_groups import JpegMaker, OpenGroups
+from mautrix_whatsapp_py.tasks import spawn
+
+log = logging.getLogger(__name__)
+
+FILL_EVERY_SECONDS = 2.0
+FILL_COUNT = 10
+"""Members of a large group join at this rate, so that whoever speaks meanwhile need not wait."""
+OWN_CHANGE = timedelta(minutes=1)
+"""For so long after a change of ours, what WhatsApp says may be older than that change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowingDeps:
+    """What they work with."""
+
+    rooms: GroupRooms
+    portals: Portals
+    persons: Persons
+    logins: Logins
+    network: WhatsAppNetwork
+    chat_rooms: Rooms
+    pictures: Pictures
+    spaces: Spaces
+    matrix: MatrixApi
+    matrix_rooms: MatrixRooms
+    open_directory: OpenDirectory
+    open_groups: OpenGroups
+    turns: Turns
+    clock: Clock
+    jpegs: JpegMaker
+    removes_users: bool = True
+    """Whether those who are not in a group any more are taken out of its room."""
+    leaves_with_users: bool = False
+    """Whether an account leaves a group when its user leaves the room."""
+
+
+class Following:
+    """What others ask of groups."""
+
+    def __init__(self, deps: FollowingDeps) -> None:
+        self.deps = deps
+        self._changed_at: dict[PortalId, datetime] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        deps.chat_rooms.add_listener(self._on_room)
+
+    async def sync_group(self, login: Login, chat: WaJid) -> bool:
+        """Bring a group's room up to date; whether anything was not. WhatsAppError when it cannot be asked."""
+        portal = await self.deps.portals.find(PortalKey(chat=chat.bare))
+        if portal is None or portal.room_id is None:
+            return False
+        return await self.deps.turns.take(portal.id, partial(self.bring_up, portal.id, login))
+
+    async def bring_up(self, portal_id: PortalId, login: Login) -> bool:
+        """The same in the turn of its chat."""
+        portal = await self.deps.portals.get(portal_id)
+        if portal is None or portal.room_id is None or not portal.key.chat.is_group:
+            return False
+        directory = self.deps.open_directory(login.id)
+        if directory is None:
+            raise WhatsAppUnavailable(code="not-connected")
+        group = await directory.fetch_group(portal.key.chat)
+        return await self.take(portal, portal.room_id, group, login)
+
+    async def take(self, portal: Portal, room_id: MxRoomId, group: WaGroup, login: Login) -> bool:
+        """Bring a room to what a login was told of its group."""
+        record = await self.deps.rooms.get(room_id)
+        facts = await self.deps.rooms.learn(group, record.facts)
+        has_changed = await self.deps.rooms.apply(portal, room_id, facts)
+        if facts.community != record.facts.community:
+            self.deps.spaces.want(login)
+        return await self.deps.pictures.sync_group(portal.key.chat, room_id, login) or has_changed
+
+    async def change(self, portal: Portal, facts: GroupFacts, actor: Person | None) -> None:
+        """WhatsApp told of a change."""
+        if portal.room_id is not None:
+            await self.deps.rooms.apply(portal, portal.room_id, facts, actor)
+
+    def note_own_change(self, portal_id: PortalId) -> None:
+        """We have changed a group: what is told of it now may be older."""
+        self._changed_at[portal_id] = self.deps.clock.now()
+
+    def was_just_changed(self, portal_id: PortalId) -> bool:
+        """Whether what is told of a group may be older than a change of ours."""
+        at = self._changed_at.get(portal_id)
+        if at is None:
+            return False
+        is_recent = self.deps.clock.now() - at < OWN_CHANGE
+        if not is_recent:
+            del self._changed_at[portal_id]
+        return is_recent
+
+    async def let_go(self, portal: Portal, login: Login, sentence: str) -> None:
+        """A login is not in a group any more: its user is told why and leaves; with the last one the ghosts go."""
+        room_id = portal.room_id
+        if room_id is None:
+            return
+        own = await self.deps.chat_rooms.own_person(login)
+        record = await self.deps.rooms.get(room_id)
+        roles = {person: role for person, role in record.facts.roles.items() if person != own.id}
+        others = await self._others_in(roles, login)
+        await self._say(room_id, sentence, f"gone-{login.id}-{record.facts.topic_id}-{len(record.facts.roles)}")
+        await self.deps.chat_rooms.forget_invite(portal.id, login.user)
+        self.deps.spaces.want(login)
+        if self.deps.removes_users and not any(other.user == login.user for other in others):
+            await self.deps.matrix_rooms.remove_from(room_id, login.user, reason=sentence)
+        if others:
+            facts = msgspec.structs.replace(record.facts, roles=roles)
+            await self.deps.rooms.put(room_id, msgspec.structs.replace(record, facts=facts))
+            return
+        await self._empty(room_id, record)
+
+    async def fill(self) -> None:
+        """Let members of large groups join little by little; runs for ever."""
+        while True:
+            await self.deps.clock.sleep(FILL_EVERY_SECONDS)
+            try:
+                await self.fill_some()
+            except BridgeError as error:
+                log.info("members of large groups have to wait: %s", type(error).__name__)
+
+    async def fill_some(self) -> int:
+        """Let some members join; how many did."""
+        for room_id in await self.deps.rooms.get_filling():
+            portal_id = self.deps.portals.get_id(room_id)
+            if portal_id is None:
+                await self.deps.rooms.drop(room_id)
+                continue
+            work = partial(self.deps.rooms.let_join, room_id, limit=FILL_COUNT)
+            return await self.deps.turns.take(portal_id, work)
+        return 0
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way in the background."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """Stop what is under way; the next event or `sync` takes it up again."""
+        await self.deps.pictures.stop()
+        await self.deps.spaces.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _on_room(self, portal: Portal, login: Login) -> None:
+        if portal.key.chat.is_group:
+            name = f"shape a room:{login_tag(login.id)}"
+            spawn(self._shape(portal.id, login), name=name, tasks=self._tasks)
+
+    async def _shape(self, portal_id: PortalId, login: Login) -> None:
+        try:
+            await self.deps.turns.take(portal_id, partial(self.bring_up, portal_id, login))
+        except BridgeError as error:
+            log.info("a group's room keeps its first shape for now: %s", type(error).__name__)
+
+    async def _others_in(self, roles: Collection[PersonId], login: Login) -> list[Login]:
+        """Other logins that are still in a group."""
+        found = []
+        for login_id in self.deps.network.get_logins():
+            other = self.deps.logins.get(LoginId(login_id))
+            if other is None or other.id == login.id:
+                continue
+            person = await self.deps.chat_rooms.own_person(other)
+            if person.id in roles:
+                found.append(other)
+        return found
+
+    async def _empty(self, room_id: MxRoomId, record: GroupRecord) -> None:
+        """Nobody is here for whom the ghosts would speak; whoever comes back finds room and history."""
+        for person_id in sorted(record.joined):
+            person = await self.deps.persons.get(person_id)
+            if person is not None:
+                await self.deps.matrix.leave_room(room_id, user=person.ghost)
+        facts = msgspec.structs.replace(record.facts, roles={})
+        await self.deps.rooms.put(
+            room_id, msgspec.structs.replace(record, facts=facts, joined=frozenset(), is_levelled=False)
+        )
+
+    async def _say(self, room_id: MxRoomId, sentence: str, key: str) -> None:
+        bot = self.deps.matrix.bot
+        try:
+            await self.deps.matrix.send_notice(
+                room_id, to_notice(sentence), sender=bot, txn_id=MxTxnId(f"group-{key}")
+            )
+        except MatrixRefused as error:
+            log.info("a room could not be told what happened to its group: %s", error.errcode)

@@ -1,0 +1,256 @@
+"""Alice in all her chats, and the means to break what carries them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.conversation import Conversation, Mailbox, persist
+from tests.chaos.ledger import Verdict, compare
+from tests.chaos.storm import Force, Plan, Storm
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.linking_stage import Seat, Stage
+from tests.homeserver import PortPool, Registration
+from tests.homeserver.events import Event
+from tests.homeserver.hosts import host_pids
+from tests.postgres import OwnPostgres
+from tests.simulator.api import Jid, groups, host_command, simulator
+
+BOT = "@whatsappbot:localhost"
+KINDS = ("text", "text", "text", "text", "text", "text", "reply", "edit", "reaction")
+MESSAGE_KINDS = ("text", "reply")
+START_SECONDS = 90
+SILENCE_SECONDS = 45
+"""How long nothing may move before the rest counts as lost."""
+LOOK_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended."""
+
+    outgoing: Verdict
+    incoming: Verdict
+    wrong_reactions: list[str]
+    notices: list[str]
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """Everything there is."""
+
+    stage: Stage
+    plan: Plan
+    rng: random.Random
+    database: OwnPostgres | None
+    conversations: list[Conversation] = field(default_factory=list)
+    boxes: list[Mailbox] = field(default_factory=list)
+    calm: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def meet(self) -> None:
+        """Half of the chats are direct, the others groups of alice and two of those people."""
+        self.calm.set()
+        direct = max(2, self.plan.chats // 2)
+        wa, own = self.stage.wa, self.stage.phone
+        people = [wa.add_account(f"1555100{number:04}", f"Person {number}") for number in range(direct)]
+        self.boxes = [Mailbox(account) for account in people]
+        for number, box in enumerate(self.boxes):
+            await self._open(f"direct{number}", own.lid, [box])
+        for number in range(self.plan.chats - direct):
+            boxes = [self.boxes[number % direct], self.boxes[(number + 1) % direct]]
+            group = groups.create_group(wa.world, boxes[0].account, f"Club {number}", [own, boxes[1].account])
+            await self._open(f"group{number}", group.jid, boxes)
+
+    async def _open(self, name: str, chat: Jid, boxes: list[Mailbox]) -> None:
+        alice = self.stage.alice.client
+        mark = alice.mark()
+        conversation = Conversation(
+            name=name,
+            room="",
+            chat=chat,
+            own=self.stage.phone,
+            alice=alice,
+            boxes=boxes,
+            rng=self.rng,
+            calm=self.calm,
+        )
+        await conversation.write_in("text")
+        invite = await alice.wait_for_invite(sender=BOT, after=mark)
+        await alice.join(invite.room_id)
+        conversation.room = invite.room_id
+        await alice.wait_for_message(invite.room_id, contains=f"in {name}", deadline_seconds=START_SECONDS)
+        self.conversations.append(conversation)
+
+    # breaking things
+
+    def forces(self) -> list[Force]:
+        """What strikes."""
+        plan, proxy = self.plan, self.stage.wa.proxy
+
+        async def drop() -> None:
+            proxy.drop_all()
+
+        return [
+            Force(name="bridge killed", times=plan.bridge_kills, strike=self._kill_bridge),
+            Force(name="host killed", times=plan.host_kills, strike=self._kill_hosts),
+            Force(name="homeserver stopped", times=plan.homeserver_stops, strike=self._stop_homeserver),
+            Force(name="socket dropped", times=plan.socket_drops, strike=drop),
+            Force(name="database restarted", times=plan.database_restarts, strike=self._restart_database),
+        ]
+
+    async def _kill_bridge(self) -> None:
+        await self.stage.bridge.kill()
+        await self.stage.bridge.start(deadline_seconds=START_SECONDS)
+
+    async def _kill_hosts(self) -> None:
+        pids = host_pids(self.stage.bridge.folder)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(START_SECONDS):
+            while not set(host_pids(self.stage.bridge.folder)) - set(pids):
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _stop_homeserver(self) -> None:
+        # Synapse counts an event as delivered when it stands in line for us, and keeps the line in memory: what is
+        # in it when Synapse ends comes to nobody. Nothing the bridge does could bring that back in its order.
+        self.calm.clear()
+        await self._until_delivered()
+        await self.stage.synapse.stop()
+        self.calm.set()
+        # The length of the outage is what is asked for, not a wait for something.
+        await asyncio.sleep(self.plan.homeserver_away_seconds)
+        await self.stage.synapse.start()
+
+    async def _until_delivered(self) -> None:
+        """Wait until the bridge has stored all that alice wrote."""
+        async with asyncio.timeout(START_SECONDS):
+            while not await self._is_all_stored():
+                await asyncio.sleep(LOOK_SECONDS / 5)
+
+    async def _is_all_stored(self) -> bool:
+        if any(talk.under_way for talk in self.conversations):
+            return False
+        return {one for talk in self.conversations for one in talk.sent_ids} <= await self._stored()
+
+    async def _stored(self) -> set[str]:
+        """What is in the bridge's inbox, handled or not."""
+        query = "SELECT event_id FROM inbox"
+        if self.database is not None:
+            rows = await asyncio.to_thread(self.database.execute, query, database="bridge")
+            return {row[0] for row in rows}
+        path = self.stage.bridge.folder / "bridge.db"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)) as connection:
+            return {row[0] for row in connection.execute(query)}
+
+    async def _restart_database(self) -> None:
+        assert self.database is not None
+        await asyncio.to_thread(self.database.restart)
+
+    # writing
+
+    async def weather(self) -> None:
+        """Everybody writes while everything breaks."""
+        plan = self.plan
+        storm = Storm(rng=self.rng, steps=2 * plan.messages, forces=self.forces())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(storm.rage())
+            for number, conversation in enumerate(self.conversations):
+                count = len(range(number, plan.messages, plan.chats))
+                group.create_task(self._write(conversation.write_out, count, storm))
+                group.create_task(self._write(conversation.write_in, count, storm))
+
+    async def _write(self, write: Callable[[str], Awaitable[None]], count: int, storm: Storm) -> None:
+        while count > 0:
+            kind = self.rng.choice(KINDS)
+            await write(kind)
+            # Edits and reactions come on top.
+            if kind in MESSAGE_KINDS:
+                count -= 1
+                await storm.step()
+
+    # judging
+
+    async def settle(self) -> Outcome:
+        """Wait until all has come through, or nothing moves any more; what came of it."""
+        loop = asyncio.get_running_loop()
+        last, moved_at = -1, loop.time()
+        while True:
+            outcome, seen = await self._look()
+            is_complete = not (outcome.outgoing.lost or outcome.incoming.lost or outcome.wrong_reactions)
+            if is_complete or loop.time() - moved_at > SILENCE_SECONDS:
+                return outcome
+            if seen != last:
+                last, moved_at = seen, loop.time()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def finish(self) -> None:
+        """One more message each way in every chat: whatever would still have come twice comes before it."""
+        for conversation in self.conversations:
+            await conversation.write_out("text")
+            await conversation.write_in("text")
+
+    async def _look(self) -> tuple[Outcome, int]:
+        outgoing, incoming, wrong, notices, seen = Verdict(), Verdict(), [], [], 0
+        for conversation in self.conversations:
+            for box in conversation.boxes:
+                read = conversation.read_on(box)
+                seen += len(read)
+                outgoing.add(compare(conversation.out_tokens, read))
+            timeline = await self._timeline(conversation)
+            seen += len(timeline)
+            incoming.add(compare(conversation.in_tokens, conversation.read_in_room(timeline)))
+            found = conversation.reactions_in_room(timeline)
+            wanted = {key: [emoji] for key, emoji in conversation.reactions.items()}
+            wrong += [
+                f"{conversation.name} {key}: {found.get(key)}, not {wanted.get(key)}"
+                for key in found.keys() | wanted.keys()
+                if found.get(key) != wanted.get(key)
+            ]
+            notices += [event.body for event in timeline if event.is_message and event.sender == BOT]
+        return Outcome(outgoing=outgoing, incoming=incoming, wrong_reactions=wrong, notices=notices), seen
+
+    async def _timeline(self, conversation: Conversation) -> list[Event]:
+        return await persist(lambda: conversation.alice.messages(conversation.room))
+
+
+@asynccontextmanager
+async def play(
+    plan: Plan,
+    *,
+    seed: int,
+    folder: Path,
+    make_synapse: MakeSynapse,
+    make_bridge: MakeBridge,
+    ports: PortPool,
+    database: OwnPostgres | None,
+) -> AsyncIterator[Scene]:
+    """Alice, linked, in all her chats."""
+    async with simulator(folder / "wa") as wa:
+        port = ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        synapse = await make_synapse(registration)
+        bridge = make_bridge(
+            synapse.url,
+            registration,
+            port=port,
+            database_uri=None if database is None else database.create_database("bridge"),
+            sections={"whatsapp": {"host_command": list(host_command(wa))}},
+        )
+        await bridge.start()
+        alice = await Seat.take(await synapse.create_client("alice"), bridge)
+        phone = wa.add_account("15550001111", "Alice")
+        stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
+        await alice.scan(phone)
+        await alice.until_connected()
+        scene = Scene(stage=stage, plan=plan, rng=random.Random(seed), database=database)
+        await scene.meet()
+        yield scene
+        await bridge.stop()

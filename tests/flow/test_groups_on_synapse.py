@@ -1,0 +1,196 @@
+"""A group both ways: real homeserver, real bridge, real client library, simulated phones."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.linking_stage import BOT, Seat, Stage
+from tests.homeserver import MatrixClient, PortPool, Registration
+from tests.homeserver.client import MatrixRequestFailed
+from tests.simulator import groups
+from tests.simulator.api import Account, host_command, simulator
+from tests.simulator.groups import Group
+
+pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
+
+BEN_GHOST = "@whatsapp_15550002222:localhost"
+CARLA_GHOST = "@whatsapp_15550003333:localhost"
+WAIT_SECONDS = 45
+
+
+@dataclass(slots=True, kw_only=True)
+class Club:
+    """Alice in the room of Ben's group."""
+
+    stage: Stage
+    ben: Account
+    carla: Account
+    group: Group
+    room: str
+
+    @property
+    def alice(self) -> MatrixClient:
+        return self.stage.alice.client
+
+    async def get(self, kind: str) -> dict[str, Any]:
+        """The room's state; empty when there is none of that kind."""
+        try:
+            return await self.alice.get_state(self.room, kind)
+        except MatrixRequestFailed:
+            return {}
+
+    async def state(self, kind: str, key: str, value: object) -> None:
+        """Wait until the room's state says so."""
+
+        async def says() -> bool:
+            return (await self.get(kind)).get(key) == value
+
+        await until(says)
+
+    async def members(self, *, joined: str = "", gone: str = "") -> None:
+        """Wait until somebody is in the room, or not any more."""
+
+        async def fits() -> bool:
+            there = await self.alice.joined_members(self.room)
+            return (not joined or joined in there) and (not gone or gone not in there)
+
+        await until(fits)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not await condition():
+            await asyncio.sleep(0.1)
+
+
+async def until_so(condition: Callable[[], bool]) -> None:
+    async def check() -> bool:
+        return condition()
+
+    await until(check)
+
+
+def jpeg(colour: str) -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (300, 200), colour).save(out, format="JPEG")
+    return out.getvalue()
+
+
+@pytest.fixture
+async def club(
+    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+) -> AsyncIterator[Club]:
+    async with simulator(tmp_path / "wa") as wa:
+        port = ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        synapse = await make_synapse(registration)
+        sections: dict[str, dict[str, object]] = {"whatsapp": {"host_command": list(host_command(wa))}}
+        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        await bridge.start()
+        alice = await Seat.take(await synapse.create_client("alice"), bridge)
+        phone = wa.add_account("15550001111", "Alice")
+        ben, carla = wa.add_account("15550002222", "Ben"), wa.add_account("15550003333", "Carla")
+        stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
+        await alice.scan(phone)
+        await alice.until_connected()
+        mark = alice.client.mark()
+        group = groups.make_group(wa.world, ben, "Club", [phone, carla])
+        groups.set_picture(wa.world, group, ben, jpeg("red"))
+        groups.announce_creation(wa.world, group, ben)
+        invite = await alice.client.wait_for_invite(sender=BOT, after=mark)
+        await alice.client.join(invite.room_id)
+        yield Club(stage=stage, ben=ben, carla=carla, group=group, room=invite.room_id)
+        await bridge.stop()
+        assert "Traceback" not in bridge.output
+        assert "15550002222" not in bridge.output
+
+
+async def test_a_group_both_ways(club: Club) -> None:
+    await _follows_whatsapp(club)
+    await _reaches_whatsapp(club)
+    await _is_undone(club)
+    await _ends(club)
+
+
+async def _follows_whatsapp(club: Club) -> None:
+    world, group, ben = club.stage.wa.world, club.group, club.ben
+    await club.state("m.room.name", "name", "Club")
+    await club.members(joined=BEN_GHOST)
+    await club.members(joined=CARLA_GHOST)
+
+    async def has_picture() -> bool:
+        return str((await club.get("m.room.avatar")).get("url", "")).startswith("mxc://")
+
+    await until(has_picture)
+    levels = await club.alice.get_state(club.room, "m.room.power_levels")
+    assert levels["users"][BEN_GHOST] == 75
+    groups.rename(world, group, ben, "Choir")
+    await club.state("m.room.name", "name", "Choir")
+    groups.set_topic(world, group, ben, "We sing")
+    await club.state("m.room.topic", "topic", "We sing")
+    groups.set_flag(world, group, ben, "announcement")
+    await club.state("m.room.power_levels", "events_default", 50)
+    groups.set_flag(world, group, ben, "not_announcement")
+    await club.state("m.room.power_levels", "events_default", 0)
+    groups.change_members(world, group, ben, "remove", [club.carla])
+    await club.members(gone=CARLA_GHOST)
+    groups.change_members(world, group, ben, "promote", [club.stage.phone])
+
+    async def is_admin() -> bool:
+        levels = await club.alice.get_state(club.room, "m.room.power_levels")
+        return bool(levels["users"].get("@alice:localhost") == 50)
+
+    await until(is_admin)
+
+
+async def _reaches_whatsapp(club: Club) -> None:
+    alice, group = club.alice, club.group
+    await alice.set_state(club.room, "m.room.name", {"name": "Quartet"})
+    await until_so(lambda: group.subject == "Quartet")
+    await alice.set_state(club.room, "m.room.topic", {"topic": "Four of us"})
+    await until_so(lambda: group.topic is not None and group.topic.text == "Four of us")
+    uri = await alice.upload(jpeg("blue"), mimetype="image/jpeg")
+    before = group.picture
+    await alice.set_state(club.room, "m.room.avatar", {"url": uri})
+    await until_so(lambda: group.picture is not None and group.picture is not before)
+    await alice.invite(club.room, CARLA_GHOST)
+    await until_so(lambda: club.carla.lid.user in group.members)
+    await club.members(joined=CARLA_GHOST)
+    levels = await alice.get_state(club.room, "m.room.power_levels")
+    users = {**levels["users"], CARLA_GHOST: 50}
+    await alice.set_state(club.room, "m.room.power_levels", {**levels, "users": users, "events_default": 50})
+    await until_so(lambda: group.is_admin(club.carla) and "announcement" in group.flags)
+    groups.change_members(club.stage.wa.world, group, club.ben, "demote", [club.carla])
+
+    async def is_member() -> bool:
+        return CARLA_GHOST not in (await alice.get_state(club.room, "m.room.power_levels"))["users"]
+
+    await until(is_member)
+    await alice.request("POST", f"/rooms/{club.room}/kick", body={"user_id": CARLA_GHOST})
+    await until_so(lambda: club.carla.lid.user not in group.members)
+
+
+async def _is_undone(club: Club) -> None:
+    """Ben takes alice's rights away in the same moment; the homeserver does not know yet, WhatsApp does."""
+    alice, group = club.alice, club.group
+    group.flags.add("locked")
+    group.members[club.stage.phone.lid.user] = type(group.members[club.ben.lid.user]).MEMBER
+    await alice.set_state(club.room, "m.room.name", {"name": "Mine"})
+    await alice.wait_for_message(club.room, sender=BOT, contains="undone", deadline_seconds=WAIT_SECONDS)
+    await club.state("m.room.name", "name", "Quartet")
+    assert group.subject == "Quartet"
+
+
+async def _ends(club: Club) -> None:
+    groups.change_members(club.stage.wa.world, club.group, club.ben, "remove", [club.stage.phone])
+    kicked = await club.alice.wait_for_membership(club.room, "@alice:localhost", "leave")
+    assert "removed +15550001111" in str(kicked.content.get("reason"))
