@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.persons import Merged
+from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
@@ -58,6 +59,7 @@ class Bridge:
             talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
         )
         self._typists = Typists()
+        self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
         talk.following.deps.turns.bind(self._lanes.put)

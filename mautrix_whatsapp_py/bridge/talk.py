@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.tap import Tap
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
@@ -85,6 +86,7 @@ class Talk:
     files: FileBearer = field(default_factory=NoFiles)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
+    tap: Tap = field(default_factory=Tap)
 
     async def recorded(self, portal_id: PortalId) -> None:
         """Wait until the rows of a chat are all there; whoever reads them asks for it first."""

@@ -6,28 +6,33 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NewType
 
-import msgspec
-
-from mautrix_whatsapp_py.ids import WaJid, WaMessageId
+from mautrix_whatsapp_py.ids import LoginId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.content import WaSendable
+from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.struct import WaStruct
 
 ItemSeq = NewType("ItemSeq", int)
 """An item's place among all items; its cursor."""
 
 
-class ChannelFile(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelFile(WaStruct, frozen=True, kw_only=True):
     """A file of a message."""
 
     kind: str
     mime: str = ""
     size: int = 0
     name: str = ""
+    media: WaMedia | None = None
+    """Where WhatsApp keeps it."""
 
 
-class ChannelBody(msgspec.Struct, frozen=True, kw_only=True):
+class ChannelBody(WaStruct, frozen=True, kw_only=True):
     """A message as it is kept until it is acknowledged."""
 
     session_key: str
     text: str
+    plain: str = ""
+    """The text as it was written, for quotes."""
     sender: str
     sender_number: str = ""
     sender_name: str = ""
@@ -66,6 +71,13 @@ class ChannelItem:
     ready_at: datetime
 
 
+class ChannelPart(WaStruct, frozen=True, kw_only=True):
+    """One message of what was asked to be sent, and the secret it carries."""
+
+    content: WaSendable
+    secret: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSend:
     """Something that was asked to be sent."""
@@ -73,7 +85,10 @@ class ChannelSend:
     account: str
     key: str
     chat: WaJid
+    login_id: LoginId
     fingerprint: str
+    """Tells whether the same was asked again."""
+    parts: tuple[ChannelPart, ...] = ()
     message_ids: tuple[WaMessageId, ...] = ()
     is_done: bool = False
     made_at: datetime

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, delete, select, update
 
-from mautrix_whatsapp_py.ids import WaJid, WaMessageId, decode_jid
-from mautrix_whatsapp_py.model.channel import ChannelSend, Stranger
+from mautrix_whatsapp_py.ids import LoginId, WaJid, WaMessageId, decode_jid
+from mautrix_whatsapp_py.model.channel import ChannelPart, ChannelSend, Stranger
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import channel_activation, channel_approved, channel_sends, channel_strangers
 
@@ -85,24 +86,54 @@ class ChannelSendRows:
             "account": send.account,
             "key": send.key,
             "chat": str(send.chat),
+            "login_id": send.login_id,
+            "parts": msgspec.msgpack.encode(send.parts),
             "fingerprint": send.fingerprint,
             "message_ids": " ".join(send.message_ids),
             "is_done": send.is_done,
             "made_at_ms": _to_ms(send.made_at),
         }
         await tx.execute(tx.insert(channel_sends).on_conflict_do_nothing(), values)
-        query = select(channel_sends).where(
-            channel_sends.c.account == send.account, channel_sends.c.key == send.key
-        )
-        return _decode_send((await tx.execute(query)).one())
+        kept = await self.get(tx, send.account, send.key)
+        return send if kept is None else kept
+
+    async def get(self, tx: Tx, account: str, key: str) -> ChannelSend | None:
+        """What was remembered under a key."""
+        query = select(channel_sends).where(channel_sends.c.account == account, channel_sends.c.key == key)
+        row = (await tx.execute(query)).first()
+        return None if row is None else _decode_send(row)
 
     async def finish(self, tx: Tx, account: str, key: str, message_ids: tuple[WaMessageId, ...]) -> None:
         """It was sent."""
         await tx.execute(
             update(channel_sends)
             .where(channel_sends.c.account == account, channel_sends.c.key == key)
-            .values(message_ids=" ".join(message_ids), is_done=True)
+            .values(message_ids=" ".join(message_ids), is_done=True, parts=b"\x90")
         )
+
+    async def set_sent(self, tx: Tx, account: str, key: str, message_ids: tuple[WaMessageId, ...]) -> None:
+        """So much of it was sent."""
+        await tx.execute(
+            update(channel_sends)
+            .where(channel_sends.c.account == account, channel_sends.c.key == key)
+            .values(message_ids=" ".join(message_ids))
+        )
+
+    async def get_open(self, tx: Tx) -> list[ChannelSend]:
+        """What is not done, oldest first."""
+        query = (
+            select(channel_sends).where(channel_sends.c.is_done.is_(False)).order_by(channel_sends.c.made_at_ms)
+        )
+        return [_decode_send(row) for row in await tx.execute(query)]
+
+    async def has_sent(self, tx: Tx, account: str, chat: WaJid, message_id: WaMessageId) -> bool:
+        """Whether a message was sent by the channel."""
+        query = select(channel_sends.c.message_ids).where(
+            channel_sends.c.account == account,
+            channel_sends.c.chat == str(chat),
+            channel_sends.c.message_ids.contains(message_id, autoescape=True),
+        )
+        return any(message_id in str(row.message_ids).split() for row in await tx.execute(query))
 
     async def drop(self, tx: Tx, account: str, key: str) -> None:
         """Nothing was sent: the key may be used again."""
@@ -131,6 +162,8 @@ def _decode_send(row: Row[Any]) -> ChannelSend:
         account=row.account,
         key=row.key,
         chat=decode_jid(row.chat),
+        login_id=LoginId(row.login_id),
+        parts=msgspec.msgpack.decode(row.parts, type=tuple[ChannelPart, ...]),
         fingerprint=row.fingerprint,
         message_ids=tuple(WaMessageId(one) for one in row.message_ids.split()),
         is_done=row.is_done,

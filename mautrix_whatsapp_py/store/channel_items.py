@@ -37,6 +37,7 @@ class ItemRows:
             "account": item.account,
             "chat": str(item.chat),
             "message_id": item.message_id,
+            "sender": item.body.sender,
             "body": msgspec.msgpack.encode(item.body),
             "taken_at_ms": _to_ms(item.taken_at),
             "ready_at_ms": _to_ms(item.ready_at),
@@ -54,12 +55,45 @@ class ItemRows:
         )
         return (await tx.execute(query)).first() is not None
 
+    async def get_sender(self, tx: Tx, account: str, chat: WaJid, message_id: WaMessageId) -> WaJid | None:
+        """Who wrote a message that was taken, acknowledged or not."""
+        query = select(channel_items.c.sender).where(
+            channel_items.c.account == account,
+            channel_items.c.chat == str(chat),
+            channel_items.c.message_id == message_id,
+        )
+        sender = (await tx.execute(query)).scalar()
+        return None if sender is None else decode_jid(str(sender))
+
+    async def get(self, tx: Tx, seq: ItemSeq) -> ChannelItem | None:
+        """An item that is not acknowledged."""
+        query = select(channel_items).where(channel_items.c.seq == seq, channel_items.c.body.is_not(None))
+        row = (await tx.execute(query)).first()
+        return None if row is None else _decode(row)
+
+    async def get_text(self, tx: Tx, account: str, chat: WaJid, message_id: WaMessageId) -> str:
+        """What a message says that waits for its reader; empty when it waits no longer."""
+        query = select(channel_items).where(
+            channel_items.c.account == account,
+            channel_items.c.chat == str(chat),
+            channel_items.c.message_id == message_id,
+            channel_items.c.body.is_not(None),
+        )
+        row = (await tx.execute(query)).first()
+        return "" if row is None else _decode(row).body.plain
+
+    async def get_chats(self, tx: Tx, account: str) -> list[WaJid]:
+        """The chats that messages were taken from."""
+        query = select(channel_items.c.chat).where(channel_items.c.account == account).distinct()
+        return [decode_jid(str(row.chat)) for row in await tx.execute(query)]
+
     async def add_known(self, tx: Tx, item: NewItem) -> None:
         """Remember a message whose text was joined to another item."""
         values = {
             "account": item.account,
             "chat": str(item.chat),
             "message_id": item.message_id,
+            "sender": item.body.sender,
             "body": None,
             "taken_at_ms": _to_ms(item.taken_at),
             "ready_at_ms": _to_ms(item.ready_at),

@@ -7,8 +7,17 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from mautrix_whatsapp_py.ids import WaJid, WaMessageId
-from mautrix_whatsapp_py.model.channel import ChannelBody, ChannelFile, ChannelSend, ItemSeq, NewItem, Stranger
+from mautrix_whatsapp_py.ids import LoginId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.channel import (
+    ChannelBody,
+    ChannelFile,
+    ChannelPart,
+    ChannelSend,
+    ItemSeq,
+    NewItem,
+    Stranger,
+)
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.store.channel_access import AccessRows, ChannelSendRows
 from mautrix_whatsapp_py.store.channel_items import ContextRow, ContextRows, ItemRows
 from mautrix_whatsapp_py.store.store import Store
@@ -101,14 +110,29 @@ async def test_strangers_approvals_and_activations_are_remembered(store: Store) 
 
 
 async def test_a_key_stands_for_one_send(store: Store) -> None:
-    send = ChannelSend(account="a", key="k", chat=ANNA, fingerprint="f", made_at=NOON)
+    send = ChannelSend(
+        account="a",
+        key="k",
+        chat=ANNA,
+        login_id=LoginId("1415"),
+        fingerprint="f",
+        parts=(ChannelPart(content=WaText(body="hi"), secret=b"s"),),
+        made_at=NOON,
+    )
     async with store.transaction() as tx:
         assert await SENDS.ensure(tx, send) == send
         assert await SENDS.ensure(tx, replace(send, fingerprint="other")) == send
+        assert await SENDS.get_open(tx) == [send]
+        await SENDS.set_sent(tx, "a", "k", (WaMessageId("X"),))
+        assert (await SENDS.ensure(tx, send)).message_ids == ("X",)
         await SENDS.finish(tx, "a", "k", (WaMessageId("X"), WaMessageId("Y")))
         done = await SENDS.ensure(tx, send)
     assert (done.message_ids, done.is_done) == ((WaMessageId("X"), WaMessageId("Y")), True)
     async with store.transaction() as tx:
+        assert await SENDS.get_open(tx) == []
+        assert await SENDS.has_sent(tx, "a", ANNA, WaMessageId("Y"))
+        assert not await SENDS.has_sent(tx, "a", ANNA, WaMessageId("Z"))
+        assert not await SENDS.has_sent(tx, "a", CREW, WaMessageId("Y"))
         await SENDS.prune(tx, NOON)
         assert (await SENDS.ensure(tx, send)).is_done
         await SENDS.drop(tx, "a", "k")
