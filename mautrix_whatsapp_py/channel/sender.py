@@ -39,6 +39,7 @@ STALE_AFTER = timedelta(hours=1)
 """What did not leave before a crash is not sent so much later."""
 MAX_RECENT = 1_000
 UNDER_WAY = "It is under way and not known to be sent. Ask again with the same idempotency_key."
+BUSY = "The chat is busy with what came before. Nothing was sent."
 NOT_NOW = "The account has no connection to WhatsApp now. Nothing was sent."
 PARTLY = "A part was sent before the connection broke; the rest follows. Ask again with the same idempotency_key."
 REFUSED = "WhatsApp refused it. Check that the number is on WhatsApp and that the account is in the group."
@@ -51,6 +52,25 @@ class Done:
 
     message_ids: tuple[WaMessageId, ...]
     is_uncertain: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class _Ticket:
+    """Who waits for what a send comes to."""
+
+    answer: asyncio.Future[Done]
+    is_begun: bool = False
+    """Whether it is kept, so that it will be carried out whoever still waits."""
+
+    def succeed(self, done: Done) -> None:
+        if not self.answer.done():
+            self.answer.set_result(done)
+
+    def fail(self, fault: ChannelFault) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(fault)
+            # Nobody may be waiting any more.
+            self.answer.exception()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,29 +133,28 @@ class Sender:
             parts=tuple(ChannelPart(content=one, secret=secrets.token_bytes(32)) for one in order.contents),
             made_at=self._clock.now(),
         )
-        answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
-        await self._door.put(order.login, order.chat, partial(self._carry_out, row, answer))
+        ticket = _Ticket(answer=asyncio.get_running_loop().create_future())
+        await self._door.put(order.login, order.chat, partial(self._carry_out, row, ticket))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await asyncio.shield(answer)
+                return await asyncio.shield(ticket.answer)
         except TimeoutError:
-            raise away(UNDER_WAY) from None
-        finally:
-            if answer.done() and not answer.cancelled():
-                answer.exception()
+            ticket.answer.cancel()
+            raise away(UNDER_WAY if ticket.is_begun else BUSY) from None
 
     async def resume(self) -> None:
         """Go on with what a crash interrupted; before anything new is sent."""
         for row in await self._store.read(self._rows.get_open):
-            answer: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
-            await self._door.put(row.login_id, row.chat, partial(self._carry_on, row, answer))
+            ticket = _Ticket(answer=asyncio.get_running_loop().create_future(), is_begun=True)
+            ticket.fail(away(UNDER_WAY))
+            await self._door.put(row.login_id, row.chat, partial(self._carry_on, row, ticket))
 
     async def prune(self) -> None:
         """Forget keys that nobody will use again."""
         before = self._clock.now() - KEYS_KNOWN_FOR
         await self._store.write(lambda tx: self._rows.prune(tx, before))
 
-    async def _carry_on(self, row: ChannelSend, answer: asyncio.Future[Done]) -> bool:
+    async def _carry_on(self, row: ChannelSend, ticket: _Ticket) -> bool:
         """As `_carry_out`, unless nothing of it left and it is old."""
         client = self._network.get_client(row.login_id)
         is_stale = self._clock.now() - row.made_at > STALE_AFTER
@@ -149,49 +168,64 @@ class Sender:
             if isinstance(outcome, WaSendUnknown):
                 log.warning("account %s: a send of before the last stop is too old now", row.account)
                 return await self._drop(row)
-        return await self._carry_out(row, answer)
+        return await self._carry_out(row, ticket)
 
-    async def _carry_out(self, row: ChannelSend, answer: asyncio.Future[Done]) -> bool:
+    async def _carry_out(self, row: ChannelSend, ticket: _Ticket) -> bool:
         """Send it in its chat's turn; false when it must be tried again before anything behind it."""
         try:
-            kept = await self._store.write(lambda tx: self._rows.ensure(tx, row))
-            if kept.fingerprint != row.fingerprint:
-                _fail(answer, bad_request(KEY_TAKEN))
-            elif kept.is_done:
-                _succeed(answer, Done(message_ids=kept.message_ids))
-            else:
-                await self._post(kept, answer)
+            kept = await self._begin(row, ticket)
+            if kept is not None:
+                await self._post(kept, ticket)
         except WhatsAppUnavailable:
-            return await self._put_off(row, answer)
-        except WhatsAppUncertain:
+            return await self._put_off(row, ticket)
+        except (WhatsAppUncertain, StoreUnavailable, MatrixUnreachable):
             # The send id makes asking again safe: what was sent is not sent twice.
-            _fail(answer, away(UNDER_WAY))
+            ticket.fail(away(UNDER_WAY))
             return False
         except WhatsAppRefused as error:
             log.info("WhatsApp refused a send of account %s: %s", row.account, error.code)
             await self._drop(row)
-            _fail(answer, not_allowed(REFUSED))
-        except (StoreUnavailable, MatrixUnreachable):
-            was_answered = answer.done()
-            _fail(answer, away("The database is away. Ask again with the same idempotency_key."))
-            return not was_answered
+            ticket.fail(not_allowed(REFUSED))
         except Exception:
             # A fault of ours would repeat for ever; the chat goes on.
             log.exception("a send of account %s failed", row.account)
-            _fail(answer, away(UNDER_WAY))
+            ticket.fail(away(UNDER_WAY))
         return True
 
-    async def _put_off(self, row: ChannelSend, answer: asyncio.Future[Done]) -> bool:
-        """There is no link: nothing is queued, unless a part has left already."""
-        kept = await self._store.read(lambda tx: self._rows.get(tx, row.account, row.key))
-        if kept is None or not kept.message_ids:
-            await self._drop(row)
-            _fail(answer, away(NOT_NOW))
-            return True
-        _fail(answer, away(PARTLY))
+    async def _begin(self, row: ChannelSend, ticket: _Ticket) -> ChannelSend | None:
+        """Keep what is to be sent; None when nothing is to be done."""
+        if ticket.answer.cancelled() and not ticket.is_begun:
+            return None
+        try:
+            kept = await self._store.write(lambda tx: self._rows.ensure(tx, row))
+        except StoreUnavailable:
+            if ticket.is_begun:
+                raise
+            ticket.fail(away("The database is away. Nothing was sent."))
+            return None
+        ticket.is_begun = True
+        if kept.fingerprint != row.fingerprint:
+            ticket.fail(bad_request(KEY_TAKEN))
+            return None
+        if kept.is_done:
+            ticket.succeed(Done(message_ids=kept.message_ids))
+            return None
+        return kept
+
+    async def _put_off(self, row: ChannelSend, ticket: _Ticket) -> bool:
+        """There is no link: nothing is queued, unless a part has left, or may have."""
+        try:
+            kept = await self._store.read(lambda tx: self._rows.get(tx, row.account, row.key))
+            if not ticket.answer.done() and (kept is None or not kept.message_ids):
+                await self._drop(row)
+                ticket.fail(away(NOT_NOW))
+                return True
+        except StoreUnavailable:
+            pass
+        ticket.fail(away(PARTLY))
         return False
 
-    async def _post(self, row: ChannelSend, answer: asyncio.Future[Done]) -> None:
+    async def _post(self, row: ChannelSend, ticket: _Ticket) -> None:
         client = self._network.get_client(row.login_id)
         if client is None:
             raise WhatsAppUnavailable(code="not-connected")
@@ -207,7 +241,7 @@ class Sender:
                 row = replace(row, message_ids=tuple(one.message_id for one in outcomes))
                 await self._store.write(partial(self._note, row))
         is_uncertain = any(isinstance(one, WaSendUncertain) for one in outcomes)
-        _succeed(answer, Done(message_ids=row.message_ids, is_uncertain=is_uncertain))
+        ticket.succeed(Done(message_ids=row.message_ids, is_uncertain=is_uncertain))
         await self._show(row, outcomes)
         await self._store.write(lambda tx: self._rows.finish(tx, row.account, row.key, row.message_ids))
         await _forget(client, [_send_id(row, index) for index in range(len(row.parts))])
@@ -244,18 +278,6 @@ def _send_id(row: ChannelSend, index: int) -> SendId:
 
 def _is_sent(row: ChannelSend) -> bool:
     return bool(row.parts) and len(row.message_ids) == len(row.parts)
-
-
-def _succeed(answer: asyncio.Future[Done], done: Done) -> None:
-    if not answer.done():
-        answer.set_result(done)
-
-
-def _fail(answer: asyncio.Future[Done], fault: ChannelFault) -> None:
-    if not answer.done():
-        answer.set_exception(fault)
-        # Nobody may be waiting any more.
-        answer.exception()
 
 
 async def _forget(client: WhatsAppClient, send_ids: Sequence[SendId]) -> None:
