@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from mautrix_whatsapp_py.channel.faults import bad_request
@@ -17,6 +17,8 @@ LEASE_SECONDS = 60.0
 """How long a batch is its reader's own; one that dies in the middle is not waited for longer."""
 KNOWN_FOR = timedelta(days=30)
 _LOOK_AHEAD = 1_000
+_PAGE = 100
+IsWanted = Callable[[ChannelItem], bool]
 
 
 class Feed:
@@ -39,12 +41,14 @@ class Feed:
         self._is_closed = True
         self._wake()
 
-    async def lend(self, account: str, *, most: int, wait_seconds: float) -> Sequence[ChannelItem]:
+    async def lend(
+        self, account: str, *, most: int, wait_seconds: float, is_wanted: IsWanted = lambda _: True
+    ) -> Sequence[ChannelItem]:
         """The oldest items that no reader has, which are this reader's now; waits for the first for so long."""
         deadline = self._clock.monotonic() + wait_seconds
         while True:
             news = self._news
-            items = await self._get_free(account, most)
+            items = await self._get_free(account, most, is_wanted)
             if items:
                 until = self._clock.monotonic() + LEASE_SECONDS
                 self._lent.update((item.seq, until) for item in items)
@@ -92,12 +96,17 @@ class Feed:
         self._news.set()
         self._news = asyncio.Event()
 
-    async def _get_free(self, account: str, most: int) -> Sequence[ChannelItem]:
+    async def _get_free(self, account: str, most: int, is_wanted: IsWanted) -> Sequence[ChannelItem]:
         now = self._clock.monotonic()
         self._lent = {seq: until for seq, until in self._lent.items() if until > now}
-        # Enough to find free ones behind those that are lent.
-        ready = await self._get_ready(account, FIRST, min(most + len(self._lent), _LOOK_AHEAD))
-        return [item for item in ready if item.seq not in self._lent][:most]
+        free: list[ChannelItem] = []
+        after = FIRST
+        while True:
+            ready = await self._get_ready(account, after, _PAGE)
+            free.extend(item for item in ready if item.seq not in self._lent and is_wanted(item))
+            if len(free) >= most or len(ready) < _PAGE:
+                return free[:most]
+            after = ready[-1].seq
 
     async def _get_ready(self, account: str, after: ItemSeq, most: int) -> Sequence[ChannelItem]:
         items = await self._store.read(lambda tx: self._rows.get_waiting(tx, [account], after=after, limit=most))

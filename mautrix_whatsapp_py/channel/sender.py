@@ -257,7 +257,10 @@ class Sender:
                 log.warning("a send is not shown on Matrix: %s %s", error.status, error.errcode)
 
     async def _drop(self, row: ChannelSend) -> bool:
-        await self._store.write(lambda tx: self._rows.drop(tx, row.account, row.key))
+        try:
+            await self._store.write(lambda tx: self._rows.drop(tx, row.account, row.key))
+        except StoreUnavailable:
+            log.info("a send that is over is looked at again at the next start")
         return True
 
     def _remember(self, account: str, message_id: WaMessageId) -> None:
