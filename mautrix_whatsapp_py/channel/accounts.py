@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mautrix_whatsapp_py.channel.activation import Patterns, compile_patterns
@@ -27,10 +27,17 @@ class Account:
 class Accounts:
     """All accounts, and which link each of them uses now."""
 
-    def __init__(self, section: ChannelSection, get_logins: Callable[[], Sequence[LoginId]]) -> None:
+    def __init__(
+        self,
+        section: ChannelSection,
+        get_logins: Callable[[], Sequence[LoginId]],
+        bound: Mapping[str, LoginId] | None = None,
+    ) -> None:
         names = list(section.accounts) or [DEFAULT_ACCOUNT]
-        self._by_name = {name: _make_account(name, section.of_account(name)) for name in names}
+        made = [_make_account(name, section.of_account(name)) for name in names]
+        self._by_name = {account.name: account for account in made if account.keys.enabled}
         self._get_logins = get_logins
+        self._bound = dict(bound or {})
 
     @property
     def all(self) -> Sequence[Account]:
@@ -46,12 +53,17 @@ class Accounts:
         """One account."""
         return self._by_name.get(name)
 
+    def bind(self, name: str, login: LoginId) -> None:
+        """An account was linked: this is its link."""
+        self._bound[name] = login
+
     def login_of(self, account: Account) -> LoginId | None:
         """The link an account uses; None when it has none, or when it is not said which of several."""
         logins = self._get_logins()
-        if account.login is not None:
-            return account.login if account.login in logins else None
-        claimed = {one.login for one in self.all}
+        named = account.login or self._bound.get(account.name)
+        if named is not None:
+            return named if named in logins else None
+        claimed = {one.login or self._bound.get(one.name) for one in self.all}
         free = [login for login in logins if login not in claimed]
         return free[0] if len(free) == 1 else None
 

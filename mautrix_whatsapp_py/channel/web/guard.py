@@ -14,13 +14,14 @@ from mautrix_whatsapp_py.channel.web.answers import refuse
 log = logging.getLogger(__name__)
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_IN_PATH = "/bridge/"
+BRIDGE = "/bridge"
 
 
-def make_guard(token: str, *, hosts: Collection[str]) -> Middleware:
+def make_guard(token: str, *, hosts: Collection[str], path: str = BRIDGE) -> Middleware:
     """Refuse foreign names of this machine (a page whose name was pointed here), pages, and strangers."""
     allowed = frozenset(host.lower() for host in hosts)
     expected = token.encode()
+    prefixes = tuple({f"{BRIDGE}/", f"{path}/"})
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -28,7 +29,7 @@ def make_guard(token: str, *, hosts: Collection[str]) -> Middleware:
             return refuse(403, "The Host header names another machine. Use the address of bridge_url.")
         if hdrs.ORIGIN in request.headers:
             return refuse(403, "Web pages may not use the channel.")
-        given = _token_of(request)
+        given = _token_of(request, prefixes)
         if given is None:
             return _challenge("The request carries no token.")
         if not hmac.compare_digest(given.encode(errors="replace"), expected):
@@ -53,11 +54,11 @@ def _host_of(header: str) -> str:
     return host.partition(":")[0]
 
 
-def _token_of(request: web.Request) -> str | None:
+def _token_of(request: web.Request, prefixes: tuple[str, ...]) -> str | None:
     scheme, _, credentials = request.headers.get(hdrs.AUTHORIZATION, "").partition(" ")
     if scheme.lower() == "bearer" and credentials.strip():
         return credentials.strip()
     # For clients that can only be given an address; anywhere else in it a token would be in logs.
-    if request.path.startswith(_IN_PATH):
-        return request.path.removeprefix(_IN_PATH)
+    if request.path.startswith(prefixes):
+        return request.path.rpartition("/")[2]
     return None

@@ -127,11 +127,10 @@ OPERATIONS: Sequence[Operation] = (
 
 def make_document(version: str) -> dict[str, Any]:
     """The OpenAPI document."""
-    kinds = [Problem]
+    kinds: list[Any] = [Problem]
     for operation in OPERATIONS:
-        kinds.extend(
-            kind for kind in (operation.body, operation.answer, operation.query) if isinstance(kind, type)
-        )
+        shown = (operation.body, operation.answer, operation.query)
+        kinds.extend(kind for kind in shown if isinstance(kind, type))
     _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:

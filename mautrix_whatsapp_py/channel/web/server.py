@@ -59,7 +59,8 @@ class ChannelServer:
         contract = Contract(channel, desk, base_url=base_url)
         hosts = {*LOOPBACK, settings.url.host or ""}
         self.app = web.Application(
-            client_max_size=MAX_BODY_BYTES, middlewares=[answer_faults, make_guard(settings.token, hosts=hosts)]
+            client_max_size=MAX_BODY_BYTES,
+            middlewares=[answer_faults, make_guard(settings.token, hosts=hosts, path=_path_of(settings.url))],
         )
         self._add_routes(self._handlers(desk), contract)
         self._runner: web.AppRunner | None = None
@@ -81,7 +82,7 @@ class ChannelServer:
         except OSError as error:
             await runner.cleanup()
             raise StartupError(
-                f"the channel cannot listen on {url.host} port {url.port} ({error.strerror or type(error).__name__})",
+                f"the channel cannot listen on {url.host}:{url.port} ({error.strerror or type(error).__name__})",
                 mend="stop the program that uses the port, or change channel.bridge_url",
                 code=ExitCode.LISTENER,
             ) from error
@@ -125,10 +126,13 @@ class ChannelServer:
 
     def _add_routes(self, handlers: Mapping[str, Handler], contract: Contract) -> None:
         router = self.app.router
-        bridge = self._settings.url.path.rstrip("/") or BRIDGE
-        for path in {BRIDGE, bridge}:
+        for path in {BRIDGE, _path_of(self._settings.url)}:
             router.add_post(path, contract.handle)
             router.add_post(path + "/{token}", contract.handle)
         for operation in OPERATIONS:
             if operation.path != BRIDGE:
                 router.add_route(operation.method, operation.path, handlers[operation.name])
+
+
+def _path_of(url: URL) -> str:
+    return url.path.rstrip("/") or BRIDGE
