@@ -40,14 +40,25 @@ def _check_url(section: ChannelSection) -> Iterator[str]:
     if parts.scheme != "http" or not host:
         yield f"{path}: must begin with http:// and name a host, as http://127.0.0.1:39731/bridge does"
     elif host not in LOOPBACK and not section.allow_non_loopback:
-        yield (
-            f"{path}: can be reached from other machines; use 127.0.0.1, or set allow_non_loopback when you mean it"
-        )
+        yield f"{path}: can be reached from other machines; use 127.0.0.1, or set allow_non_loopback to true"
     if section.token is not None and (len(section.token) < 16 or not section.token.isascii()):
         yield "channel.token: must be a word of 16 plain characters or more; take a long random one"
 
 
 def _check_account(path: str, account: ChannelAccount) -> Iterator[str]:
+    yield from _check_names(path, account)
+    if account.dm_policy is DmPolicy.OPEN and EVERYBODY not in account.allow_from:
+        yield f'{path}.dm_policy: open lets everybody in, which allow_from must say too: add "*" to it'
+    if account.login is not None and not _is_number(account.login):
+        yield f"{path}.login: is no phone number with country code"
+    try:
+        compile_patterns(account.mention_patterns)
+    except BadPattern as error:
+        yield f"{path}.mention_patterns: {error}"
+    yield from _check_ranges(path, account)
+
+
+def _check_names(path: str, account: ChannelAccount) -> Iterator[str]:
     for name in ("allow_from", "group_allow_from"):
         for number in getattr(account, name) or ():
             if number != EVERYBODY and not _is_number(number):
@@ -61,15 +72,6 @@ def _check_account(path: str, account: ChannelAccount) -> Iterator[str]:
     for number in account.dms or ():
         if not _is_number(number):
             yield f"{path}.dms: {number!r} is no phone number with country code"
-    if account.dm_policy is DmPolicy.OPEN and EVERYBODY not in account.allow_from:
-        yield f'{path}.dm_policy: open lets everybody in, which allow_from must say too: add "*" to it'
-    if account.login is not None and not _is_number(account.login):
-        yield f"{path}.login: is no phone number with country code"
-    try:
-        compile_patterns(account.mention_patterns)
-    except BadPattern as error:
-        yield f"{path}.mention_patterns: {error}"
-    yield from _check_ranges(path, account)
 
 
 def _check_ranges(path: str, account: ChannelAccount) -> Iterator[str]:

@@ -58,10 +58,8 @@ class ChannelServer:
         self._v1 = V1(channel, desk, base_url=base_url)
         contract = Contract(channel, desk, base_url=base_url)
         hosts = {*LOOPBACK, settings.url.host or ""}
-        self.app = web.Application(
-            client_max_size=MAX_BODY_BYTES,
-            middlewares=[answer_faults, make_guard(settings.token, hosts=hosts, path=_path_of(settings.url))],
-        )
+        guard = make_guard(settings.token, hosts=hosts, path=_path_of(settings.url))
+        self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[answer_faults, guard])
         self._add_routes(self._handlers(desk), contract)
         self._runner: web.AppRunner | None = None
 
