@@ -8,6 +8,7 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from mautrix_whatsapp_py.cli.arguments import Subparsers, add_config_flag, config_path, run_options
 from mautrix_whatsapp_py.config import Config, read
@@ -37,7 +38,7 @@ def add_parsers(commands: Subparsers) -> None:
         parser.add_argument("--pairing-code", default="", metavar="PHONE", help="also show a code to type")
         parser.add_argument("--custom-pairing-code", default="", metavar="CODE", help="ask for this very code")
         parser.add_argument(
-            "--qr-png", type=Path, default=None, metavar="FILE", help="also write the QR code here"
+            "--qr-png", type=Path, default=None, metavar="FILE", help="write the QR code here too"
         )
 
 
@@ -139,7 +140,7 @@ def draw_terminal(data: str) -> str:
     from qrcode.constants import ERROR_CORRECT_L
     from qrcode.main import QRCode
 
-    code: QRCode = QRCode(error_correction=ERROR_CORRECT_L, border=2)
+    code: QRCode[Any] = QRCode(error_correction=ERROR_CORRECT_L, border=2)
     code.add_data(data)
     code.make(fit=True)
     rows = code.get_matrix()

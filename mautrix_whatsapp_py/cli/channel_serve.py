@@ -41,9 +41,8 @@ def serve(args: argparse.Namespace) -> int:
     client = ChannelClient.of(read_config(config_path(args)))
     command = shlex.split(args.command_line)
     if not command:
-        raise StartupError(
-            "--exec names no command", mend="write --exec 'python assistant.py'", code=ExitCode.USAGE
-        )
+        mend = "write --exec 'python assistant.py'"
+        raise StartupError("--exec names no command", mend=mend, code=ExitCode.USAGE)
     context: dict[str, Any] = {}
     if args.account:
         context = {"runtime_context": {"account": {"account_id": args.account}}}

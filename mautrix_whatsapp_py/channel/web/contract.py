@@ -34,7 +34,8 @@ class Contract:
         asked = await read_json(request, shapes.BridgeRequest)
         payload = asked.payload if isinstance(asked.payload, dict) else {}
         result = await self._run(asked.operation, payload)
-        return answer(shapes.BridgeAnswer(method=asked.method, id=asked.id, payload=result))
+        done = shapes.BridgeAnswer(method=asked.method, id=asked.id, payload=msgspec.to_builtins(result))
+        return answer(done)
 
     async def _run(self, operation: str, payload: dict[str, Any]) -> shapes.Sent | shapes.Okay | shapes.Batch:
         match operation:

@@ -253,7 +253,7 @@ class BridgeAnswer(Struct, frozen=True, kw_only=True):
 
     method: str | None
     id: str | int | None
-    payload: Sent | Okay | Batch
+    payload: dict[str, Any]
 
 
 class Batch(Struct, frozen=True, kw_only=True):
