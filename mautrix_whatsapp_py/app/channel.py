@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import os
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.channel.checks import find_problems
 from mautrix_whatsapp_py.channel.courtesies import Courtesies
 from mautrix_whatsapp_py.channel.door import ChatDoor
 from mautrix_whatsapp_py.channel.feed import Feed
+from mautrix_whatsapp_py.channel.fetching import Fetcher
 from mautrix_whatsapp_py.channel.intake import Intake, IntakeDeps
 from mautrix_whatsapp_py.channel.offers import Offers
 from mautrix_whatsapp_py.channel.sender import Sender
@@ -31,7 +32,8 @@ from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.media.download import WaDownloads
-from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.ports import Clock, WaFileSource, WhatsAppNetwork
+from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.whatsapp.directory import open_directory
@@ -51,21 +53,41 @@ class ChannelParts:
     intake: Intake
     watch: Watch
     server: ChannelServer
+    courtesies: Courtesies
 
     async def start(self) -> None:
         """Go on with what the last run left, then listen; when links are being brought up."""
         await self.channel.deps.sender.resume()
         await self.server.start()
 
+    async def stop(self) -> None:
+        """Listen no longer."""
+        await self.server.stop()
+        await self.courtesies.stop()
 
-@asynccontextmanager
-async def opened_channel(
-    config: Config, *, store: Store, network: Network, persons: Persons, door: ChatDoor, clock: Clock
-) -> AsyncIterator[ChannelParts]:
-    """The channel, until the end of the block; ConfigError when its keys make no sense."""
-    section = require_sound(config.channel)
-    folder = ensure_folder(config.data_folder / "channel")
-    accounts = Accounts(section, network.get_logins, await get_bound(store))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What the channel stands on."""
+
+    store: Store
+    network: WhatsAppNetwork
+    persons: Persons
+    door: ChatDoor
+    clock: Clock
+    open_directory: OpenDirectory
+    source: WaFileSource
+    folder: Path
+    """Of its own, and empty."""
+    bound: Mapping[str, LoginId] = field(default_factory=dict)
+
+
+def make_parts(
+    section: ChannelSection, ground: Ground, *, token: str, fetcher: Fetcher | None = None
+) -> ChannelParts:
+    """The parts of a channel."""
+    store, network, door, clock = ground.store, ground.network, ground.door, ground.clock
+    accounts = Accounts(section, network.get_logins, ground.bound)
     feed = Feed(store, clock)
     sender = Sender(store=store, network=network, door=door, clock=clock)
     offers = Offers(store=store, network=network, door=door, clock=clock, choose=secrets.randbelow)
@@ -73,7 +95,7 @@ async def opened_channel(
     intake = Intake(
         IntakeDeps(
             store=store,
-            persons=persons,
+            persons=ground.persons,
             accounts=accounts,
             offers=offers,
             clock=clock,
@@ -86,32 +108,56 @@ async def opened_channel(
         ChannelDeps(
             store=store,
             network=network,
-            persons=persons,
+            persons=ground.persons,
             accounts=accounts,
             feed=feed,
             sender=sender,
             offers=offers,
             door=door,
-            open_directory=lambda login: open_directory(network, login),
+            open_directory=ground.open_directory,
             clock=clock,
-            folder=folder,
+            folder=ground.folder,
         )
     )
-    watch = Watch(accounts=accounts, network=network, feed=feed, sender=sender, clock=clock)
+    settings = ServerSettings(
+        url=URL(section.bridge_url),
+        token=token,
+        roots=tuple(Path(root) for root in section.media_roots),
+        version=__version__,
+    )
+    return ChannelParts(
+        channel=channel,
+        intake=intake,
+        watch=Watch(accounts=accounts, network=network, feed=feed, sender=sender, clock=clock),
+        server=ChannelServer(channel, ground.source, settings, fetcher=fetcher),
+        courtesies=courtesies,
+    )
+
+
+@asynccontextmanager
+async def opened_channel(
+    config: Config, *, store: Store, network: Network, persons: Persons, door: ChatDoor, clock: Clock
+) -> AsyncIterator[ChannelParts]:
+    """The channel, until the end of the block; ConfigError when its keys make no sense."""
+    section = require_sound(config.channel)
+    token = section.token or ensure_token(config.data_folder)
     async with ClientSession(trust_env=True) as session:
-        settings = ServerSettings(
-            url=URL(section.bridge_url),
-            token=section.token or ensure_token(config.data_folder),
-            roots=tuple(Path(root) for root in section.media_roots),
-            version=__version__,
+        ground = Ground(
+            store=store,
+            network=network,
+            persons=persons,
+            door=door,
+            clock=clock,
+            open_directory=lambda login: open_directory(network, login),
+            source=WaDownloads(session, proxy=config.network.proxy or None),
+            folder=ensure_folder(config.data_folder / "channel"),
+            bound=await get_bound(store),
         )
-        server = ChannelServer(channel, WaDownloads(session, proxy=config.network.proxy or None), settings)
-        parts = ChannelParts(channel=channel, intake=intake, watch=watch, server=server)
+        parts = make_parts(section, ground, token=token)
         try:
             yield parts
         finally:
-            await server.stop()
-            await courtesies.stop()
+            await parts.stop()
 
 
 def require_sound(section: ChannelSection) -> ChannelSection:

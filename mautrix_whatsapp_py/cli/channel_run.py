@@ -37,9 +37,7 @@ def add_parsers(commands: Subparsers) -> None:
             continue
         parser.add_argument("--pairing-code", default="", metavar="PHONE", help="also show a code to type")
         parser.add_argument("--custom-pairing-code", default="", metavar="CODE", help="ask for this very code")
-        parser.add_argument(
-            "--qr-png", type=Path, default=None, metavar="FILE", help="write the QR code here too"
-        )
+        parser.add_argument("--qr-png", type=Path, default=None, metavar="FILE", help="write the QR code here too")
 
 
 def read_config(path: Path) -> Config:

@@ -142,9 +142,7 @@ class ChannelStage:
 
 
 @asynccontextmanager
-async def channel_stage(
-    folder: Path, ports: PortPool, **channel: object
-) -> AsyncIterator[ChannelStage]:
+async def channel_stage(folder: Path, ports: PortPool, **channel: object) -> AsyncIterator[ChannelStage]:
     """A linked channel, its own phone and Ben's."""
     async with simulator(folder / "wa") as wa:
         own, ben = wa.add_account(OWN, "Alice"), wa.add_account(BEN, "Ben")
