@@ -152,7 +152,7 @@ class Desk:
 
     async def operate(self, operation: str, payload: object) -> tuple[int, Any]:
         """One operation of the contract."""
-                body = {"id": "7", "operation": operation, "payload": payload}
+        body = {"id": "7", "operation": operation, "payload": payload}
         status, answer = await self.call("POST", "/bridge", body)
         return status, answer["payload"] if status == 200 else answer
 
