@@ -7,12 +7,12 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
-from mautrix_whatsapp_py.app.channel import ChannelParts, opened_channel
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
@@ -55,6 +55,9 @@ from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.store.channel_people import move_people
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.url import decode_database_url
+
+if TYPE_CHECKING:
+    from mautrix_whatsapp_py.app.channel import ChannelParts
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +155,9 @@ async def _open_channel(
     """The channel, which hears what the bridge hears; None when nobody wants it."""
     if not config.channel.enabled:
         return None
+    # Here and not above: few bridges have one, and its libraries take megabytes.
+    from mautrix_whatsapp_py.app.channel import opened_channel
+
     opened = opened_channel(
         config,
         store=talk.store,

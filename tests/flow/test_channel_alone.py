@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.flow.channel_stage import BEN, OWN, channel_stage
+from tests.flow.channel_stage import BEN, OWN, TOKEN, ChannelProcess, channel_stage
 from tests.homeserver import PortPool
+from tests.homeserver.processes import Process
+from tests.homeserver.runner import ENVIRONMENT
 from tests.simulator.api import groups, kinds
 
 pytestmark = pytest.mark.neonize
@@ -66,3 +70,48 @@ async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, port
         assert "look" in item["text"]
         await channel.call("POST", "/v1/messages", {"target": item["reply_target"]["id"], "text": "I see"})
         assert (await ben.phone.receive_next()).text == "I see"
+
+
+async def test_the_example_and_serve_answer(tmp_path: Path, ports: PortPool) -> None:
+    """The page's example as it stands there, then the same by `channel serve`."""
+    async with channel_stage(tmp_path, ports, allow_from=[f"+{BEN}"]) as stage:
+        channel, own, ben = stage.channel, stage.own, stage.ben
+        folder = channel.folder
+        (folder / "channel-token").write_text(TOKEN)
+        page = (Path(__file__).resolve().parents[2] / "docs" / "channel.md").read_text(encoding="utf-8")
+        example = page.split("<!-- echo -->\n```python\n")[1].split("```")[0]
+        assert len([line for line in example.splitlines() if line]) <= 30
+        (folder / "echo.py").write_text(example)
+        environment = {**ENVIRONMENT, "WHATSAPP_PERSONAL_BRIDGE_URL": f"{channel.url}/bridge"}
+        echo = Process("echo", [sys.executable, "echo.py"], folder=folder, environment=environment)
+        echo.launch()
+        try:
+            await ben.phone.text(own.pn, "hello")
+            assert (await ben.phone.receive_next(timeout_seconds=30)).text == "You said: hello"
+            async with asyncio.timeout(30):
+                while await waiting(channel):
+                    await asyncio.sleep(0.05)
+        finally:
+            await echo.kill()
+
+        await channel.operate("complete_batch", {})
+        (folder / "loud.py").write_text("import json, sys; print(json.load(sys.stdin)['text'].upper())")
+        await ben.phone.text(own.pn, "quiet")
+        async with asyncio.timeout(30):
+            while not await waiting(channel):
+                await asyncio.sleep(0.05)
+        code, said = await channel.run("serve", "--once", "--exec", f"{sys.executable} loud.py")
+        assert code == 0, said
+        answers = {(await ben.phone.receive_next(timeout_seconds=30)).text}
+        assert answers == {"QUIET"}
+        assert await waiting(channel) == 0
+        code, said = await channel.run("send", "--target", f"contact:+{BEN}", "--text", "by hand", "--json")
+        assert code == 0, said
+        assert (await ben.phone.receive_next()).text == "by hand"
+        code, said = await channel.run("status")
+        assert (code, "CONNECTED" in said) == (0, True)
+
+
+async def waiting(channel: ChannelProcess) -> int:
+    """How much waits for the reader."""
+    return int((await channel.call("GET", "/v1/accounts/default"))["waiting"])

@@ -132,6 +132,7 @@ def make_document(version: str) -> dict[str, Any]:
         shown = (operation.body, operation.answer, operation.query)
         kinds.extend(kind for kind in shown if isinstance(kind, type))
     _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
+    queries = {operation.query.__name__ for operation in OPERATIONS if operation.query is not None}
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method.lower()] = _describe(operation, schemas)
@@ -142,7 +143,7 @@ def make_document(version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-            "schemas": dict(sorted(schemas.items())),
+            "schemas": {name: schemas[name] for name in sorted(schemas) if name not in queries},
         },
     }
 
