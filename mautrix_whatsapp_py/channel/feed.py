@@ -31,6 +31,12 @@ class Feed:
         self._lent: dict[ItemSeq, float] = {}
         self._news = asyncio.Event()
         self._is_closed = False
+        self._waiting = 0
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether a reader waits."""
+        return self._waiting > 0
 
     def on_item(self, _account: str) -> None:
         """There is something new."""
@@ -72,6 +78,12 @@ class Feed:
         seq = read_cursor(cursor)
         await self._store.write(lambda tx: self._rows.ack(tx, seq))
         self._lent.pop(seq, None)
+
+    def take_back(self, items: Sequence[ChannelItem]) -> None:
+        """The reader went before it had these."""
+        for item in items:
+            self._lent.pop(item.seq, None)
+        self._wake()
 
     async def give_back(self, account: str) -> None:
         """What was lent and not acknowledged may be lent again."""
@@ -127,11 +139,14 @@ class Feed:
         first = await self._get_unready(account)
         until_ready = None if first is None else (first.ready_at - self._clock.now()).total_seconds()
         seconds = left if until_ready is None else min(left, max(until_ready, 0.001))
+        self._waiting += 1
         try:
             async with asyncio.timeout(seconds):
                 await news.wait()
         except TimeoutError:
             return until_ready is not None or self._clock.monotonic() < deadline
+        finally:
+            self._waiting -= 1
         return True
 
     async def _get_unready(self, account: str) -> ChannelItem | None:
