@@ -21,6 +21,7 @@ from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
 from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.bridge.presences import Presences
+from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
@@ -68,6 +69,7 @@ class Bridge:
         )
         self._typists = Typists()
         self.missing_files = MissingFiles(talk)
+        self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
         talk.following.deps.turns.bind(self._lanes.put)

@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
+from mautrix_whatsapp_py.bridge.tap import Tap
 from mautrix_whatsapp_py.bridge.uploads import Uploads
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
@@ -111,6 +112,7 @@ class Talk:
     is_encrypted: IsEncrypted = _is_plain
     """Whether what is sent to a chat's room has to be encrypted, files included."""
     open_sends: OpenSends = field(default_factory=OpenSends)
+    tap: Tap = field(default_factory=Tap)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uploads", Uploads(self.files))

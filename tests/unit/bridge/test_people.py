@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.door import CommandDoor
 from mautrix_whatsapp_py.bridge.files import NoFiles
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.bridge.talk import Rows, Talk
 from mautrix_whatsapp_py.bridge.turns import Turns
 from mautrix_whatsapp_py.bridge.uploads import Uploads
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
@@ -66,7 +66,11 @@ def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
         talk=cast(
             Talk,
             SimpleNamespace(
-                persons=Listeners(), clock=FakeClock(), following=FOLLOWING, uploads=Uploads(NoFiles())
+                persons=Listeners(),
+                clock=FakeClock(),
+                following=FOLLOWING,
+                uploads=Uploads(NoFiles()),
+                rows=Rows(),
             ),
         ),
     )
