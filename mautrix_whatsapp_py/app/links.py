@@ -120,7 +120,7 @@ def _make_links(
     sink = _Sink()
     address = config.appservice.public_address or config.appservice.address
     page_links = LoginLinks(address=address, clock=clock) if config.provisioning.login_page else None
-    network = Network(_network_options(config), sink)
+    network = Network(network_options(config), sink)
     logins = sink.logins = Logins(book=LoginBook(store), network=network, clock=clock, reporter=reporter)
     herald = LinkHerald(
         logins=logins,
@@ -162,7 +162,8 @@ def _make_links(
     )
 
 
-def _network_options(config: Config) -> NetworkOptions:
+def network_options(config: Config) -> NetworkOptions:
+    """How the session hosts are run."""
     return NetworkOptions(
         folder=config.session_folder,
         host_command=tuple(config.whatsapp.host_command),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.ids import MxUserId
 
 TOKEN_PLACEHOLDER = "This value is generated when generating the registration"  # noqa: S105  a placeholder
@@ -81,12 +84,6 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class Section:
-    """A group of keys."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HomeserverSection(Section):
     """The Matrix server."""
@@ -95,6 +92,7 @@ class HomeserverSection(Section):
     domain: str = "example.com"
     software: HomeserverSoftware = HomeserverSoftware.STANDARD
     status_endpoint: str | None = None
+    message_send_checkpoint_endpoint: str | None = None
     retry_limit: int = 4
 
 
@@ -166,6 +164,7 @@ class MatrixSection(Section):
     message_status_events: bool = False
     delivery_receipts: bool = False
     message_error_notices: bool = True
+    sync_direct_chat_list: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +179,8 @@ class NetworkSection(Section):
     reject_calls_text: str = "I cannot take calls here. Please write to me."
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
+    url_previews: bool = False
+    extev_polls: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +191,14 @@ class WhatsappSection(Section):
     sessions_per_host: int = 20
     session_folder: str | None = None
     keep_links_on_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoublePuppetSection(Section):
+    """How the bridge acts as its users themselves."""
+
+    servers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,9 +257,11 @@ class Config(Section):
     matrix: MatrixSection = field(default_factory=MatrixSection)
     network: NetworkSection = field(default_factory=NetworkSection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
+    double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
     provisioning: ProvisioningSection = field(default_factory=ProvisioningSection)
     metrics: MetricsSection = field(default_factory=MetricsSection)
+    channel: ChannelSection = field(default_factory=ChannelSection)
     logging: LoggingSection = field(default_factory=LoggingSection)
     data_folder: Path = field(default=Path(), metadata={"key": False})
     """Where files go that have no path of their own: beside an SQLite database, else beside the configuration."""

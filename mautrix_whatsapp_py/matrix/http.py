@@ -94,6 +94,10 @@ class RetryingHttp(HTTPAPI):
             on_try=self._on_try,
         )
 
+    def with_token(self, token: str, *, base_url: str) -> RetryingHttp:
+        """The same manners towards this or another homeserver, for somebody else."""
+        return RetryingHttp(base_url, token, session=self.session, clock=self._clock, patience=self._patience)
+
     async def call(
         self,
         method: Method,

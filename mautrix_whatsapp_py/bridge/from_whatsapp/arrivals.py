@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -40,6 +40,7 @@ from mautrix_whatsapp_py.model.wa import (
     WaGroupJoined,
     WaMessage,
     WaPictureChanged,
+    WaPresence,
     WaReceipt,
     WaTyping,
     WaUndecryptable,
@@ -74,9 +75,11 @@ class Arrivals:
         lanes: Lanes[LaneKey],
         *,
         make_backoff: Callable[[], Backoff] = retry_backoff,
-        on_come: Callable[[PortalId], None] = lambda _: None,
+        on_come: Callable[[PortalId], None],
+        show_presence: Callable[[WaPresence], Awaitable[None]],
     ) -> None:
         self._talk = talk
+        self._show_presence = show_presence
         self._on_come = on_come
         self._lanes = lanes
         self._routes: Lanes[LoginId] = Lanes("arrivals", talk.clock, make_backoff=make_backoff)
@@ -127,16 +130,18 @@ class Arrivals:
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
-        if login is None:
-            return self._is_stray(arrival)
         try:
-            portal = await self._find_chat(arrival.event, login)
+            portal = None if login is None else await self._find_chat(arrival.event, login)
+            if portal is None:
+                await self._talk.tap.pass_on(arrival.login_id, arrival.event)
         except StoreUnavailable:
             log.warning("an event of login %s has to wait for the database", login_tag(arrival.login_id))
             return False
         except Exception:
             log.exception("the chat of an event of login %s could not be found", login_tag(arrival.login_id))
             portal = None
+        if login is None:
+            return self._is_stray(arrival)
         if portal is None:
             self._ack(arrival)
         else:
@@ -172,6 +177,8 @@ class Arrivals:
                 return await talk.portals.find(PortalKey(chat=jid.bare))
             case WaPictureChanged():
                 await group.note_picture(event, login, talk)
+            case WaPresence():
+                await self._show_presence(event)
         return None
 
     async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:
@@ -234,6 +241,7 @@ class Arrivals:
             return Handled()
         match arrival.event:
             case WaMessage() | WaUndecryptable():
+                await self._talk.tap.pass_on(arrival.login_id, arrival.event)
                 handled = await message.handle(arrival.event, portal, login, self._talk)
                 group.note_speaker(arrival.event.source, login, self._talk)
                 return handled
