@@ -28,7 +28,7 @@ from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
-from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory
+from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory, WhatsAppDirectory
 from mautrix_whatsapp_py.ports_groups import JpegMaker, OpenGroups
 from mautrix_whatsapp_py.tasks import spawn
 
@@ -73,6 +73,7 @@ class Following:
         self.deps = deps
         self._changed_at: dict[PortalId, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: set[PortalId] = set()
         deps.chat_rooms.add_listener(self._on_room)
 
     async def sync_group(self, login: Login, chat: WaJid) -> bool:
@@ -82,15 +83,22 @@ class Following:
             return False
         return await self.deps.turns.take(portal.id, partial(self.bring_up, portal.id, login))
 
+    async def open_group(self, login: Login, portal: Portal) -> None:
+        """Make the room of a group, in the shape it is to have."""
+        group = await self._require_directory(login).fetch_group(portal.key.chat)
+        self._opening.add(portal.id)
+        try:
+            room_id = await self.deps.chat_rooms.ensure_room(portal, login)
+            await self.deps.turns.take(portal.id, partial(self.take, portal, room_id, group, login))
+        finally:
+            self._opening.discard(portal.id)
+
     async def bring_up(self, portal_id: PortalId, login: Login) -> bool:
         """The same in the turn of its chat."""
         portal = await self.deps.portals.get(portal_id)
         if portal is None or portal.room_id is None or not portal.key.chat.is_group:
             return False
-        directory = self.deps.open_directory(login.id)
-        if directory is None:
-            raise WhatsAppUnavailable(code="not-connected")
-        group = await directory.fetch_group(portal.key.chat)
+        group = await self._require_directory(login).fetch_group(portal.key.chat)
         return await self.take(portal, portal.room_id, group, login)
 
     async def take(self, portal: Portal, room_id: MxRoomId, group: WaGroup, login: Login) -> bool:
@@ -153,13 +161,18 @@ class Following:
     async def fill_some(self) -> int:
         """Let some members join; how many did."""
         for room_id in await self.deps.rooms.get_filling():
-            portal_id = self.deps.portals.get_id(room_id)
-            if portal_id is None:
+            if self.deps.portals.get_id(room_id) is None:
                 await self.deps.rooms.drop(room_id)
                 continue
-            work = partial(self.deps.rooms.let_join, room_id, limit=FILL_COUNT)
-            return await self.deps.turns.take(portal_id, work)
+            return await self.let_join(room_id, limit=FILL_COUNT)
         return 0
+
+    async def let_join(self, room_id: MxRoomId, *, limit: int) -> int:
+        """Let some members of a group join, in its turn; how many did."""
+        portal_id = self.deps.portals.get_id(room_id)
+        if portal_id is None:
+            return 0
+        return await self.deps.turns.take(portal_id, partial(self.deps.rooms.let_join, room_id, limit=limit))
 
     async def idle(self) -> None:
         """Wait until nothing is under way in the background."""
@@ -174,8 +187,14 @@ class Following:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _require_directory(self, login: Login) -> WhatsAppDirectory:
+        directory = self.deps.open_directory(login.id)
+        if directory is None:
+            raise WhatsAppUnavailable(code="not-connected")
+        return directory
+
     def _on_room(self, portal: Portal, login: Login) -> None:
-        if portal.key.chat.is_group:
+        if portal.key.chat.is_group and portal.id not in self._opening:
             name = f"shape a room:{login_tag(login.id)}"
             spawn(self._shape(portal.id, login), name=name, tasks=self._tasks)
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.joins import Joins
 from mautrix_whatsapp_py.bridge.persons import Persons, is_person
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.convert.group_levels import LevelPolicy, to_levels
 from mautrix_whatsapp_py.convert.group_words import clean_name, clean_topic
-from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, PersonId
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord, GroupRole
 from mautrix_whatsapp_py.model.people import Person
@@ -23,8 +22,6 @@ from mautrix_whatsapp_py.ports import MatrixChats
 from mautrix_whatsapp_py.ports_groups import MatrixGroups
 from mautrix_whatsapp_py.store.group_records import GroupRecords
 from mautrix_whatsapp_py.store.store import Store
-
-log = logging.getLogger(__name__)
 
 GROUP_NAME = "WhatsApp group"
 AT_ONCE = 30
@@ -53,6 +50,7 @@ class GroupRooms:
     def __init__(self, deps: GroupRoomDeps) -> None:
         self.deps = deps
         self._rows = GroupRecords()
+        self._joins = Joins(chats=deps.chats, ghosts=deps.ghosts)
 
     async def get(self, room_id: MxRoomId) -> GroupRecord:
         """What a room was last brought to."""
@@ -111,15 +109,15 @@ class GroupRooms:
         record = await self.get(room_id)
         missing = [person for person in await self._persons(record.missing) if not self.deps.has_user(person)]
         missing.sort(key=lambda person: (-record.facts.roles[person.id], person.id))
-        joined = set(record.joined)
-        for person in missing[:limit]:
-            await self._join(room_id, person)
-            joined.add(person.id)
-        if len(joined) > len(record.joined):
-            await self.put(room_id, msgspec.structs.replace(record, joined=frozenset(joined)))
-        if missing:
-            await self._set_filling(room_id, is_filling=len(missing) > limit)
-        return min(len(missing), limit)
+        if not missing:
+            return 0
+        joined, problem = await self._joins.join_all(room_id, missing[:limit])
+        if joined:
+            await self.put(room_id, msgspec.structs.replace(record, joined=record.joined | joined))
+        await self._set_filling(room_id, is_filling=len(missing) > len(joined))
+        if problem is not None:
+            raise problem
+        return len(joined)
 
     async def get_filling(self) -> list[MxRoomId]:
         """Rooms whose members are still to join."""
@@ -134,14 +132,6 @@ class GroupRooms:
     async def _set_filling(self, room_id: MxRoomId, *, is_filling: bool) -> None:
         async with self.deps.store.transaction() as tx:
             await self._rows.set_filling(tx, room_id, is_filling=is_filling)
-
-    async def _join(self, room_id: MxRoomId, person: Person) -> None:
-        person = await self.deps.ghosts.ensure(person)
-        try:
-            await self.deps.chats.ensure_joined(room_id, person.ghost)
-        except MatrixRefused as error:
-            # A ghost that was banned from the room, say: the others need not wait for it.
-            log.info("a member could not join a group's room: %s %s", error.status, error.errcode)
 
     async def _set_face(
         self, room_id: MxRoomId, facts: GroupFacts, before: GroupFacts, actor: Person | None

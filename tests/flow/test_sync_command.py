@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from mautrix_whatsapp_py.bridge.sync_parts import GroupsPart, PartDeps
+from mautrix_whatsapp_py.bridge.sync_deps import PartDeps
+from mautrix_whatsapp_py.bridge.sync_groups import GroupsPart
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import WaJid
 from mautrix_whatsapp_py.model.content import WaText
