@@ -89,5 +89,6 @@ def make_chat_work(
         is_ours=is_ours,
         domain=config.homeserver.domain,
     )
-    syncing = Syncing(parts={**usual_parts(part_deps), **more_parts}, matrix=matrix, clock=talk.clock)
+    parts = {**usual_parts(part_deps), **more_parts}
+    syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock, store=talk.store)
     return ChatWork(deps=deps, syncing=syncing, ghost_pattern=ghosts, config=config)

@@ -137,8 +137,10 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
     stack.push_async_callback(bridge.stop)
     await bridge.load()
+    await work.syncing.load()
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
+    links.logins.add_listener(work.syncing.on_state)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
     stack.push_async_callback(server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.

@@ -24,6 +24,7 @@ from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppUnava
 from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxTxnId, PersonId, PortalKey, WaJid, login_tag
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx_room import MxRoomShape
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import WaGroup
@@ -88,7 +89,12 @@ class Following:
         group = await self._require_directory(login).fetch_group(portal.key.chat)
         self._opening.add(portal.id)
         try:
-            room_id = await self.deps.chat_rooms.ensure_room(portal, login)
+            facts = await self.deps.rooms.learn(group, GroupFacts())
+            parent = await self.deps.spaces.get_parent(facts.community, login)
+            shape = MxRoomShape(
+                topic=facts.topic, levels=await self.deps.rooms.describe_levels(facts), parent=parent
+            )
+            room_id = await self.deps.chat_rooms.ensure_room(portal, login, shape)
             await self.deps.turns.take(portal.id, partial(self.take, portal, room_id, group, login))
         finally:
             self._opening.discard(portal.id)

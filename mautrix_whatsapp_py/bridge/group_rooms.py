@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.convert.group_levels import LevelPolicy, to_levels
 from mautrix_whatsapp_py.convert.group_words import clean_name, clean_topic
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, PersonId
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord, GroupRole
+from mautrix_whatsapp_py.model.mx_room import MxLevelsChange
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupMember
@@ -24,6 +25,7 @@ from mautrix_whatsapp_py.store.group_records import GroupRecords
 from mautrix_whatsapp_py.store.store import Store
 
 GROUP_NAME = "WhatsApp group"
+NOTHING = GroupFacts()
 AT_ONCE = 30
 """So many members join before the room is done with; more of them join little by little."""
 
@@ -142,10 +144,14 @@ class GroupRooms:
         if facts.topic != before.topic:
             await self.deps.groups.set_room_topic(room_id, facts.topic, sender=sender)
 
-    async def _set_levels(self, room_id: MxRoomId, facts: GroupFacts, before: GroupFacts) -> None:
+    async def describe_levels(self, facts: GroupFacts, before: GroupFacts = NOTHING) -> MxLevelsChange:
+        """The power levels a room is to have."""
         people = await self._persons(facts.admins | before.admins)
         users = {person.id: self.deps.user_of(person) for person in people}
-        await self.deps.groups.change_levels(room_id, to_levels(facts, before, users, self.deps.levels))
+        return to_levels(facts, before, users, self.deps.levels)
+
+    async def _set_levels(self, room_id: MxRoomId, facts: GroupFacts, before: GroupFacts) -> None:
+        await self.deps.groups.change_levels(room_id, await self.describe_levels(facts, before))
 
     async def _remove_gone(
         self, room_id: MxRoomId, facts: GroupFacts, record: GroupRecord, actor: Person | None

@@ -77,6 +77,14 @@ class Spaces:
             _, more = await self._ensure(f"{login.id}", name, chats | spaces, login.user)
             return changed + more
 
+    async def get_parent(self, community: str, login: Login) -> MxRoomId | None:
+        """The space that a chat will be put into, if it is there already."""
+        if not self._deps.is_wanted:
+            return None
+        async with self._deps.store.reading() as tx:
+            record = await self._rows.get(tx, community or login.id)
+        return None if record is None else MxRoomId(record.room_id)
+
     def want(self, login: Login) -> None:
         """Look at an account's spaces when there is time; never waits."""
         if self._deps.is_wanted and login.id not in self._waiting:

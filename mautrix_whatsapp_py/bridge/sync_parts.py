@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa_directory import WaContact
 
+
 class ContactsPart:
     """Names that people gave themselves; those of somebody's contact book are theirs alone."""
 

@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
 from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
-from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
+from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room, with_levels
 from mautrix_whatsapp_py.matrix.fields import get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.senders import Senders
@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
 
 log = logging.getLogger(__name__)
 
+_VERSION_WITH_CREATORS = 12
 _ALREADY_THERE = frozenset({"M_FORBIDDEN", "M_UNKNOWN"})
 
 
@@ -31,6 +32,7 @@ class HttpMatrixChats:
         self._identity = identity
         self._senders = Senders(http)
         self._registered: set[MxUserId] = set()
+        self._has_listed_creators: bool | None = None
 
     async def ensure_ghost(self, ghost: MxUserId) -> None:
         """Register a ghost; it may exist already."""
@@ -49,10 +51,12 @@ class HttpMatrixChats:
         found = await self._find_room(alias)
         if found is not None:
             return found
+        body = encode_room(room, self._identity)
+        if room.levels is not None:
+            listed = await self._lists_creators()
+            body = with_levels(body, room.levels, listed_creator=bot if listed else None)
         try:
-            answer = await self._http.call(
-                Method.POST, Path.v3.createRoom, encode_room(room, self._identity), query={"user_id": bot}
-            )
+            answer = await self._http.call(Method.POST, Path.v3.createRoom, body, query={"user_id": bot})
         except MatrixRefused:
             # Synapse has several ways to say that the alias was taken a moment ago.
             found = await self._find_room(alias)
@@ -169,6 +173,15 @@ class HttpMatrixChats:
         query = {"ts": str(int(sent_at.timestamp() * 1000))} if sent_at is not None else {}
         answer = await self._senders.put_once(path, content, sender, query=query)
         return MxEventId(require_text(answer, "event_id"))
+
+    async def _lists_creators(self) -> bool:
+        """Whether new rooms name their creator among the levels: those of versions before 12 do."""
+        if self._has_listed_creators is None:
+            answer = await self._http.call(Method.GET, Path.v3.capabilities, query={"user_id": self._identity.bot})
+            versions = get_fields(get_fields(answer, "capabilities"), "m.room_versions")
+            default = str(versions.get("default", "1"))
+            self._has_listed_creators = not default.isdecimal() or int(default) < _VERSION_WITH_CREATORS
+        return self._has_listed_creators
 
     async def _find_room(self, alias: str) -> MxRoomId | None:
         try:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
-from mautrix_whatsapp_py.model.mx_room import MxRoomChange
+from mautrix_whatsapp_py.model.mx_room import MxLevelsChange, MxRoomChange
 
 
 class MxMembership(StrEnum):
@@ -162,6 +162,10 @@ class MxNewRoom:
     """Ghosts that are to be in it from the start."""
     service_members: tuple[MxUserId, ...] = ()
     """Users beside the bot whom clients leave out when they name the room after its members."""
+    levels: MxLevelsChange | None = None
+    """Who is to be above others from the start."""
+    parent: MxRoomId | None = None
+    """A space it is going to be in."""
 
 
 class MxSendOutcome(StrEnum):

@@ -43,7 +43,8 @@ async def test_names_and_groups_are_brought_up_to_date_once(desk: Desk) -> None:
     first = await sync(desk)
     assert first == (
         "Synchronised +15550001111: 2 changed.\n• contacts: 2 looked at, 1 changed\n"
-        "• groups: 1 looked at, 1 changed; 1 without a room, which the next message makes"
+        "• groups: 1 looked at, 1 changed; 1 without a room, which the next message makes\n"
+        "• members: 0 looked at, 0 changed\n• avatars: 1 looked at, 0 changed\n• space: 1 looked at, 0 changed"
     )
     # Names of somebody's contact book are theirs alone.
     assert desk.world.chats.names[BEN_GHOST] == "Benny (WA)"
@@ -101,7 +102,9 @@ async def test_one_at_a_time_and_it_can_be_stopped(desk: Desk) -> None:
 
 async def test_wrong_words_and_links_that_are_down(desk: Desk) -> None:
     wrong = await desk.ask("sync everything")
-    assert wrong.startswith("I can synchronise contacts, groups, or all of it.\nUsage: `sync [login]")
+    assert wrong.startswith(
+        "I can synchronise contacts, groups, members, avatars, space, or all of it.\nUsage: `sync [login]"
+    )
     desk.chat.go_offline()
     assert await desk.ask("sync") == "+15550001111 is not connected. Send `ping` to see why, then try again."
 
