@@ -34,7 +34,7 @@ def spawn(
 
 
 async def each(items: Iterable[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int) -> None:
-    """Do something about every item, so many at a time, in order; the first failure ends it, those under way too."""
+    """Do something about every item, so many at a time, in order; the first failure ends all of it."""
     waiting = iter(items)
 
     async def run() -> None:

@@ -109,7 +109,7 @@ class Rooms:
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
             rows = connection.execute(
                 "SELECT room_id, count(*) FROM current_state_events"
-                " WHERE type = 'm.room.member' AND membership = 'join' AND state_key LIKE ? ESCAPE '\\' GROUP BY room_id",
+                " WHERE type = 'm.room.member' AND membership = 'join' AND state_key GLOB ? GROUP BY room_id",
                 (pattern,),
             ).fetchall()
         return dict(rows)

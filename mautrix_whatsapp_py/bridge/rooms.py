@@ -103,6 +103,10 @@ class Rooms:
         async with self._store.reading() as tx:
             return await self._facts.get(tx, f"invited:{portal.id}:{login.user}") is not None
 
+    def space_alias(self, owner: str) -> str:
+        """What the space of an account or community is found by."""
+        return self._names.alias(f"space {owner}", None)
+
     async def own_person(self, login: Login) -> Person:
         """The person that a login is."""
         return await self._persons.resolve(login.jid, login.lid)

@@ -43,6 +43,8 @@ class MxRoomShape:
 class MxNewSpace:
     """A space to be made."""
 
+    alias: str
+    """Localpart of an alias: whoever asks twice gets one space."""
     name: str
     topic: str = ""
     invites: tuple[MxUserId, ...] = ()

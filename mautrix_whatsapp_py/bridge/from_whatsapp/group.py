@@ -32,7 +32,11 @@ async def find_chat(event: WaGroupJoined | WaGroupChanged, login: Login, talk: T
         address = ChatAddress(chat=chat, is_community=event.group.is_community)
         is_wanted = not event.group.is_community and await talk.filters.is_wanted(address, login)
         return await talk.portals.ensure(PortalKey(chat=chat)) if is_wanted else None
-    return await talk.portals.find(PortalKey(chat=chat))
+    portal = await talk.portals.find(PortalKey(chat=chat))
+    if portal is None and event.name is not None:
+        # A community has no room but a space; of other groups without a room nobody asks the name.
+        talk.following.deps.spaces.note_name(chat, event.name, login)
+    return portal
 
 
 async def handle_joined(event: WaGroupJoined, portal: Portal, login: Login, talk: Talk) -> None:
