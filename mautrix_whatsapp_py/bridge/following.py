@@ -87,6 +87,8 @@ class Following:
     async def open_group(self, login: Login, portal: Portal) -> None:
         """Make the room of a group, in the shape it is to have."""
         group = await self._require_directory(login).fetch_group(portal.key.chat)
+        # Known by both addresses before it is seen among the members by one of them.
+        await self.deps.chat_rooms.own_person(login)
         self._opening.add(portal.id)
         try:
             facts = await self.deps.rooms.learn(group, GroupFacts())
@@ -109,6 +111,7 @@ class Following:
 
     async def take(self, portal: Portal, room_id: MxRoomId, group: WaGroup, login: Login) -> bool:
         """Bring a room to what a login was told of its group."""
+        await self.deps.chat_rooms.own_person(login)
         record = await self.deps.rooms.get(room_id)
         facts = await self.deps.rooms.learn(group, record.facts)
         has_changed = await self.deps.rooms.apply(portal, room_id, facts)
