@@ -87,6 +87,9 @@ class MatrixGroups(Protocol):
     async def set_child(self, space_id: MxRoomId, room_id: MxRoomId, *, is_child: bool) -> None:
         """Put a room into a space, or take it out; both rooms are told."""
 
+    async def replace_room(self, room_id: MxRoomId, *, by: MxRoomId, text: str) -> None:
+        """Send those who are in a room to another one; nothing where the room is gone already."""
+
     async def close_room(self, room_id: MxRoomId) -> None:
         """Have the bot leave a room of its own for good."""
 

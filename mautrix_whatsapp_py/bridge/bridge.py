@@ -17,9 +17,9 @@ from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
-from mautrix_whatsapp_py.bridge.persons import Merged
+from mautrix_whatsapp_py.bridge.mergers import Mergers
 from mautrix_whatsapp_py.convert import notices
-from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
+from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
@@ -59,7 +59,7 @@ class Bridge:
         )
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
-        talk.persons.add_listener(self._on_merged)
+        self._mergers = Mergers(talk)
         talk.following.deps.turns.bind(self._lanes.put)
 
     async def load(self) -> None:
@@ -67,6 +67,7 @@ class Bridge:
         await self._talk.portals.load()
         await self._talk.delivery.load()
         await self._talk.open_sends.load(self._talk.store, self._talk.rows.outbox)
+        self._mergers.start()
 
     def is_ours(self, user: MxUserId) -> bool:
         """Whether a user is the bot or a ghost, whose events are nothing new."""
@@ -109,6 +110,7 @@ class Bridge:
             self._departures.call()
             self._call_receipts()
             self._arrivals.drop_late()
+            self._mergers.retry()
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -120,6 +122,7 @@ class Bridge:
     async def idle(self) -> None:
         """Wait until everything is handled that can be."""
         await self._arrivals.idle()
+        await self._mergers.idle()
         await self._lanes.idle()
         while self._talk.records.is_busy:
             # What is recorded may be what something late has waited for.
@@ -129,6 +132,7 @@ class Bridge:
     async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
         await self._arrivals.stop(seconds=seconds)
+        await self._mergers.stop()
         await self._lanes.stop(seconds=seconds)
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
@@ -253,15 +257,3 @@ class Bridge:
         except Exception:
             log.exception("a receipt could not be handled")
         return True
-
-    def _on_merged(self, merged: Merged) -> None:
-        self._talk.portals.forget()
-        spawn(self._retire(merged), name="retire a ghost", tasks=self._tasks)
-
-    async def _retire(self, merged: Merged) -> None:
-        """Have the ghost that nobody needs any more leave quietly; the other one joins when it speaks."""
-        try:
-            for room_id in await self._talk.portals.get_rooms_with(merged.kept.id):
-                await self._deps.matrix.leave_room(room_id, user=merged.dropped.ghost)
-        except (MatrixError, StoreError) as error:
-            log.info("a ghost that is not needed any more is still there: %s", error.text)

@@ -202,10 +202,13 @@ class Following:
             raise WhatsAppUnavailable(code="not-connected")
         return directory
 
+    def look_again(self, portal: Portal, login: Login) -> None:
+        """Bring a group's room up to date when there is time; never waits."""
+        spawn(self._shape(portal.id, login), name=f"shape a room:{login_tag(login.id)}", tasks=self._tasks)
+
     def _on_room(self, portal: Portal, login: Login) -> None:
         if portal.key.chat.is_group and portal.id not in self._opening:
-            name = f"shape a room:{login_tag(login.id)}"
-            spawn(self._shape(portal.id, login), name=name, tasks=self._tasks)
+            self.look_again(portal, login)
 
     async def _shape(self, portal_id: PortalId, login: Login) -> None:
         try:

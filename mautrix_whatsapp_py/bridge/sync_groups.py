@@ -95,7 +95,8 @@ class GroupsPart:
 
     async def _bring_up(self, login: Login, portal: Portal, tally: _Tally, *, is_thorough: bool) -> bool:
         """Whether anything about a group's room was not as it should be."""
-        if portal.room_id is not None:
+        # A crash may have come between the making of a room and the note that it is theirs.
+        if portal.room_id is not None and await self._deps.talk.rooms.has_invited(portal, login):
             sync_group = self._deps.sync_group
             return sync_group is not None and await sync_group(login, portal.key.chat)
         is_wanted = await self._deps.filters.is_wanted(ChatAddress(chat=portal.key.chat), login)

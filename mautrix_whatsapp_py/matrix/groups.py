@@ -175,6 +175,15 @@ class HttpMatrixGroups:
                 raise
             log.info("a room could not be told of its space: %s", error.errcode)
 
+    async def replace_room(self, room_id: MxRoomId, *, by: MxRoomId, text: str) -> None:
+        """Send those who are in a room to another one; nothing where the room is gone already."""
+        content: Json = {"body": text, "replacement_room": by}
+        try:
+            await self._put_state(room_id, "m.room.tombstone", "", content, self._bot)
+        except MatrixRefused as error:
+            if error.status not in _UNSEEN:
+                raise
+
     async def close_room(self, room_id: MxRoomId) -> None:
         """Have the bot leave a room of its own for good."""
         try:

@@ -29,9 +29,16 @@ class HttpMatrixRooms:
         self._http = http
         self._bot = bot
 
-    async def fetch_joined_rooms(self) -> Sequence[MxRoomId]:
-        """The rooms the bot is in."""
-        answer = await self._http.call(Method.GET, Path.v3.joined_rooms, query=self._as_bot)
+    async def fetch_joined_rooms(self, user: MxUserId | None = None) -> Sequence[MxRoomId]:
+        """The rooms one of our users is in, or the bot."""
+        query = {"user_id": user or self._bot}
+        try:
+            answer = await self._http.call(Method.GET, Path.v3.joined_rooms, query=query)
+        except MatrixRefused as error:
+            # A ghost that was never registered, because it never spoke.
+            if user is None or error.status not in _UNSEEN:
+                raise
+            return ()
         rooms = answer.get("joined_rooms")
         return tuple(MxRoomId(str(room)) for room in rooms) if isinstance(rooms, list) else ()
 

@@ -39,6 +39,7 @@ class FakeMatrixGroups:
         self.media: dict[MxUri, bytes] = {}
         self.removed: list[tuple[MxRoomId, MxUserId]] = []
         self.spaces: dict[MxRoomId, MxNewSpace] = {}
+        self.replaced: dict[MxRoomId, MxRoomId] = {}
         self.aliases: dict[str, MxRoomId] = {}
 
     def shape(self, room_id: MxRoomId) -> Shape:
@@ -111,6 +112,10 @@ class FakeMatrixGroups:
             children.add(room_id)
         else:
             children.discard(room_id)
+
+    async def replace_room(self, room_id: MxRoomId, *, by: MxRoomId, text: str) -> None:
+        self._begin("replace_room", room_id)
+        self.replaced[room_id] = by
 
     async def close_room(self, room_id: MxRoomId) -> None:
         self._begin("close_room", room_id)

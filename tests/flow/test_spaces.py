@@ -120,3 +120,15 @@ async def test_a_space_is_made_once_whatever_a_crash_leaves(chat: Chat) -> None:
     await sync(chat)
     assert list(chat.world.groups.spaces) == [own]
     assert chat.world.groups.shape(own).children == {chat.room_id}
+
+
+async def test_a_group_leaves_a_community_that_says_so_itself(chat: Chat) -> None:
+    directory = chat.world.directories.require(LOGIN)
+    directory.described[TOWN] = WaGroup(jid=TOWN, name="Town", is_community=True)
+    room_id = await join(chat, msgspec.structs.replace(GROUP, community=TOWN))
+    await sync(chat)
+    directory.described[CLUB] = GROUP
+    await chat.receive(WaGroupChanged(chat=TOWN, timestamp=START, sender=BEN, unlinked=CLUB))
+    await sync(chat)
+    assert room_id in chat.world.groups.shape(space(chat, "WhatsApp (+15550001111)")).children
+    assert chat.world.groups.shape(space(chat, "Town")).children == set()

@@ -190,9 +190,5 @@ async def follow_the_community(town: Town) -> None:
     groups.rename(world, town.community, town.ben, "City")
     await until(lambda: "City" in town.names().values())
     communities.unlink_group(world, town.community, town.street, town.ben)
-    await town_space_loses(town, "Street")
-
-
-async def town_space_loses(town: Town, name: str) -> None:
     own = "WhatsApp (+15550001111)"
-    await until(lambda: name in town.children(own) and name not in town.children("City"))
+    await until(lambda: "Street" in town.children(own) and "Street" not in town.children("City"))

@@ -21,6 +21,7 @@ class RequestLog:
         self._target = target
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
+        self._released = asyncio.Event()
         self._part = ""
         self._left = 0
         self._is_done_first = True
@@ -55,10 +56,12 @@ class RequestLog:
         """Keep back the answer to the so-manieth request with these words; it may be carried out before."""
         self._part, self._left, self._is_done_first = part, count, is_done_first
         self.reached.clear()
+        self._released = asyncio.Event()
 
     def release(self) -> None:
-        """Hold nothing back from now on."""
+        """Hold nothing back from now on; whoever waits is sent away."""
         self._part = ""
+        self._released.set()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
         assert self._http is not None
@@ -66,7 +69,7 @@ class RequestLog:
         line = f"{request.method} {request.path} {body[:2000].decode(errors='replace')}"
         is_held = self._counts_down(line)
         if is_held and not self._is_done_first:
-            await self._never()
+            await self._keep_back()
         headers = {name: value for name, value in request.headers.items() if name.lower() != "host"}
         async with self._http.request(
             request.method, self._target + request.path_qs, data=body, headers=headers
@@ -76,7 +79,7 @@ class RequestLog:
             status = answer.status
         self.requests.append(line)
         if is_held:
-            await self._never()
+            await self._keep_back()
         return web.Response(status=status, body=content, headers=kept)
 
     def _counts_down(self, line: str) -> bool:
@@ -85,7 +88,8 @@ class RequestLog:
         self._left -= 1
         return self._left == 0
 
-    async def _never(self) -> None:
+    async def _keep_back(self) -> None:
         """Whoever asked is gone before there is an answer."""
         self.reached.set()
-        await asyncio.Event().wait()
+        await self._released.wait()
+        raise web.HTTPBadGateway
