@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections import deque
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from functools import partial
 import msgspec
 
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
+from mautrix_whatsapp_py.bridge.joins import AT_ONCE as JOINS_AT_ONCE
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.pictures import Pictures
@@ -38,6 +40,8 @@ log = logging.getLogger(__name__)
 FILL_EVERY_SECONDS = 2.0
 FILL_COUNT = 10
 """Members of a large group join at this rate, so that whoever speaks meanwhile need not wait."""
+NOTE_EVERY = 32
+"""After so many joins it is noted who is there; a crash repeats no more than these."""
 OWN_CHANGE = timedelta(minutes=1)
 """For so long after a change of ours, what WhatsApp says may be older than that change."""
 
@@ -182,6 +186,30 @@ class Following:
         if portal_id is None:
             return 0
         return await self.deps.turns.take(portal_id, partial(self.deps.rooms.let_join, room_id, limit=limit))
+
+    async def fill_room(self, room_id: MxRoomId) -> AsyncIterator[int]:
+        """Have all members of a group join, without holding up the chat; how many did, again and again."""
+        rooms, portal_id = self.deps.rooms, self.deps.portals.get_id(room_id)
+        if portal_id is None:
+            return
+        waiting = deque(await rooms.get_missing(room_id))
+        under_way: set[asyncio.Task[frozenset[PersonId]]] = set()
+        joined: set[PersonId] = set()
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < JOINS_AT_ONCE:
+                    under_way.add(asyncio.create_task(rooms.join_aside(room_id, [waiting.popleft()])))
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                joined |= frozenset().union(*(task.result() for task in done))
+                if len(joined) >= NOTE_EVERY or not (waiting or under_way):
+                    work = partial(rooms.note_joined, room_id, frozenset(joined))
+                    await self.deps.turns.take(portal_id, work)
+                    yield len(joined)
+                    joined.clear()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def idle(self) -> None:
         """Wait until nothing is under way in the background."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
@@ -109,8 +109,7 @@ class GroupRooms:
     async def let_join(self, room_id: MxRoomId, *, limit: int) -> int:
         """Have ghosts of members join that are not there yet, admins first; how many did."""
         record = await self.get(room_id)
-        missing = [person for person in await self._persons(record.missing) if not self.deps.has_user(person)]
-        missing.sort(key=lambda person: (-record.facts.roles[person.id], person.id))
+        missing = await self.get_missing(room_id)
         if not missing:
             return 0
         joined, problem = await self._joins.join_all(room_id, missing[:limit])
@@ -121,6 +120,28 @@ class GroupRooms:
             raise problem
         return len(joined)
 
+    async def get_missing(self, room_id: MxRoomId) -> list[Person]:
+        """Members whose ghosts are not there yet, admins first."""
+        record = await self.get(room_id)
+        missing = [person for person in await self._persons(record.missing) if not self.deps.has_user(person)]
+        return sorted(missing, key=lambda person: (-record.facts.roles[person.id], person.id))
+
+    async def join_aside(self, room_id: MxRoomId, people: Sequence[Person]) -> frozenset[PersonId]:
+        """Have ghosts join beside what happens in the chat; `note_joined` is to follow in its turn."""
+        joined, problem = await self._joins.join_all(room_id, people)
+        if problem is not None and not joined:
+            raise problem
+        return joined
+
+    async def note_joined(self, room_id: MxRoomId, joined: frozenset[PersonId]) -> None:
+        """Remember who has joined; whoever left the group meanwhile leaves the room as well."""
+        record = await self.get(room_id)
+        for person in await self._persons(joined - record.facts.roles.keys()):
+            await self.deps.groups.remove_ghost(room_id, person.ghost)
+        there = (record.joined | joined) & record.facts.roles.keys()
+        record = await self.put(room_id, msgspec.structs.replace(record, joined=there))
+        await self._set_filling(room_id, is_filling=bool(await self.get_missing(room_id)))
+
     async def get_filling(self) -> list[MxRoomId]:
         """Rooms whose members are still to join."""
         async with self.deps.store.reading() as tx:
@@ -128,8 +149,7 @@ class GroupRooms:
 
     async def count_missing(self, room_id: MxRoomId) -> int:
         """How many members are still to join."""
-        record = await self.get(room_id)
-        return sum(not self.deps.has_user(person) for person in await self._persons(record.missing))
+        return len(await self.get_missing(room_id))
 
     async def _set_filling(self, room_id: MxRoomId, *, is_filling: bool) -> None:
         async with self.deps.store.transaction() as tx:

@@ -22,8 +22,6 @@ from mautrix_whatsapp_py.tasks import each
 log = logging.getLogger(__name__)
 
 GROUPS_AT_ONCE = 8
-MEMBERS_AT_ONCE = 32
-"""So many members join before whoever speaks in their group is heard."""
 
 
 @dataclass(slots=True)
@@ -118,7 +116,7 @@ class MembersPart:
         rooms = await self._find(login)
         total, joined = sum(rooms.values()), 0
         for room_id in rooms:
-            while count := await self._talk.following.let_join(room_id, limit=MEMBERS_AT_ONCE):
+            async for count in self._talk.following.fill_room(room_id):
                 joined += count
                 on_progress(joined, total)
         return SyncCount(seen=total, changed=joined)
