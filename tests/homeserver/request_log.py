@@ -7,6 +7,8 @@ import asyncio
 import aiohttp
 from aiohttp import web
 
+NOTICE = "/send/m.room.message/"
+"""What is said in rooms changes nothing about them."""
 _HOP = frozenset({"transfer-encoding", "connection", "content-length", "keep-alive", "server", "date"})
 
 
@@ -22,7 +24,6 @@ class RequestLog:
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
         self._released = asyncio.Event()
-        self._part = ""
         self._left = 0
         self._is_done_first = True
         self.port = 0
@@ -52,15 +53,15 @@ class RequestLog:
         if self._http is not None:
             await self._http.close()
 
-    def hold(self, part: str, *, count: int = 1, is_done_first: bool = True) -> None:
-        """Keep back the answer to the so-manieth request with these words; it may be carried out before."""
-        self._part, self._left, self._is_done_first = part, count, is_done_first
+    def hold(self, count: int, *, is_done_first: bool) -> None:
+        """Keep back the answer to the so-manieth change from now on; it may be carried out before."""
+        self._left, self._is_done_first = count, is_done_first
         self.reached.clear()
         self._released = asyncio.Event()
 
     def release(self) -> None:
         """Hold nothing back from now on; whoever waits is sent away."""
-        self._part = ""
+        self._left = 0
         self._released.set()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
@@ -83,7 +84,7 @@ class RequestLog:
         return web.Response(status=status, body=content, headers=kept)
 
     def _counts_down(self, line: str) -> bool:
-        if not self._part or self._part not in line:
+        if self._left <= 0 or line.startswith("GET ") or NOTICE in line:
             return False
         self._left -= 1
         return self._left == 0
