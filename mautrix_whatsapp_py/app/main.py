@@ -129,10 +129,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
     stack.push_async_callback(bridge.stop)
     await bridge.load()
-    await work.syncing.load()
+    await work.syncing.load(links.logins)
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
-    links.logins.add_listener(work.syncing.on_state)
     entrance = make_entrance(
         config, bridge=bridge, store=store, inbox=inbox, missed=homeserver.missed, health=health, clock=clock
     )

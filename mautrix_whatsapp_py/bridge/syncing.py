@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import MatrixError, StoreError, WhatsAppError
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId, login_tag
@@ -104,8 +105,9 @@ class Syncing:
         """What can be brought up to date."""
         return tuple(self._parts)
 
-    async def load(self) -> None:
-        """Read what an earlier run left; before the first event."""
+    async def load(self, logins: Logins) -> None:
+        """Read what an earlier run left, which goes on when its link is up; before the first event."""
+        logins.add_listener(self.on_state)
         async with self._store.reading() as tx:
             self._interrupted = dict(await self._rows.get_all(tx))
 
@@ -163,10 +165,14 @@ class Syncing:
 
     async def stop(self) -> None:
         """Stop everything for now; the next run goes on with it."""
+        await asyncio.gather(*self.end(), return_exceptions=True)
+
+    def end(self) -> Sequence[asyncio.Task[None]]:
+        """Begin to stop; what is to be waited for."""
         self._is_stopping = True
-        for task in list(self._tasks):
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return tuple(self._tasks)
 
     def _spawn(self, request: SyncRequest, record: SyncRecord) -> None:
         name = f"sync:{login_tag(request.login.id)}"

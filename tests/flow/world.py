@@ -178,7 +178,6 @@ class World:
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
-        self.logins.add_listener(self.work.syncing.on_state)
         return bridge
 
     def _make_talk(self) -> Talk:
@@ -286,8 +285,7 @@ class World:
         """The bridge ends without a chance to tidy up: nothing reaches the homeserver any more."""
         await self.bridge.stop(seconds=1)
         self.matrix.is_cut_off = True
-        await self.work.syncing.stop()
-        tasks = [*self.linking._tasks, *self.herald._tasks]
+        tasks = [*self.linking._tasks, *self.herald._tasks, *self.work.syncing.end()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -302,7 +300,7 @@ class World:
         """A bridge starts on what is stored."""
         self.bridge = self._new_bridge()
         await self.bridge.load()
-        await self.work.syncing.load()
+        await self.work.syncing.load(self.logins)
         await self.logins.load()
         self.logins.check_sessions()
         await self.linking.recover()
