@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.config.name_template import decode_template
 from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId
@@ -46,7 +47,8 @@ def make_talk(
     chats = homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
-    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id)
+    template = decode_template(config.network.displayname_template)
+    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, template=template)
     rooms = Rooms(store=store, chats=chats, portals=portals, persons=persons, ghosts=ghosts, names=names)
 
     def opens(login: LoginId) -> WhatsAppDirectory | None:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from mautrix_whatsapp_py.bridge.names import shown_name
+from mautrix_whatsapp_py.bridge.names import USUAL, shown_name
 from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.config.name_template import NameTemplate
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
@@ -25,14 +26,21 @@ _FORBIDDEN = 403
 class Ghosts:
     """Acts as the people of WhatsApp."""
 
-    def __init__(self, *, chats: MatrixChats, persons: Persons, bot: MxUserId) -> None:
+    def __init__(
+        self, *, chats: MatrixChats, persons: Persons, bot: MxUserId, template: NameTemplate = USUAL
+    ) -> None:
         self._chats = chats
         self._persons = persons
         self._bot = bot
+        self._template = template
+
+    def name_of(self, person: Person) -> str:
+        """What somebody's ghost is to be called."""
+        return shown_name(person, self._template)
 
     async def ensure(self, person: Person) -> Person:
         """A ghost that is registered and called as its person is."""
-        wanted = shown_name(person)
+        wanted = self.name_of(person)
         if person.shown_name == wanted:
             return person
         await self._chats.ensure_ghost(person.ghost)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from mautrix_whatsapp_py.bridge.disappearing import set_timer
-from mautrix_whatsapp_py.bridge.names import shown_name
 from mautrix_whatsapp_py.bridge.persons import name_rank_of
 from mautrix_whatsapp_py.bridge.sync_deps import PartDeps
 from mautrix_whatsapp_py.bridge.sync_groups import GroupsPart, MembersPart
@@ -40,7 +39,7 @@ class ContactsPart:
         person = await persons.resolve(contact.jid, contact.lid)
         name, rank = name_rank_of(push_name=contact.push_name, business_name=contact.business_name)
         person = await persons.learn_name(person, name, rank)
-        if person.shown_name and person.shown_name != shown_name(person):
+        if person.shown_name and person.shown_name != ghosts.name_of(person):
             person = await ghosts.ensure(person)
         return (person.name, person.shown_name, person.lid) != (before.name, before.shown_name, before.lid)
 

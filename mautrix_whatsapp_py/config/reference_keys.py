@@ -16,7 +16,6 @@ Defaults = Mapping[str, Any]
 _NETWORK: Final[Defaults] = {
     "get_proxy_url": None,
     "proxy_only_login": False,
-    "displayname_template": '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)',
     "identity_change_notices": False,
     "send_presence_on_typing": False,
     "disable_status_broadcast_send": True,

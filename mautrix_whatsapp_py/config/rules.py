@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from mautrix_whatsapp_py.config.findings import Findings
+from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
 from mautrix_whatsapp_py.config.permissions import EVERYBODY, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.schema import KeyPath
 from mautrix_whatsapp_py.config.tree import (
@@ -137,6 +138,10 @@ def _check_texts(
 ) -> None:
     if _WORD.fullmatch(bridge.command_prefix) is None:
         findings.add(("bridge", "command_prefix"), "must be one word, for example !wa")
+    try:
+        decode_template(network.displayname_template)
+    except BadTemplate as problem:
+        findings.add(("network", "displayname_template"), str(problem))
     if not network.os_name.strip():
         findings.add(("network", "os_name"), "must not be empty")
     if network.proxy is not None and _proxy_scheme(network.proxy) not in ("http", "https", "socks5"):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
 from mautrix_whatsapp_py.ids import MxUserId
 
@@ -172,6 +173,7 @@ class NetworkSection(Section):
     os_name: str = "Mautrix-WhatsApp bridge"
     browser_name: BrowserName = BrowserName.UNKNOWN
     proxy: str | None = field(default=None, repr=False)
+    displayname_template: str = DEFAULT_TEMPLATE
     call_start_notices: bool = True
     reject_calls: bool = False
     reject_calls_text: str = "I cannot take calls here. Please write to me."
