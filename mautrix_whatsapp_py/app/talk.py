@@ -20,7 +20,7 @@ from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
-from mautrix_whatsapp_py.config.name_template import decode_template
+from mautrix_whatsapp_py.config.name_template import NameTemplate, decode_template
 from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId
@@ -47,8 +47,7 @@ def make_talk(
     chats = homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
-    template = decode_template(config.network.displayname_template)
-    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, template=template)
+    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, template=_name_template(config))
     rooms = Rooms(store=store, chats=chats, portals=portals, persons=persons, ghosts=ghosts, names=names)
 
     def opens(login: LoginId) -> WhatsAppDirectory | None:
@@ -102,6 +101,10 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     is_allowing = chosen.mode is FilterMode.ALLOW
     named = tuple(FilterRule(subject=subject, is_allowed=is_allowing) for subject in chosen.list)
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
+
+
+def _name_template(config: Config) -> NameTemplate:
+    return decode_template(config.network.displayname_template)
 
 
 def _delivery_settings(config: Config) -> DeliverySettings:

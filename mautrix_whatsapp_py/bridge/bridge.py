@@ -10,7 +10,15 @@ from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
-from mautrix_whatsapp_py.bridge.from_matrix import encrypted, group_members, group_meta, member, message, receipt
+from mautrix_whatsapp_py.bridge.from_matrix import (
+    encrypted,
+    group_members,
+    group_meta,
+    member,
+    message,
+    receipt,
+    upgrades,
+)
 from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
@@ -28,6 +36,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
     MxMember,
+    MxMembership,
     MxMessage,
     MxOther,
     MxReaction,
@@ -179,7 +188,8 @@ class Bridge:
             case MxMessage():
                 await message.handle(event, self._deps)
             case MxMember():
-                await member.handle(event, self._deps)
+                if not await self._is_awaited(event):
+                    await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
             case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
@@ -187,6 +197,11 @@ class Bridge:
             case _:
                 assert_never(event)
         return False
+
+    async def _is_awaited(self, event: MxMember) -> bool:
+        """Whether the bot was invited to a room in which a chat goes on."""
+        is_invite = event.user == self._deps.matrix.bot and event.membership is MxMembership.INVITE
+        return is_invite and await upgrades.follow_invited(event.origin.room_id, self._talk)
 
     def _is_command(self, event: MxEvent) -> bool:
         if isinstance(event, MxMember):

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
+from mautrix_whatsapp_py.config.power_levels import PowerLevels
 from mautrix_whatsapp_py.config.reference import find_ignored, is_reference_key
 from mautrix_whatsapp_py.config.schema import KeyPath, fields_of, is_section, without_none
 from mautrix_whatsapp_py.config.suggest import unknown_key_text
 from mautrix_whatsapp_py.config.tree import Section
+from mautrix_whatsapp_py.ids import MxUserId, decode_mx_user
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -64,6 +66,8 @@ def _decode_value(kind: Any, value: object, path: KeyPath, findings: Findings) -
         return decode_section(kind, value, path, findings)
     if kind is Permissions:
         return _decode_permissions(value, path, findings)
+    if kind is PowerLevels:
+        return _decode_power_levels(value, path, findings)
     if kind is str:
         return _decode_text(value)
     if kind is bool:
@@ -121,6 +125,21 @@ def _decode_permissions(value: object, path: KeyPath, findings: Findings) -> Per
         except _Mismatch as mismatch:
             findings.add((*path, str(subject)), str(mismatch))
     return Permissions(MappingProxyType(entries))
+
+
+def _decode_power_levels(value: object, path: KeyPath, findings: Findings) -> PowerLevels:
+    if not isinstance(value, Mapping):
+        raise _Mismatch(f"must map user ids to power levels, not {_name(value)}")
+    levels: dict[MxUserId, int] = {}
+    for user, level in value.items():
+        try:
+            decode_mx_user(MxUserId(str(user)))
+            levels[MxUserId(str(user))] = _decode_int(level)
+        except _Mismatch as mismatch:
+            findings.add((*path, str(user)), str(mismatch))
+        except ValueError:
+            findings.add((*path, str(user)), "is no user id; write it like @name:example.com")
+    return PowerLevels(MappingProxyType(levels))
 
 
 def _decode_permission(entry: object) -> Permission:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.config.power_levels import NO_OVERRIDES, PowerLevels
 from mautrix_whatsapp_py.ids import MxUserId
 
 TOKEN_PLACEHOLDER = "This value is generated when generating the registration"  # noqa: S105  a placeholder
@@ -151,6 +152,7 @@ class BridgeSection(Section):
     outbox_expiry_hours: int = 24
     personal_filtering_spaces: bool = True
     allow_user_invite: bool = True
+    power_level_overrides: PowerLevels = NO_OVERRIDES
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False
     portal_create_filter: FilterSection = field(default_factory=FilterSection)

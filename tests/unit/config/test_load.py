@@ -52,6 +52,7 @@ bridge:
     bridge_notices: true
     deleted_messages: mark
     outbox_expiry_hours: 1
+    power_level_overrides: {"@x:hs.test": 90}
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network: {displayname_template: "{{.Phone}}", os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
