@@ -9,7 +9,7 @@ from typing import assert_never
 
 import msgspec
 
-from mautrix_whatsapp_py.bridge.from_matrix import upgrades
+from mautrix_whatsapp_py.bridge.from_matrix import pins, upgrades
 from mautrix_whatsapp_py.bridge.from_matrix.stage import Stage, change_member
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.group_levels import (
@@ -35,6 +35,7 @@ from mautrix_whatsapp_py.model.mx_room import (
     MxLevelsChange,
     MxLevelsSet,
     MxNameSet,
+    MxPinsSet,
     MxReplaced,
     MxTopicSet,
 )
@@ -54,6 +55,9 @@ async def handle(event: MxRoomChanged, portal: Portal, talk: Talk) -> None:
     room_id = event.origin.room_id
     if isinstance(event.change, MxReplaced):
         await upgrades.follow(portal, event.change.by, talk)
+        return
+    if isinstance(event.change, MxPinsSet):
+        await pins.handle(event.origin, event.change, portal, talk)
         return
     if not portal.key.chat.is_group or portal.room_id != room_id:
         return
