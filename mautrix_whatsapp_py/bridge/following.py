@@ -12,6 +12,7 @@ from functools import partial
 
 import msgspec
 
+from mautrix_whatsapp_py.bridge.contact_names import ContactNames
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
 from mautrix_whatsapp_py.bridge.joins import AT_ONCE as JOINS_AT_ONCE
 from mautrix_whatsapp_py.bridge.logins import Logins
@@ -58,6 +59,7 @@ class FollowingDeps:
     chat_rooms: Rooms
     pictures: Pictures
     spaces: Spaces
+    contact_names: ContactNames
     matrix: MatrixApi
     matrix_rooms: MatrixRooms
     open_directory: OpenDirectory
@@ -80,6 +82,7 @@ class Following:
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: set[PortalId] = set()
         deps.chat_rooms.add_listener(self._on_room)
+        deps.logins.add_listener(deps.contact_names.on_state)
 
     async def sync_group(self, login: Login, chat: WaJid) -> bool:
         """Bring a group's room up to date; whether anything was not. WhatsAppError when it cannot be asked."""
@@ -220,6 +223,7 @@ class Following:
         """Stop what is under way; the next event or `sync` takes it up again."""
         await self.deps.pictures.stop()
         await self.deps.spaces.stop()
+        await self.deps.contact_names.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -28,6 +28,7 @@ class ContactsPart:
         for index, contact in enumerate(contacts, 1):
             changed += await self._learn(contact)
             on_progress(index, len(contacts))
+        changed += await self._deps.talk.following.deps.contact_names.apply(login)
         return SyncCount(seen=len(contacts), changed=changed)
 
     async def _learn(self, contact: WaContact) -> bool:

@@ -77,7 +77,7 @@ async def club(world: World) -> Club:
     chat = await Chat.open(world)
     world.directories.require(LOGIN).described[CLUB] = GROUP
     room_id = await join(chat)
-    groups = world._open_groups(LOGIN)
+    groups = world.open_groups(LOGIN)
     assert groups is not None
     return Club(chat, room_id, groups)
 
@@ -296,7 +296,7 @@ async def test_an_override_says_nothing_of_the_group(world: World) -> None:
     await world.restart()
     chat = await Chat.open(world)
     room_id = await join(chat)
-    groups = world._open_groups(LOGIN)
+    groups = world.open_groups(LOGIN)
     assert groups is not None
     club = Club(chat, room_id, groups)
     await club.change(MxLevelsSet(levels=levels(users={CARLA_GHOST: 50, bob: 90})))
