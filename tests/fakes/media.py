@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile
 from mautrix_whatsapp_py.ports import MatrixFiles
@@ -22,7 +23,12 @@ class FakeMatrixFiles:
         self.files[uri] = path.read_bytes()
         return MxStoredFile(uri=uri)
 
+    async def fetch_limit(self) -> int:
+        return 0
+
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
+        if file.uri not in self.files:
+            raise MediaFailed("it is gone.")
         into.write_bytes(self.files[file.uri][:max_bytes])
 
 

@@ -42,7 +42,7 @@ async def test_names_and_groups_are_brought_up_to_date_once(desk: Desk) -> None:
     desk.directory.add_group(CLUB.user, "Club")
     first = await sync(desk)
     assert first == (
-        "Synchronised +15550001111: 2 changed.\n• contacts: 2 looked at, 1 changed\n"
+        "Synchronised +15550001111: 3 changed.\n• contacts: 2 looked at, 2 changed\n"
         "• groups: 1 looked at, 1 changed; 1 without a room, which the next message makes\n"
         "• members: 0 looked at, 0 changed\n• avatars: 1 looked at, 0 changed\n• space: 1 looked at, 0 changed"
     )
