@@ -22,7 +22,7 @@ from mautrix_whatsapp_py.ids import (
 )
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaKind, WaSendable
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import MxFile, WaFile
+from mautrix_whatsapp_py.model.media import MxFile, MxSealedFile, WaFile
 from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
@@ -87,8 +87,14 @@ class MatrixApi(Protocol):
     ) -> None:
         """Redact an event."""
 
-    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
-        """Put a file into the homeserver's media store."""
+    @property
+    def reads_encrypted(self) -> bool:
+        """Whether the bridge can read and write in encrypted rooms."""
+
+    async def upload_media(
+        self, data: bytes, *, mimetype: str, filename: str, room_id: MxRoomId | None = None
+    ) -> MxUri:
+        """Put a file into the homeserver's media store; one for a room that is encrypted goes there encrypted."""
 
     async def send_picture(
         self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
@@ -177,6 +183,12 @@ class MatrixFiles(Protocol):
 
     async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
         """Store a file."""
+
+    async def upload_sealed_file(self, path: Path) -> MxSealedFile:
+        """Store a file encrypted."""
+
+    async def seals_files(self, room_id: MxRoomId | None) -> bool:
+        """Whether files for a room, or for one that is yet to be made, have to be encrypted."""
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         """Fetch a file and, where it has a key, decrypt it."""

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
-from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
-from mautrix_whatsapp_py.app.doubles import make_matrix_doubles, opened_doubles
+from mautrix_whatsapp_py.app.doubles import opened_doubles
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
+from mautrix_whatsapp_py.app.matrix import MatrixSide, opened_matrix
 from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
@@ -29,6 +29,7 @@ from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.ciphers import cipher_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.doubles import double_commands
@@ -39,14 +40,9 @@ from mautrix_whatsapp_py.ids import MxUri, MxUserId
 from mautrix_whatsapp_py.logs import LogOptions, setup_logging
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
-from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
-from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
-from mautrix_whatsapp_py.matrix.encode_room import Identity
-from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
-from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
-from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
-from mautrix_whatsapp_py.matrix.intake import Intake
-from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
+from mautrix_whatsapp_py.matrix.crypto import Crypto
+from mautrix_whatsapp_py.matrix.http import Patience
+from mautrix_whatsapp_py.matrix.intake import Intake, see_nothing
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
@@ -109,23 +105,27 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms, groups, media, acting = await stack.enter_async_context(_opened_matrix(config, clock))
+    side = await stack.enter_async_context(opened_matrix(config, clock))
+    matrix, rooms = side.api, side.rooms
     inbox = Inbox(store, clock)
     questions = _questions(config, options)
     hasty = matrix.with_patience(STARTUP_PATIENCE)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
+    if side.crypto is not None:
+        await side.crypto.start()
+        services.append(side.crypto.sync)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
+    files = await stack.enter_async_context(opened_files(config, store=side.files, clock=clock))
     doubles = await stack.enter_async_context(
-        opened_doubles(config, acting, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
+        opened_doubles(config, side.doubles, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    around = TalkParts(store=store, chats=chats, links=links, files=files, clock=clock, doubles=doubles)
-    talk = make_talk(config, around, group_adapters(links, matrix=matrix, rooms=rooms, groups=groups))
+    around = TalkParts(store=store, chats=side.chats, links=links, files=files, clock=clock, doubles=doubles)
+    talk = make_talk(config, around, group_adapters(links, matrix=matrix, rooms=rooms, groups=side.groups))
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,
@@ -138,13 +138,13 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     stack.push_async_callback(work.syncing.stop)
     bridge = _make_bridge(
-        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
+        config, side=side, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
     )
     stack.push_async_callback(bridge.stop)
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
-    server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
+    server = _make_server(config, bridge=bridge, inbox=inbox, health=health, crypto=side.crypto)
     stack.push_async_callback(server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
@@ -182,26 +182,6 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
         await store.close()
 
 
-@asynccontextmanager
-async def _opened_matrix(
-    config: Config, clock: SystemClock
-) -> AsyncIterator[
-    tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles, HttpDoublePuppets]
-]:
-    async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
-        patience = Patience(retry_limit=config.homeserver.retry_limit)
-        http = RetryingHttp(
-            config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
-        )
-        identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
-        matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
-        groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
-        doubles = make_matrix_doubles(config, http)
-        chats = HttpMatrixChats(http, identity=identity, doubles=doubles)
-        rooms = HttpMatrixRooms(http, bot=config.bot_id)
-        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id), doubles
-
-
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
     bot = config.appservice.bot
     avatar = MxUri(bot.avatar) if bot.avatar else None
@@ -214,7 +194,7 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
 def _make_bridge(
     config: Config,
     *,
-    matrix: HttpMatrixApi,
+    side: MatrixSide,
     inbox: Inbox,
     users: Users,
     links: Links,
@@ -222,7 +202,7 @@ def _make_bridge(
     work: ChatWork,
     doubles: DoublePuppets,
 ) -> Bridge:
-    clock = talk.clock
+    clock, matrix = talk.clock, side.api
     dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
@@ -236,7 +216,7 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    own_commands = double_commands(doubles, talk)
+    own_commands = (*double_commands(doubles, talk), *cipher_commands(side.crypto))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
@@ -249,18 +229,23 @@ def _make_bridge(
             command_prefix=prefix,
             permissions=config.bridge.permissions,
             ghost_pattern=work.ghost_pattern,
+            requires_encryption=config.encryption.allow and config.encryption.require,
         ),
         talk=talk,
+        ciphers=side.crypto,
     )
     bridge = Bridge(deps)
     return bridge
 
 
-def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health) -> AppService:
+def _make_server(
+    config: Config, *, bridge: Bridge, inbox: Inbox, health: Health, crypto: Crypto | None
+) -> AppService:
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
+    witness = see_nothing if crypto is None else crypto.note
+    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours, witness=witness)
     return AppService(
         intake,
         Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),

@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
+from mautrix_whatsapp_py.bridge.from_matrix.unsealing import Sealed, Unsealing
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.persons import Merged
@@ -58,9 +59,27 @@ class Bridge:
             talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
         )
         self._typists = Typists()
+        self._unsealing = self._make_unsealing(deps)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
         talk.following.deps.turns.bind(self._lanes.put)
+
+    def _make_unsealing(self, deps: BridgeDeps) -> Unsealing | None:
+        if deps.ciphers is None:
+            return None
+
+        def retry(sealed: Sealed) -> None:
+            key: LaneKey = sealed.event.origin.room_id if sealed.portal_id is None else sealed.portal_id
+            self._lanes.put(key, partial(self._settle, sealed.event, sealed.seq, sealed.portal_id))
+
+        return Unsealing(
+            deps.ciphers,
+            matrix=deps.matrix,
+            inbox=deps.inbox,
+            users=deps.users,
+            clock=deps.clock,
+            retry=retry,
+        )
 
     async def load(self) -> None:
         """Read what must be known before the first event."""
@@ -133,6 +152,8 @@ class Bridge:
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
+        if self._unsealing is not None:
+            await self._unsealing.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -162,6 +183,14 @@ class Bridge:
         """Handle an event; whether it was taken over by somebody who forgets it when its time has come."""
         if self._deps.is_ours(event.origin.sender):
             return False
+        if isinstance(event, MxEncrypted) and self._unsealing is not None:
+            opened = await self._unsealing.open(Sealed(event=event, seq=seq, portal_id=portal_id))
+            if opened is None:
+                return True
+            event = opened
+        if self._is_too_open(event, portal_id):
+            await self._talk.delivery.failed(event.origin, what="message", sentence=notices.NOT_ENCRYPTED)
+            return False
         if portal_id is not None and not self._is_command(event):
             return await self._handle_talk(event, seq, portal_id)
         match event:
@@ -176,6 +205,11 @@ class Bridge:
             case _:
                 assert_never(event)
         return False
+
+    def _is_too_open(self, event: MxEvent, portal_id: PortalId | None) -> bool:
+        """Whether a message to a chat should have been encrypted."""
+        is_message = isinstance(event, MxMessage) and portal_id is not None
+        return is_message and self._deps.settings.requires_encryption and not event.origin.was_encrypted
 
     def _is_command(self, event: MxEvent) -> bool:
         if isinstance(event, MxMember):

@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.convert.media import (
     name_file,
 )
 from mautrix_whatsapp_py.errors import MediaFailed
+from mautrix_whatsapp_py.ids import MxRoomId
 from mautrix_whatsapp_py.model.content import MxMessageContent
 from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
 from mautrix_whatsapp_py.ports import Clock, MatrixFiles, WaFileSource, WhatsAppClient
@@ -35,8 +36,8 @@ _AT_ONCE: Final = 4
 class FileBearer(Protocol):
     """Takes files from one side to the other."""
 
-    async def bring_to_matrix(self, media: WaMedia) -> MxFile | MediaUnavailable:
-        """A file of a message, in the homeserver's store. Raises MatrixUnreachable."""
+    async def bring_to_matrix(self, media: WaMedia, room_id: MxRoomId | None = None) -> MxFile | MediaUnavailable:
+        """A file of a message, in the homeserver's store, for a room that may yet be made. MatrixUnreachable."""
 
     async def bring_to_whatsapp(
         self, content: MxMessageContent, client: WhatsAppClient
@@ -57,13 +58,16 @@ class Files:
         for left in folder.iterdir():
             left.unlink(missing_ok=True)
 
-    async def bring_to_matrix(self, media: WaMedia) -> MxFile | MediaUnavailable:
+    async def bring_to_matrix(self, media: WaMedia, room_id: MxRoomId | None = None) -> MxFile | MediaUnavailable:
         """See FileBearer."""
         async with self._slots:
             with self._place() as path:
                 try:
                     await self._download(media, path)
                     described = describe_file(media)
+                    if await self._store.seals_files(room_id):
+                        sealed, size = await self._store.upload_sealed_file(path), path.stat().st_size
+                        return replace(described, uri=sealed.uri, key=sealed.key, size_bytes=size)
                     uri = await self._store.upload_file(
                         path, mimetype=bare_type(described.mime_type), filename=name_file(media)
                     )
@@ -114,7 +118,7 @@ class Files:
 class NoFiles:
     """Implements FileBearer where there is no way for files."""
 
-    async def bring_to_matrix(self, media: WaMedia) -> MxFile | MediaUnavailable:
+    async def bring_to_matrix(self, media: WaMedia, room_id: MxRoomId | None = None) -> MxFile | MediaUnavailable:
         """See FileBearer."""
         return MediaUnavailable(sentence=f"files are not bridged here ({media.kind}).")
 

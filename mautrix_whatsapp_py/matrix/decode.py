@@ -37,7 +37,7 @@ from mautrix_whatsapp_py.model.mx import (
 _RECEIPTS = {"m.read": False, "m.read.private": True}
 
 
-def decode_event(stored: MxStored) -> MxEvent:
+def decode_event(stored: MxStored, *, was_encrypted: bool = False) -> MxEvent:
     """The model of a stored event."""
     fields = decode_fields(stored.body)
     origin = MxOrigin(
@@ -45,6 +45,7 @@ def decode_event(stored: MxStored) -> MxEvent:
         room_id=stored.room_id,
         sender=stored.sender,
         sent_at=get_moment(fields, "origin_server_ts") or EPOCH,
+        was_encrypted=was_encrypted,
     )
     event: MxEvent | None = None
     if is_own_doing(get_fields(fields, "content")):
@@ -64,7 +65,7 @@ def decode_event(stored: MxStored) -> MxEvent:
             change = decode_room_change(stored.kind, get_fields(fields, "content"))
             event = MxRoomChanged(origin=origin, change=change) if change is not None else None
         case "m.room.encrypted", False:
-            event = MxEncrypted(origin=origin)
+            event = MxEncrypted(origin=origin, body=stored.body)
     return event or MxOther(origin=origin, kind=stored.kind)
 
 

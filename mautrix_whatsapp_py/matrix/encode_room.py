@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ class Identity:
     domain: str
     appservice_id: str
     federates: bool = True
+    encryption: Mapping[str, Any] | None = None
+    """How new rooms are encrypted, where they are."""
 
 
 def encode_room(room: MxNewRoom, identity: Identity) -> Json:
@@ -50,7 +53,9 @@ def _initial_state(room: MxNewRoom, identity: Identity) -> list[Json]:
     bridge = _bridge_info(room, identity)
     key = f"{identity.domain}/{identity.appservice_id}"
     service = {"service_members": [identity.bot, *room.service_members]}
+    encryption = [{"type": "m.room.encryption", "state_key": "", "content": dict(identity.encryption or {})}]
     return [
+        *(encryption if identity.encryption is not None else ()),
         {"type": "m.bridge", "state_key": key, "content": bridge},
         {"type": "uk.half-shot.bridge", "state_key": key, "content": bridge},
         {"type": "io.element.functional_members", "state_key": "", "content": service},

@@ -65,7 +65,7 @@ def encode_file(file: MxFile, *, is_audio: bool) -> Json:
     if file.key is None:
         said["url"] = file.uri
     else:
-        said["file"] = _encode_key(file.uri, file.key)
+        said["file"] = encode_key(file.uri, file.key)
     if is_audio:
         said[_AUDIO] = {"duration": file.duration_ms}
         if file.waveform:
@@ -105,7 +105,8 @@ def _decode_base64(text: str | None) -> bytes:
         return b""
 
 
-def _encode_key(uri: MxUri, key: MxFileKey) -> Json:
+def encode_key(uri: MxUri, key: MxFileKey) -> Json:
+    """Where an encrypted file is and what opens it."""
     return {
         "url": uri,
         "v": "v2",

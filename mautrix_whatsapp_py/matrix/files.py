@@ -10,10 +10,11 @@ from aiohttp import ClientError, ClientResponse, ClientTimeout
 from mautrix.api import Method
 
 from mautrix_whatsapp_py.errors import MatrixError, MatrixUnreachable, MediaFailed
-from mautrix_whatsapp_py.ids import MxUri, MxUserId
-from mautrix_whatsapp_py.matrix.attachment_crypto import MxDecryptor
+from mautrix_whatsapp_py.ids import MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.matrix.attachment_crypto import MxDecryptor, MxEncryptor
+from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.http import RetryingHttp
-from mautrix_whatsapp_py.model.media import MxFile
+from mautrix_whatsapp_py.model.media import MxFile, MxFileKey, MxSealedFile
 
 TOO_LARGE: Final = "it is larger than the homeserver allows ({limit}). Ask its administrator to raise the limit."
 OVER_LIMIT: Final = "it is larger than the {limit} that the bridge can send to WhatsApp. Send a smaller file."
@@ -26,9 +27,13 @@ _TIMEOUT: Final = ClientTimeout(total=1_800, sock_connect=20, sock_read=60)
 class HttpMatrixFiles:
     """Implements MatrixFiles."""
 
-    def __init__(self, http: RetryingHttp, *, bot: MxUserId) -> None:
+    def __init__(
+        self, http: RetryingHttp, *, bot: MxUserId, crypto: Crypto | None = None, seals_new_rooms: bool = False
+    ) -> None:
         self._http = http
         self._bot = bot
+        self._crypto = crypto
+        self._seals_new_rooms = seals_new_rooms
         self._limit_bytes: int | None = None
 
     async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
@@ -48,6 +53,22 @@ class HttpMatrixFiles:
                     return await self._read_uri(response)
         except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise MatrixUnreachable from error
+
+    async def seals_files(self, room_id: MxRoomId | None) -> bool:
+        """See MatrixFiles."""
+        if self._crypto is None:
+            return False
+        return self._seals_new_rooms if room_id is None else await self._crypto.is_encrypted(room_id)
+
+    async def upload_sealed_file(self, path: Path) -> MxSealedFile:
+        """See MatrixFiles."""
+        sealed = path.with_name(f"{path.name}.sealed")
+        try:
+            key = await asyncio.to_thread(_seal, path, sealed)
+            uri = await self.upload_file(sealed, mimetype="application/octet-stream", filename="")
+        finally:
+            sealed.unlink(missing_ok=True)
+        return MxSealedFile(uri=uri, key=key)
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         """See MatrixFiles."""
@@ -91,6 +112,14 @@ class HttpMatrixFiles:
         if not isinstance(uri, str):
             raise MediaFailed(REFUSED)
         return MxUri(uri)
+
+
+def _seal(path: Path, into: Path) -> MxFileKey:
+    encryptor = MxEncryptor()
+    with path.open("rb") as data, into.open("wb") as out:
+        while chunk := data.read(_CHUNK_BYTES):
+            out.write(encryptor.update(chunk))
+    return encryptor.key
 
 
 def name_size(size_bytes: int) -> str:

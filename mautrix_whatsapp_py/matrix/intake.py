@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.decode import decode_event
@@ -23,6 +23,11 @@ from mautrix_whatsapp_py.ports import MxEventSink, MxInbox
 log = logging.getLogger(__name__)
 
 ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
+Witness = Callable[[Sequence[MxStored]], Awaitable[None]]
+
+
+async def see_nothing(_events: Sequence[MxStored]) -> None:
+    """What a homeserver without encrypted rooms needs."""
 
 
 class OutOfTurn(Exception):
@@ -39,7 +44,10 @@ class Intake:
         *,
         on_to_device: ToDeviceSink,
         is_ours: Callable[[MxUserId], bool] = lambda _user: False,
+        witness: Witness = see_nothing,
     ) -> None:
+        """`witness` sees all events, those of our own users too, before anything comes of them."""
+        self._witness = witness
         self._inbox = inbox
         self._sink = sink
         self._on_to_device = on_to_device
@@ -82,6 +90,7 @@ class Intake:
         # The inbox knows repeated events; this is for the parts that are not stored.
         is_repeated, self._last_taken = mark == self._last_taken, None
         was_owing, self._is_owing = self._is_owing, True
+        await self._witness(transaction.events)
         # What our own users said is nothing new: half of all events, and a commit each.
         events = [event for event in transaction.events if not self._is_ours(event.sender)]
         new = await self._inbox.add_transaction(txn_id, events) if events else ()

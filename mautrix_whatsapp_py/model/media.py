@@ -50,6 +50,14 @@ class MxFileKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxSealedFile:
+    """An encrypted file in the homeserver's media store, and what opens it."""
+
+    uri: MxUri
+    key: MxFileKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxFile:
     """A file in the homeserver's media store and what is known of it."""
 

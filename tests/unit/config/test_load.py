@@ -55,7 +55,15 @@ matrix: {message_status_events: true, delivery_receipts: true, message_error_not
 network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
-encryption: {allow: true, msc4190: false}
+encryption:
+    allow: true
+    default: true
+    require: true
+    msc4190: false
+    self_sign: true
+    allow_key_sharing: false
+    pickle_key: mine
+    rotation: {enable_custom: true, milliseconds: 60000, messages: 5}
 logging: {min_level: debug, format: json, file: b.log}
 """
     config = read_text_as_config(tmp_path, text).config
