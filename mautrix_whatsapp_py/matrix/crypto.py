@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 from mautrix.api import Method, Path
 
-from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError
+from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
 from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.fields import decode_fields, get_fields, get_text
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
@@ -182,7 +183,7 @@ class Crypto:
         if content.get("algorithm") != ALGORITHM or not session:
             raise CannotOpen(OpenFailure.UNKNOWN_KIND)
         machine, room_id = self._require(), MxRoomId(str(fields.get("room_id")))
-        if not await machine.has_key(room_id, session):
+        if not await _whole(machine.has_key(room_id, session)):
             has_come = patience_seconds > 0 and await machine.wait_for_key(room_id, session, patience_seconds)
             if not has_come:
                 device = get_text(content, "device_id") or ""
@@ -217,4 +218,9 @@ class Crypto:
 
 async def _whole(work: Awaitable[Result]) -> Result:
     """Never leave the library in the middle of something: a connection it holds would stay in its transaction."""
-    return await asyncio.shield(asyncio.ensure_future(work))
+    try:
+        return await asyncio.shield(asyncio.ensure_future(work))
+    except Exception as error:
+        if not is_of_database(error):
+            raise
+        raise StoreUnavailable("The keys of encrypted rooms cannot be read.") from error

@@ -43,6 +43,7 @@ from mautrix.util.async_db import Database, UpgradeTable
 from mautrix_whatsapp_py.config.files import create_file
 from mautrix_whatsapp_py.errors import ExitCode, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import Backoff
@@ -134,7 +135,19 @@ class Machine:
         self._machine.allow_key_share = self._allows_key_share
 
     async def start(self) -> None:
-        """Bring up the device; a store that is not the newest one of ours is given up for a new one."""
+        """Bring up the device; StartupError when that cannot be."""
+        try:
+            await self._start()
+        except MatrixError as error:
+            raise StartupError(
+                f"The homeserver gives the bridge no device for encrypted rooms ({type(error).__name__})",
+                mend="write registration.yaml anew with -g and restart the homeserver; if it does not know MSC4190, "
+                "set encryption.msc4190 to false",
+                code=ExitCode.SERVER_UNSUPPORTED,
+            ) from error
+
+    async def _start(self) -> None:
+        """A store that is not the newest one of ours is given up for a new one."""
         await self._database.start()
         await self._database.execute(
             "CREATE TABLE IF NOT EXISTS bridge_crypto (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
@@ -181,7 +194,9 @@ class Machine:
                 if asyncio.get_running_loop().time() - bumped > BUMP_SECONDS:
                     bumped = asyncio.get_running_loop().time()
                     await self._bump()
-            except MatrixError as error:
+            except Exception as error:
+                if not isinstance(error, MatrixError) and not is_of_database(error):
+                    raise
                 log.info("keys have to wait: %s", type(error).__name__)
                 await asyncio.sleep(backoff.next_seconds())
 
@@ -270,7 +285,8 @@ class Machine:
     async def _take(self, data: Any) -> None:
         """What is in a sync; the homeserver forgets it when the next one is asked for."""
         # Rooms are none of its business here: who comes and goes is told by the transactions.
-        tasks = self._client.handle_sync({key: data[key] for key in _TAKEN if key in data})
+        taken: Any = {key: data[key] for key in _TAKEN if key in data}
+        tasks = self._client.handle_sync(taken)
         await asyncio.shield(asyncio.gather(*tasks, return_exceptions=True))
 
     async def _log_in(self, device_id: str) -> None:

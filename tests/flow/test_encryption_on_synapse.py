@@ -14,12 +14,10 @@ import zxingcpp
 from PIL import Image
 
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.encrypted_client import EncryptedClient
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse
 from tests.homeserver.synapse import PASSWORD
-from tests.simulator.api import Account, Simulator, host_command, simulator
-
-pytest.importorskip("olm")
-from tests.flow.encrypted_client import EncryptedClient
+from tests.simulator.api import Account, Simulator, host_command, kinds, simulator
 
 pytestmark = [
     pytest.mark.synapse,
@@ -27,6 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
+PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 400
 BOT = "@whatsappbot:localhost"
 WAIT_SECONDS = 60
 
@@ -43,14 +42,20 @@ class Stage:
 
 @pytest.fixture
 async def stage(
-    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+    tmp_path: Path,
+    make_synapse: MakeSynapse,
+    make_bridge: MakeBridge,
+    ports: PortPool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Stage]:
     async with simulator(tmp_path / "wa") as wa:
+        monkeypatch.setenv("SSL_CERT_FILE", str(wa.authority.ca_file))
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration)
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
+            "network": {"proxy": wa.proxy_url},
             "encryption": {"allow": True, "default": True, "require": True, "self_sign": True},
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
@@ -80,6 +85,13 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     answer = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
     assert "hello" in str(answer.message.extendedTextMessage.contextInfo.quotedMessage)
 
+    # a file is encrypted on the homeserver too
+    file = kinds.upload(stage.wa.media, PHOTO, "image")
+    await ben.send(stage.phone.pn, kinds.image(file, caption="look"))
+    photo = await alice.heard("look")
+    assert await alice.fetch_file(photo) == PHOTO
+    assert "url" not in photo.source["content"]
+
     # the key goes to the device while nobody is there
     await stage.bridge.stop()
     alice.rotate(room)
@@ -103,9 +115,9 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     await ben.text(stage.phone.pn, "from the new device")
     await alice.heard("from the new device")
 
-    kinds = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
-    assert "m.room.message" not in kinds
-    assert "m.room.encrypted" in kinds
+    types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
+    assert "m.room.message" not in types
+    assert "m.room.encrypted" in types
     assert not alice.unreadable
 
 

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -31,7 +30,6 @@ from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
-from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
@@ -42,7 +40,6 @@ from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
 from mautrix_whatsapp_py.model.filtering import FilterRule
-from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
@@ -54,13 +51,15 @@ from mautrix_whatsapp_py.model.mx import (
 )
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
+from mautrix_whatsapp_py.ports_ciphers import Ciphers
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.artist import FakeArtist
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.clock import FakeClock
-from tests.fakes.doubles import ClosedDoor
+from tests.fakes.doubles import usual_commands
 from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.reporter import FakeReporter
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.chat_work import Directories, make_chat_work
@@ -91,14 +90,6 @@ PERMISSIONS = Permissions(
         }
     )
 )
-
-
-class _Reporter:
-    def __init__(self, states: list[tuple[MxUserId, str]]) -> None:
-        self._states = states
-
-    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
-        self._states.append((user, f"{login.id} {state.kind}"))
 
 
 class _Sink:
@@ -135,7 +126,9 @@ class World:
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
         self.doubles: Doubles = NoDoubles()
-        self.more_commands: Callable[[Talk], tuple[Command, ...]] = partial(double_commands, ClosedDoor())
+        self.ciphers: Ciphers | None = None
+        self.requires_encryption = False
+        self.more_commands: Callable[[Talk], tuple[Command, ...]] = usual_commands
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -167,6 +160,7 @@ class World:
             command_prefix="!wa",
             permissions=PERMISSIONS,
             ghost_pattern=re.compile(r"@whatsapp_.*:localhost"),
+            requires_encryption=self.requires_encryption,
         )
         deps = BridgeDeps(
             matrix=self.matrix,
@@ -176,6 +170,7 @@ class World:
             clock=self.clock,
             settings=settings,
             talk=talk,
+            ciphers=self.ciphers,
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
@@ -249,7 +244,7 @@ class World:
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
         self.logins = Logins(
-            book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
+            book=self.book, network=self.network, clock=self.clock, reporter=FakeReporter(self.states)
         )
         self.network.sink = _Sink(self)
         self.herald = LinkHerald(
