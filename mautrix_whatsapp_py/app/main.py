@@ -16,10 +16,11 @@ import uvloop
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
 from mautrix_whatsapp_py.app.doubles import opened_doubles
+from mautrix_whatsapp_py.app.entrance import make_entrance
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
+from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
-from mautrix_whatsapp_py.app.matrix import MatrixSide, opened_matrix
 from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
@@ -36,13 +37,9 @@ from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
-from mautrix_whatsapp_py.ids import MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.logs import LogOptions, setup_logging
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
-from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
-from mautrix_whatsapp_py.matrix.crypto import Crypto
-from mautrix_whatsapp_py.matrix.http import Patience
-from mautrix_whatsapp_py.matrix.intake import Intake, see_nothing
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
@@ -56,7 +53,6 @@ log = logging.getLogger(__name__)
 
 Service = Callable[[], Coroutine[Any, Any, None]]
 Result = TypeVar("Result")
-STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 FIRST_PRUNE_SECONDS = 3600.0
 PRUNE_EVERY_SECONDS = 86400.0
 _LEVELS = {
@@ -96,36 +92,32 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
     clock = SystemClock()
-    services: list[Service] = []
     address = decode_database_url(config.database.uri)
-    if isinstance(address, PostgresAddress):
-        # An SQLite file lies in the folder that is locked already.
-        claim = Claim(address, clock)
-        stack.push_async_callback(claim.release)
-        await claim.acquire()
-        services.append(claim.watch)
+    services = await _claim(address, clock, stack)
     store = await stack.enter_async_context(_opened_store(address, options))
-    side = await stack.enter_async_context(opened_matrix(config, clock))
-    matrix, rooms = side.api, side.rooms
+    homeserver = await stack.enter_async_context(opened_homeserver(config, clock))
+    matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
     questions = _questions(config, options)
-    hasty = matrix.with_patience(STARTUP_PATIENCE)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
-    if side.crypto is not None:
-        await side.crypto.start()
-        services.append(side.crypto.sync)
+    if homeserver.crypto is not None:
+        await homeserver.crypto.start()
+        services.append(homeserver.crypto.sync)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    files = await stack.enter_async_context(opened_files(config, store=side.files, clock=clock))
+    files = await stack.enter_async_context(opened_files(config, store=homeserver.files, clock=clock))
     doubles = await stack.enter_async_context(
-        opened_doubles(config, side.doubles, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
+        opened_doubles(
+            config, homeserver.doubles, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock
+        )
     )
-    around = TalkParts(store=store, chats=side.chats, links=links, files=files, clock=clock, doubles=doubles)
-    talk = make_talk(config, around, group_adapters(links, matrix=matrix, rooms=rooms, groups=side.groups))
+    parts = TalkParts(store=store, links=links, files=files, clock=clock, doubles=doubles)
+    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=homeserver.groups)
+    talk = make_talk(config, homeserver, parts, adapters)
     stack.push_async_callback(talk.following.stop)
     work = make_chat_work(
         config,
@@ -138,22 +130,35 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     stack.push_async_callback(work.syncing.stop)
     bridge = _make_bridge(
-        config, side=side, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
+        config, homeserver=homeserver, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
     )
     stack.push_async_callback(bridge.stop)
     await bridge.load()
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
-    server = _make_server(config, bridge=bridge, inbox=inbox, health=health, crypto=side.crypto)
-    stack.push_async_callback(server.stop)
+    entrance = make_entrance(
+        config, bridge=bridge, store=store, inbox=inbox, homeserver=homeserver, health=health, clock=clock
+    )
+    stack.push_async_callback(entrance.server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
-    await server.start(config.appservice.hostname, config.appservice.port)
+    await entrance.open(config)
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
     own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
-    return (*services, *own, partial(_prune_daily, inbox))
+    return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
+
+
+async def _claim(address: DatabaseAddress, clock: SystemClock, stack: AsyncExitStack) -> list[Service]:
+    """Make sure that nobody else runs on a database; what has to go on watching over that."""
+    if not isinstance(address, PostgresAddress):
+        # An SQLite file lies in the folder that is locked already.
+        return []
+    claim = Claim(address, clock)
+    stack.push_async_callback(claim.release)
+    await claim.acquire()
+    return [claim.watch]
 
 
 def _questions(config: Config, options: RunOptions) -> StartupQuestions:
@@ -194,7 +199,7 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
 def _make_bridge(
     config: Config,
     *,
-    side: MatrixSide,
+    homeserver: Homeserver,
     inbox: Inbox,
     users: Users,
     links: Links,
@@ -202,7 +207,7 @@ def _make_bridge(
     work: ChatWork,
     doubles: DoublePuppets,
 ) -> Bridge:
-    clock, matrix = talk.clock, side.api
+    clock, matrix = talk.clock, homeserver.api
     dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
@@ -216,7 +221,7 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    own_commands = (*double_commands(doubles, talk), *cipher_commands(side.crypto))
+    own_commands = (*double_commands(doubles, talk), *cipher_commands(homeserver.crypto))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
@@ -232,27 +237,10 @@ def _make_bridge(
             requires_encryption=config.encryption.allow and config.encryption.require,
         ),
         talk=talk,
-        ciphers=side.crypto,
+        ciphers=homeserver.crypto,
     )
     bridge = Bridge(deps)
     return bridge
-
-
-def _make_server(
-    config: Config, *, bridge: Bridge, inbox: Inbox, health: Health, crypto: Crypto | None
-) -> AppService:
-    async def is_ghost(_user: MxUserId) -> bool:
-        return False
-
-    witness = see_nothing if crypto is None else crypto.note
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours, witness=witness)
-    return AppService(
-        intake,
-        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
-        bot=config.bot_id,
-        hs_token=config.appservice.hs_token,
-        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
-    )
 
 
 async def _run_until(stop: asyncio.Event, services: tuple[Service, ...]) -> None:

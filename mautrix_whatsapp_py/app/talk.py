@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mautrix_whatsapp_py.app.groups import group_settings
+from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.doubles import Doubles
@@ -25,7 +26,7 @@ from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.filtering import EVERYTHING, FilterRule
-from mautrix_whatsapp_py.ports import Clock, MatrixChats
+from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.ports_chats import WhatsAppDirectory
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.whatsapp.directory import open_directory
@@ -38,16 +39,16 @@ class TalkParts:
     """What conversation is made of."""
 
     store: Store
-    chats: MatrixChats
     links: Links
     files: Files
     clock: Clock
     doubles: Doubles
 
 
-def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk:
+def make_talk(config: Config, homeserver: Homeserver, parts: TalkParts, adapters: GroupAdapters) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
-    store, chats, links, clock, doubles = parts.store, parts.chats, parts.links, parts.clock, parts.doubles
+    store, links, clock, doubles = parts.store, parts.links, parts.clock, parts.doubles
+    chats = homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
     ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, doubles=doubles)
@@ -86,7 +87,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         rooms=rooms,
         logins=links.logins,
         network=links.network,
-        delivery=Delivery(chats=chats, bot=config.bot_id, store=store, settings=_delivery_settings(config)),
+        delivery=_make_delivery(config, homeserver, store=store, clock=clock),
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
@@ -94,8 +95,20 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         clock=clock,
         files=parts.files,
         doubles=doubles,
+        cards=homeserver.cards,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
+    )
+
+
+def _make_delivery(config: Config, homeserver: Homeserver, *, store: Store, clock: Clock) -> Delivery:
+    return Delivery(
+        chats=homeserver.chats,
+        bot=config.bot_id,
+        store=store,
+        clock=clock,
+        checkpoints=homeserver.checkpoints,
+        settings=_delivery_settings(config),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import logging
 import secrets
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from mautrix.api import HTTPAPI, Method, Path
 from mautrix.client import Client
 from mautrix.crypto import OlmMachine, PgCryptoStore
-from mautrix.crypto import StateStore as MachineRooms
 from mautrix.errors import (
     DecryptionError,
     DuplicateMessageIndex,
@@ -30,7 +28,6 @@ from mautrix.types import (
     IdentityKey,
     LoginType,
     RequestedKeyInfo,
-    RoomEncryptionStateEventContent,
     RoomID,
     SerializerError,
     SessionID,
@@ -40,10 +37,10 @@ from mautrix.types import (
 )
 from mautrix.util.async_db import Database, UpgradeTable
 
-from mautrix_whatsapp_py.config.files import create_file
 from mautrix_whatsapp_py.errors import ExitCode, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.crypto_store import KeyStore, MachineRooms, ensure_pickle_key, seal
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import Backoff
@@ -80,33 +77,6 @@ _FILTER = {
 }
 
 
-class _Rooms(MachineRooms):
-    """What the library asks about rooms."""
-
-    def __init__(self, rooms: Crypto) -> None:
-        self._rooms = rooms
-
-    async def is_encrypted(self, room_id: RoomID) -> bool:
-        return await self._rooms.is_encrypted(MxRoomId(room_id))
-
-    async def get_encryption_info(self, room_id: RoomID) -> RoomEncryptionStateEventContent | None:
-        state: Any = await self._rooms.fetch_room_state(MxRoomId(room_id))
-        return None if state is None else RoomEncryptionStateEventContent.deserialize(state)
-
-    async def find_shared_rooms(self, user_id: UserID) -> list[RoomID]:
-        return [RoomID(room_id) for room_id in self._rooms.rooms_with(MxUserId(user_id))]
-
-
-class _Store(PgCryptoStore):
-    """Says when a key has come."""
-
-    on_key: Callable[[str], None]
-
-    async def put_group_session(self, room_id: Any, sender_key: Any, session_id: Any, session: Any) -> None:
-        await super().put_group_session(room_id, sender_key, session_id, session)
-        self.on_key(session_id)
-
-
 class Machine:
     """The library's machine with its store, and the bot's device behind both."""
 
@@ -122,16 +92,16 @@ class Machine:
         # Below that it speaks of whose devices are not signed, again and again.
         logging.getLogger("mau").setLevel(logging.ERROR)
         self._options = options
-        self._pickle_key = _ensure_pickle_key(options)
+        self._pickle_key = ensure_pickle_key(options)
         table: UpgradeTable = PgCryptoStore.upgrade_table
         self._database = Database.create(
             options.database, upgrade_table=table, log=logging.getLogger("mau.crypto.db")
         )
-        self._store = _Store("", self._pickle_key, self._database)
+        self._store = KeyStore("", self._pickle_key, self._database)
         self._store.on_key = on_key
         self._api: HTTPAPI = http.with_patience(_SYNC_PATIENCE)
         self._client = Client(mxid=UserID(user), api=self._api, sync_store=self._store)
-        self._machine = OlmMachine(self._client, self._store, _Rooms(rooms))
+        self._machine = OlmMachine(self._client, self._store, MachineRooms(rooms))
         self._machine.allow_key_share = self._allows_key_share
 
     async def start(self) -> None:
@@ -141,8 +111,8 @@ class Machine:
         except MatrixError as error:
             raise StartupError(
                 f"The homeserver gives the bridge no device for encrypted rooms ({type(error).__name__})",
-                mend="write registration.yaml anew with -g and restart the homeserver; if it does not know MSC4190, "
-                "set encryption.msc4190 to false",
+                mend="write registration.yaml anew with -g and restart the homeserver; if it does not know "
+                "MSC4190, set encryption.msc4190 to false",
                 code=ExitCode.SERVER_UNSUPPORTED,
             ) from error
 
@@ -326,8 +296,8 @@ class Machine:
             await self._database.execute(f"DELETE FROM {table}")  # noqa: S608  names of ours
         self._store = self._machine.crypto_store = self._client.sync_store = self._fresh_store()
 
-    def _fresh_store(self) -> _Store:
-        store = _Store("", self._pickle_key, self._database)
+    def _fresh_store(self) -> KeyStore:
+        store = KeyStore("", self._pickle_key, self._database)
         store.on_key = self._store.on_key
         return store
 
@@ -365,7 +335,7 @@ class Machine:
         if trust >= TrustState.CROSS_SIGNED_UNTRUSTED:
             return
         recovery_key = await self._machine.generate_recovery_key()
-        await self._put_fact("recovery_key", _seal(recovery_key, self._pickle_key))
+        await self._put_fact("recovery_key", seal(recovery_key, self._pickle_key))
         log.info("the bridge has signed its device")
 
     async def _allows_key_share(self, device: DeviceIdentity, request: RequestedKeyInfo) -> bool:
@@ -393,21 +363,3 @@ class Machine:
             key,
             value,
         )
-
-
-def _ensure_pickle_key(options: CryptoOptions) -> str:
-    """What opens the store: a file of its own, so that whoever has the database alone has nothing."""
-    if options.pickle_key:
-        return options.pickle_key
-    if not options.key_file.exists():
-        create_file(options.key_file, secrets.token_hex(32))
-    return options.key_file.read_text(encoding="utf-8").strip()
-
-
-def _seal(text: str, key: str) -> str:
-    import base64
-
-    from cryptography.fernet import Fernet
-
-    digest = hashlib.sha256(f"recovery:{key}".encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest)).encrypt(text.encode()).decode()

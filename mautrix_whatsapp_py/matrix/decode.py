@@ -46,6 +46,7 @@ def decode_event(stored: MxStored, *, was_encrypted: bool = False) -> MxEvent:
         sender=stored.sender,
         sent_at=get_moment(fields, "origin_server_ts") or EPOCH,
         was_encrypted=was_encrypted,
+        kind=stored.kind,
     )
     event: MxEvent | None = None
     if is_own_doing(get_fields(fields, "content")):

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
@@ -34,7 +33,6 @@ from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
-from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.tree import StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
@@ -55,6 +53,7 @@ from mautrix_whatsapp_py.ports_ciphers import Ciphers
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.artist import FakeArtist
 from tests.fakes.chats import FakeMatrixChats
+from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.doubles import usual_commands
 from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
@@ -64,32 +63,21 @@ from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
+from tests.flow.people import (  # noqa: F401  (tests look for them here)
+    ALICE,
+    BLOCKED,
+    BOB,
+    BOBS_DM,
+    CAROL,
+    DM,
+    GROUP,
+    NOLOGIN,
+    PERMISSIONS,
+    RELAYED,
+    ROOT,
+)  # fmt: skip
 
 DEADLINE_SECONDS = 20
-ROOT = MxUserId("@root:localhost")
-"""Runs the bridge."""
-ALICE = MxUserId("@alice:localhost")
-BOB = MxUserId("@bob:localhost")
-CAROL = MxUserId("@carol:localhost")
-"""May link one account."""
-NOLOGIN = MxUserId("@nologin:localhost")
-"""May use commands, but link nothing."""
-RELAYED = MxUserId("@relayed:elsewhere")
-BLOCKED = MxUserId("@blocked:elsewhere")
-DM = MxRoomId("!dm:localhost")
-BOBS_DM = MxRoomId("!bob:localhost")
-GROUP = MxRoomId("!group:localhost")
-PERMISSIONS = Permissions(
-    MappingProxyType(
-        {
-            "localhost": Permission(level=PermissionLevel.USER),
-            ROOT: Permission(level=PermissionLevel.ADMIN),
-            CAROL: Permission(level=PermissionLevel.USER, max_logins=1),
-            NOLOGIN: Permission(level=PermissionLevel.COMMANDS),
-            RELAYED: Permission(level=PermissionLevel.RELAY),
-        }
-    )
-)
 
 
 class _Sink:
@@ -117,6 +105,7 @@ class World:
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
         self.chats = FakeMatrixChats(self.matrix)
+        self.checkpoints = FakeCheckpoints()
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
@@ -180,15 +169,7 @@ class World:
         names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
         self.persons, portals = Persons(self.store, names), Portals(self.store)
         ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT, doubles=self.doubles)
-        rooms = Rooms(
-            store=self.store,
-            chats=self.chats,
-            portals=portals,
-            persons=self.persons,
-            ghosts=ghosts,
-            names=names,
-            doubles=self.doubles,
-        )
+        rooms = self._make_rooms(portals, ghosts, names)
         around = Surroundings(
             store=self.store,
             chats=self.chats,
@@ -219,7 +200,14 @@ class World:
             rooms=rooms,
             logins=self.logins,
             network=self.network,
-            delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            delivery=Delivery(
+                chats=self.chats,
+                bot=BOT,
+                store=self.store,
+                clock=self.clock,
+                checkpoints=self.checkpoints,
+                settings=self.delivery,
+            ),
             filters=Filters(
                 store=self.store,
                 clock=self.clock,
@@ -235,6 +223,17 @@ class World:
             doubles=self.doubles,
         )
         return self.talk
+
+    def _make_rooms(self, portals: Portals, ghosts: Ghosts, names: GhostNames) -> Rooms:
+        return Rooms(
+            store=self.store,
+            chats=self.chats,
+            portals=portals,
+            persons=self.persons,
+            ghosts=ghosts,
+            names=names,
+            doubles=self.doubles,
+        )
 
     def _open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:
