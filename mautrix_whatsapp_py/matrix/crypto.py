@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError, St
 from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
 from mautrix_whatsapp_py.matrix.decode import decode_event
-from mautrix_whatsapp_py.matrix.fields import decode_fields, get_fields, get_text
+from mautrix_whatsapp_py.matrix.fields import Fields, decode_fields, get_fields, get_text
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
 from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxOther, MxStored
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
@@ -150,8 +150,9 @@ class Crypto:
             if event.kind == "m.room.encryption":
                 self._rooms.pop(event.room_id, None)
             elif event.kind == "m.room.member":
-                user = decode_fields(event.body).get("state_key")
-                if isinstance(user, str) and not self._is_ours(MxUserId(user)):
+                fields = decode_fields(event.body)
+                user = fields.get("state_key")
+                if isinstance(user, str) and not self._is_ours(MxUserId(user)) and _comes_or_goes(fields):
                     await self.discard(event.room_id)
 
     async def discard(self, room_id: MxRoomId) -> None:
@@ -184,7 +185,9 @@ class Crypto:
             raise CannotOpen(OpenFailure.UNKNOWN_KIND)
         machine, room_id = self._require(), MxRoomId(str(fields.get("room_id")))
         if not await _whole(machine.has_key(room_id, session)):
-            has_come = patience_seconds > 0 and await machine.wait_for_key(room_id, session, patience_seconds)
+            has_come = patience_seconds > 0 and await _whole(
+                machine.wait_for_key(room_id, session, patience_seconds)
+            )
             if not has_come:
                 device = get_text(content, "device_id") or ""
                 sender_key = get_text(content, "sender_key") or ""
@@ -214,6 +217,12 @@ class Crypto:
     def _require(self) -> Machine:
         assert self._machine is not None, "encryption was not started"
         return self._machine
+
+
+def _comes_or_goes(fields: Fields) -> bool:
+    """Whether a membership changed who may read; a new name or picture does not."""
+    before = get_fields(get_fields(fields, "unsigned"), "prev_content")
+    return get_text(before, "membership") != get_text(get_fields(fields, "content"), "membership")
 
 
 async def _whole(work: Awaitable[Result]) -> Result:

@@ -13,6 +13,7 @@ from mautrix.api import HTTPAPI, Method, Path
 from mautrix.client import Client
 from mautrix.crypto import OlmMachine, PgCryptoStore
 from mautrix.errors import (
+    CryptoError,
     DecryptionError,
     DuplicateMessageIndex,
     EncryptionError,
@@ -37,7 +38,7 @@ from mautrix.types import (
 )
 from mautrix.util.async_db import Database, UpgradeTable
 
-from mautrix_whatsapp_py.errors import ExitCode, MatrixUnreachable, StartupError
+from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
 from mautrix_whatsapp_py.matrix.crypto_store import KeyStore, MachineRooms, ensure_pickle_key, seal
@@ -158,8 +159,9 @@ class Machine:
             try:
                 data = await self._fetch(since)
                 await self._take(data)
-                since = SyncToken(str(data["next_batch"]))
-                await self._store.put_next_batch(since)
+                taken = SyncToken(str(data["next_batch"]))
+                await self._store.put_next_batch(taken)
+                since = taken
                 backoff.reset()
                 if asyncio.get_running_loop().time() - bumped > BUMP_SECONDS:
                     bumped = asyncio.get_running_loop().time()
@@ -183,6 +185,8 @@ class Machine:
         """Make a key for a room and give it to the devices of these users."""
         try:
             await self._machine.share_group_session(RoomID(room_id), [UserID(user) for user in users])
+        except CryptoError as error:
+            raise MatrixRefused("The room is encrypted in a way the bridge does not know.") from error
         except MatrixError as error:
             raise MatrixUnreachable from error
 
