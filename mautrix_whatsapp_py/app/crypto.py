@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mautrix_whatsapp_py.config import Config
@@ -11,12 +12,25 @@ from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.crypto import Crypto, CryptoOptions
 from mautrix_whatsapp_py.matrix.http import RetryingHttp
 from mautrix_whatsapp_py.matrix.registration import user_patterns
+from mautrix_whatsapp_py.model.portal import Portal
 
 
 def new_room_encryption(config: Config) -> dict[str, Any] | None:
     """How rooms that the bridge makes are encrypted, where they are."""
     is_wanted = config.encryption.allow and config.encryption.default
     return crypto_options(config).room_state() if is_wanted else None
+
+
+def sees_encryption(config: Config, crypto: Crypto | None) -> Callable[[Portal], Awaitable[bool]]:
+    """Whether a chat's room is encrypted, or will be when it is made."""
+    is_default = new_room_encryption(config) is not None
+
+    async def is_encrypted(portal: Portal) -> bool:
+        if crypto is None or portal.room_id is None:
+            return is_default
+        return await crypto.is_encrypted(portal.room_id)
+
+    return is_encrypted
 
 
 def make_crypto(config: Config, http: RetryingHttp) -> Crypto | None:

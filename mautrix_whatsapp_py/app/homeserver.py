@@ -24,7 +24,8 @@ from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.link_cards import HttpLinkCards
 from mautrix_whatsapp_py.matrix.missed import MissedEvents
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
-from mautrix_whatsapp_py.ports import Checkpoints, Clock
+from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.ports_homeserver import Checkpoints
 
 STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 
@@ -42,7 +43,8 @@ class Homeserver:
     missed: MissedEvents
     cards: HttpLinkCards
     checkpoints: Checkpoints
-    doubles: HttpDoublePuppets
+    acting: HttpDoublePuppets
+    """Asked as users themselves."""
     crypto: Crypto | None
 
 
@@ -78,11 +80,11 @@ def _make_homeserver(config: Config, http: RetryingHttp, checkpoints: Checkpoint
         chats=HttpMatrixChats(http, identity=identity, doubles=doubles, crypto=crypto),
         rooms=HttpMatrixRooms(http, bot=bot, encryption=encryption),
         groups=HttpMatrixGroups(http, bot=bot, domain=domain),
-        files=HttpMatrixFiles(http, bot=bot, crypto=crypto, seals_new_rooms=encryption is not None),
+        files=HttpMatrixFiles(http, bot=bot),
         missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
         cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
         checkpoints=checkpoints,
-        doubles=doubles,
+        acting=doubles,
         crypto=crypto,
     )
 

@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mautrix_whatsapp_py.app.crypto import sees_encryption
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
@@ -20,6 +21,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
@@ -38,17 +40,19 @@ SECRET_BYTES = 32
 class TalkParts:
     """What conversation is made of."""
 
+    homeserver: Homeserver
     store: Store
     links: Links
     files: Files
+    small_files: SmallFiles
     clock: Clock
     doubles: Doubles
 
 
-def make_talk(config: Config, homeserver: Homeserver, parts: TalkParts, adapters: GroupAdapters) -> Talk:
+def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
     store, links, clock, doubles = parts.store, parts.links, parts.clock, parts.doubles
-    chats = homeserver.chats
+    homeserver, chats = parts.homeserver, parts.homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
     ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, doubles=doubles)
@@ -87,28 +91,19 @@ def make_talk(config: Config, homeserver: Homeserver, parts: TalkParts, adapters
         rooms=rooms,
         logins=links.logins,
         network=links.network,
-        delivery=_make_delivery(config, homeserver, store=store, clock=clock),
+        delivery=_make_delivery(config, parts),
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
         following=make_following(around, adapters, group_settings(config)),
         clock=clock,
         files=parts.files,
-        doubles=doubles,
         cards=homeserver.cards,
+        small_files=parts.small_files,
+        doubles=doubles,
+        is_encrypted=sees_encryption(config, homeserver.crypto),
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
-    )
-
-
-def _make_delivery(config: Config, homeserver: Homeserver, *, store: Store, clock: Clock) -> Delivery:
-    return Delivery(
-        chats=homeserver.chats,
-        bot=config.bot_id,
-        store=store,
-        clock=clock,
-        checkpoints=homeserver.checkpoints,
-        settings=_delivery_settings(config),
     )
 
 
@@ -120,11 +115,19 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
 
 
-def _delivery_settings(config: Config) -> DeliverySettings:
-    return DeliverySettings(
+def _make_delivery(config: Config, parts: TalkParts) -> Delivery:
+    settings = DeliverySettings(
         with_status_events=config.matrix.message_status_events,
         with_receipts=config.matrix.delivery_receipts,
         with_notices=config.matrix.message_error_notices,
+    )
+    return Delivery(
+        chats=parts.homeserver.chats,
+        bot=config.bot_id,
+        store=parts.store,
+        clock=parts.clock,
+        checkpoints=parts.homeserver.checkpoints,
+        settings=settings,
     )
 
 
@@ -140,4 +143,5 @@ def _talk_settings(config: Config) -> TalkSettings:
         rejection_text=config.network.reject_calls_text,
         with_status_broadcast=config.network.enable_status_broadcast,
         is_status_quiet=config.network.mute_status_broadcast,
+        with_poll_events=config.network.extev_polls,
     )

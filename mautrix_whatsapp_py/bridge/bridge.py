@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import assert_never
 
@@ -16,10 +16,13 @@ from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
 from mautrix_whatsapp_py.bridge.from_matrix.unsealing import Sealed, Unsealing
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
 from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.bridge.presences import Presences
+from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
@@ -31,6 +34,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxMember,
     MxMessage,
     MxOther,
+    MxPoll,
     MxReaction,
     MxReceipt,
     MxRedaction,
@@ -66,6 +70,8 @@ class Bridge:
         )
         self._typists = Typists()
         self._unsealing = self._make_unsealing(deps)
+        self.missing_files = MissingFiles(talk)
+        self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
         talk.following.deps.turns.bind(self._lanes.put)
@@ -127,6 +133,11 @@ class Bridge:
             self._departures.call(login.id)
             self._call_receipts(login.id)
 
+    @property
+    def services(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+        """What has to run for as long as the bridge does."""
+        return (self.watch, self.watch_disappearing, self.missing_files.watch)
+
     async def watch(self) -> None:
         """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""
         while True:
@@ -134,6 +145,8 @@ class Bridge:
             self._departures.call()
             self._call_receipts()
             self._arrivals.drop_late()
+            await poll.end_due(self._talk)
+            await live.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -161,6 +174,7 @@ class Bridge:
         if self._unsealing is not None:
             await self._unsealing.stop()
         await self._presences.stop()
+        await self.missing_files.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -195,6 +209,8 @@ class Bridge:
             if opened is None:
                 return True
             event = opened
+        if await self._has_cancelled(event):
+            return False
         if self._is_too_open(event, portal_id):
             await self._talk.delivery.failed(event.origin, what="message", sentence=notices.NOT_ENCRYPTED)
             return False
@@ -207,15 +223,21 @@ class Bridge:
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
+            case MxReaction() | MxRedaction() | MxPoll() | MxRoomChanged() | MxOther():
                 pass
             case _:
                 assert_never(event)
         return False
 
+    async def _has_cancelled(self, event: MxEvent) -> bool:
+        """Whether an event takes back one that was never read."""
+        if self._unsealing is None or not isinstance(event, MxRedaction):
+            return False
+        return await self._unsealing.cancel(event.content.target)
+
     def _is_too_open(self, event: MxEvent, portal_id: PortalId | None) -> bool:
         """Whether a message to a chat should have been encrypted."""
-        is_message = isinstance(event, MxMessage) and portal_id is not None
+        is_message = isinstance(event, MxMessage | MxPoll) and portal_id is not None
         return is_message and self._deps.settings.requires_encryption and not event.origin.was_encrypted
 
     def _is_command(self, event: MxEvent) -> bool:
@@ -228,9 +250,9 @@ class Bridge:
 
     async def _handle_talk(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId) -> bool:
         match event:
-            case MxMessage() | MxReaction() | MxRedaction():
+            case MxMessage() | MxReaction() | MxRedaction() | MxPoll():
                 portal = await self._talk.portals.get(portal_id)
-                if portal is None:
+                if portal is None or await self._is_about_file(event, portal_id):
                     return False
                 self._talk.delivery.received(event.origin)
                 await self._presences.note(event.origin.sender, portal)
@@ -251,6 +273,15 @@ class Bridge:
             case _:
                 assert_never(event)
         return False
+
+    async def _is_about_file(
+        self, event: MxMessage | MxReaction | MxRedaction | MxPoll, portal_id: PortalId
+    ) -> bool:
+        """Whether somebody only wants a file tried again."""
+        if isinstance(event, MxRedaction | MxPoll) or not asks_for_file(event):
+            return False
+        await self._talk.recorded(portal_id)
+        return await self.missing_files.takes(event)
 
     async def _handle_ephemeral(self, event: MxEphemeral, portal_id: PortalId) -> bool:
         try:

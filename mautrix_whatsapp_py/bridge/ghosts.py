@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxReactionContent
 from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.ports import MatrixChats
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,29 @@ class Ghosts:
                 return event_id
         ghost = (await self.ensure(person)).ghost
         return await self._joined(room_id, ghost, lambda: react(ghost))
+
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        person: Person,
+        txn_id: MxTxnId,
+        sent_at: datetime,
+    ) -> MxEventId:
+        """Have a person make a poll, vote or end one."""
+        ghost = (await self.ensure(person)).ghost
+        return await self._joined(
+            room_id,
+            ghost,
+            lambda: self._chats.send_poll(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
+        )
+
+    async def send_bot_message(
+        self, room_id: MxRoomId, content: MxMessageContent, *, txn_id: MxTxnId
+    ) -> MxEventId:
+        """Have the bot say something."""
+        return await self._chats.send_message(room_id, content, sender=self._bot, txn_id=txn_id)
 
     async def send_redaction(
         self,

@@ -36,8 +36,14 @@ _WORD = re.compile(r"\S+")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-def check_rules(config: Config, findings: Findings, *, is_for_registration: bool) -> None:
+def check_rules(
+    config: Config, findings: Findings, *, is_for_registration: bool, is_without_matrix: bool = False
+) -> None:
     """Record what is unset or senseless; a registration can be made without tokens and permissions."""
+    if is_without_matrix:
+        # The channel alone: nothing else of the configuration is looked at.
+        _check_database(config.database, findings)
+        return
     _check_domain(config.homeserver, findings)
     _check_appservice(config.appservice, findings)
     _check_numbers(config, findings)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.ids import MxUserId
 
 TOKEN_PLACEHOLDER = "This value is generated when generating the registration"  # noqa: S105  a placeholder
@@ -77,12 +79,6 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class Section:
-    """A group of keys."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +176,7 @@ class NetworkSection(Section):
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
     url_previews: bool = False
+    extev_polls: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +242,7 @@ class Config(Section):
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
     double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
+    channel: ChannelSection = field(default_factory=ChannelSection)
     logging: LoggingSection = field(default_factory=LoggingSection)
     data_folder: Path = field(default=Path(), metadata={"key": False})
     """Where files go that have no path of their own: beside an SQLite database, else beside the configuration."""

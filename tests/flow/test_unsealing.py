@@ -179,6 +179,16 @@ async def test_an_event_is_given_up_after_a_day(stage: Stage) -> None:
     assert stage.sent == []
 
 
+async def test_what_was_taken_back_meanwhile_is_not_bridged(stage: Stage) -> None:
+    stage.ciphers.has_key = False
+    first, _ = await stage.say("never mind"), await stage.say("this one")
+    await stage.world.heard("goes on trying", room_id=stage.room, count=2)
+    await stage.chat.redact(first)
+    stage.ciphers.give_key()
+    await stage.world.settled()
+    assert stage.sent == ["this one"]
+
+
 @pytest.mark.parametrize(
     ("failure", "text"),
     [

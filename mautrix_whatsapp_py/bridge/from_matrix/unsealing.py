@@ -84,6 +84,15 @@ class Unsealing:
             spawn(self._take_back(event, told), name="a notice that is over", tasks=self._tasks)
         return opened
 
+    async def cancel(self, event_id: MxEventId | None) -> bool:
+        """An event was taken back; whether it waited, and nobody needs to read it any more."""
+        for parked in self._parked.values():
+            for sealed in [one for one in parked if one.event.origin.event_id == event_id]:
+                parked.remove(sealed)
+                await self._inbox.mark_handled(sealed.seq)
+                return True
+        return False
+
     async def stop(self) -> None:
         """Wait for nothing any more."""
         for task in list(self._tasks):

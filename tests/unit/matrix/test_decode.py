@@ -198,7 +198,14 @@ def test_what_another_bridge_did_is_news() -> None:
     assert isinstance(decode(room_event("m.room.message", content)), MxMessage)
 
 
-ROOM_CHANGES = {"m.room.name", "m.room.topic", "m.room.avatar", "m.room.power_levels", "m.room.tombstone"}
+ROOM_CHANGES = {
+    "m.room.name",
+    "m.room.pinned_events",
+    "m.room.topic",
+    "m.room.avatar",
+    "m.room.power_levels",
+    "m.room.tombstone",
+}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["type"])
