@@ -60,7 +60,15 @@ network:
    extev_polls: false}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
-encryption: {allow: true, msc4190: false}
+encryption:
+    allow: true
+    default: true
+    require: true
+    msc4190: false
+    self_sign: true
+    allow_key_sharing: false
+    pickle_key: mine
+    rotation: {enable_custom: true, milliseconds: 60000, messages: 5}
 channel:
     {enabled: true, login: "+14155550001", auth_dir: d, allowed_chat_ids: [], dm_policy: open, allow_from: ["*"],
     group_policy: open, group_allow_from: [], groups: {"*": {require_mention: true}}, mention_patterns: [hal],
