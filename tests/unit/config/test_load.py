@@ -29,8 +29,7 @@ def test_smallest_configuration_takes_every_default(tmp_path: Path) -> None:
     assert config.bridge.permissions.get_permission(MxUserId("@me:localhost")).level is PermissionLevel.ADMIN
 
 
-def test_every_value_can_be_set(tmp_path: Path) -> None:
-    text = """
+EVERYTHING = """
 homeserver:
   {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x",
    message_send_checkpoint_endpoint: "https://s.test/c"}
@@ -83,6 +82,10 @@ channel:
     media_roots: [m], webhook_max_age_hours: 1, accounts: {work: {enabled: false}}}
 logging: {min_level: debug, format: json, file: b.log}
 """
+
+
+def test_every_value_can_be_set(tmp_path: Path) -> None:
+    text = EVERYTHING
     config = read_text_as_config(tmp_path, text).config
     default = Config()
     assert config.homeserver.address == "https://hs.test"
