@@ -14,7 +14,7 @@ from tests.simulator.api import Account
 
 pytestmark = pytest.mark.neonize
 
-COUNT, KILLS = 50, 3
+COUNT, KILLS = 40, 2
 DEADLINE_SECONDS = 120
 
 
