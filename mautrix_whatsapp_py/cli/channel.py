@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mautrix_whatsapp_py.cli import channel_run, channel_serve
+from mautrix_whatsapp_py.cli import channel_import, channel_run, channel_serve
 from mautrix_whatsapp_py.cli.arguments import Parser, Subparsers, add_config_flag, config_path
 from mautrix_whatsapp_py.cli.channel_client import ChannelClient
 from mautrix_whatsapp_py.cli.channel_run import read_config
@@ -23,6 +23,7 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("channel", help="the linked accounts as a local API for agents and scripts")
     commands = parser.add_subparsers(dest="channel_command", metavar="COMMAND", required=True)
     channel_run.add_parsers(commands)
+    channel_import.add_parser(commands)
     _add(commands, "accounts", "all accounts and where they stand")
     _add(commands, "status", "one account and where it stands")
     _add_send(commands)
@@ -65,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
         "login": channel_run.login,
         "logout": channel_run.logout,
         "serve": channel_serve.serve,
+        "import": channel_import.run,
         "accounts": _accounts,
         "status": _status,
         "send": _send,
