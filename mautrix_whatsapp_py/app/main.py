@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
 import uvloop
-from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.doubles import opened_doubles
+from mautrix_whatsapp_py.app.entrance import make_entrance
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
+from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.running import (
     Service,
@@ -26,34 +27,30 @@ from mautrix_whatsapp_py.app.running import (
     start_logging,
     unless,
 )
-from mautrix_whatsapp_py.app.talk import make_talk
+from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StoreError
-from mautrix_whatsapp_py.ids import MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
-from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
-from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
-from mautrix_whatsapp_py.matrix.encode_room import Identity
-from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
-from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
-from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
-from mautrix_whatsapp_py.matrix.intake import Intake
-from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.store.channel_people import move_people
 from mautrix_whatsapp_py.store.inbox import Inbox
+from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import decode_database_url
 
 if TYPE_CHECKING:
@@ -61,7 +58,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 FIRST_PRUNE_SECONDS = 3600.0
 PRUNE_EVERY_SECONDS = 86400.0
 
@@ -99,14 +95,10 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     services = await claimed(address, clock, stack)
     store = await stack.enter_async_context(opened_store(address, options))
     await store.write(lambda tx: move_people(tx, config.homeserver.domain))
-    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
+    homeserver = await stack.enter_async_context(opened_homeserver(config, clock))
+    matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
-    questions = StartupQuestions(
-        homeserver_address=config.homeserver.address,
-        bridge_address=config.appservice.address,
-        ignores_unsupported_server=options.ignore_unsupported_server,
-    )
-    hasty = matrix.with_patience(STARTUP_PATIENCE)
+    questions = _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
@@ -114,10 +106,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
-    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
-    stack.push_async_callback(talk.following.stop)
+    talk, doubles = await _open_talk(config, homeserver, stack, store=store, links=links, users=users, clock=clock)
     work = make_chat_work(
         config,
         talk=talk,
@@ -128,25 +117,69 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         more_parts=room_parts(talk),
     )
     stack.push_async_callback(work.syncing.stop)
-    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
+    bridge = _make_bridge(
+        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
+    )
     stack.push_async_callback(bridge.stop)
     await bridge.load()
     channel = await _open_channel(config, talk, bridge, links, stack)
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
-    server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
-    stack.push_async_callback(server.stop)
+    entrance = make_entrance(
+        config, bridge=bridge, store=store, inbox=inbox, missed=homeserver.missed, health=health, clock=clock
+    )
+    stack.push_async_callback(entrance.server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
-    await server.start(config.appservice.hostname, config.appservice.port)
+    await entrance.open(config)
     await require_ping(hasty, questions, clock)
     if channel is not None:
         await channel.start()
         services.append(channel.watch.run)
     health.start()
     stack.callback(health.end)
-    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
-    return (*services, *own, partial(_prune_daily, inbox))
+    own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones)
+    return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
+
+
+async def _open_talk(
+    config: Config,
+    homeserver: Homeserver,
+    stack: AsyncExitStack,
+    *,
+    store: Store,
+    links: Links,
+    users: Users,
+    clock: SystemClock,
+) -> tuple[Talk, DoublePuppets]:
+    matrix, rooms = homeserver.api, homeserver.rooms
+    files = await stack.enter_async_context(opened_files(config, store=homeserver.files, clock=clock))
+    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=homeserver.groups)
+    doubles = await stack.enter_async_context(
+        opened_doubles(
+            config, homeserver.acting, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock
+        )
+    )
+    parts = TalkParts(
+        homeserver=homeserver,
+        store=store,
+        links=links,
+        files=files,
+        small_files=SmallFiles(folder=config.data_folder.absolute() / "cards", store=homeserver.files),
+        clock=clock,
+        doubles=doubles,
+    )
+    talk = make_talk(config, parts, adapters)
+    stack.push_async_callback(talk.following.stop)
+    return talk, doubles
+
+
+def _questions(config: Config, options: RunOptions) -> StartupQuestions:
+    return StartupQuestions(
+        homeserver_address=config.homeserver.address,
+        bridge_address=config.appservice.address,
+        ignores_unsupported_server=options.ignore_unsupported_server,
+    )
 
 
 async def _open_channel(
@@ -171,22 +204,6 @@ async def _open_channel(
     return parts
 
 
-@asynccontextmanager
-async def _opened_matrix(
-    config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
-    async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
-        patience = Patience(retry_limit=config.homeserver.retry_limit)
-        http = RetryingHttp(
-            config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
-        )
-        identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
-        matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
-        groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
-        chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
-        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
-
-
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
     bot = config.appservice.bot
     avatar = MxUri(bot.avatar) if bot.avatar else None
@@ -205,6 +222,7 @@ def _make_bridge(
     links: Links,
     talk: Talk,
     work: ChatWork,
+    doubles: DoublePuppets,
 ) -> Bridge:
     clock = talk.clock
     dialogs = Dialogs()
@@ -220,7 +238,8 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))
+    own_commands = double_commands(doubles, talk)
+    commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,
@@ -237,20 +256,6 @@ def _make_bridge(
     )
     bridge = Bridge(deps)
     return bridge
-
-
-def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health) -> AppService:
-    async def is_ghost(_user: MxUserId) -> bool:
-        return False
-
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
-    return AppService(
-        intake,
-        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
-        bot=config.bot_id,
-        hs_token=config.appservice.hs_token,
-        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
-    )
 
 
 async def _prune_daily(inbox: Inbox) -> None:

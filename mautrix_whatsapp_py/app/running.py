@@ -97,7 +97,7 @@ def start_logging(config: Config) -> None:
         level=_LEVELS[chosen.min_level],
         is_json=chosen.format is LogFormat.JSON,
         file=Path(chosen.file) if chosen.file else None,
-        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token}),
+        secrets=frozenset({config.appservice.as_token, config.appservice.hs_token, *_doubles_tokens(config)}),
     )
     try:
         setup_logging(options)
@@ -107,3 +107,7 @@ def start_logging(config: Config) -> None:
             mend="correct logging.file, or leave it empty to log to standard output",
             code=ExitCode.LOGGING,
         ) from error
+
+
+def _doubles_tokens(config: Config) -> list[str]:
+    return [secret.partition(":")[2] for secret in config.double_puppet.secrets.values()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import assert_never
 
@@ -15,9 +15,12 @@ from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
 from mautrix_whatsapp_py.bridge.persons import Merged
+from mautrix_whatsapp_py.bridge.presences import Presences
 from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
@@ -30,6 +33,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxMember,
     MxMessage,
     MxOther,
+    MxPoll,
     MxReaction,
     MxReceipt,
     MxRedaction,
@@ -55,10 +59,16 @@ class Bridge:
         self._talk = talk = deps.talk
         self._lanes: Lanes[LaneKey] = Lanes("chats", deps.clock, make_backoff=make_backoff)
         self._departures = Departures(talk, self._lanes)
+        self._presences = Presences(talk)
         self._arrivals = Arrivals(
-            talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
+            talk,
+            self._lanes,
+            make_backoff=make_backoff,
+            on_come=self._departures.call_about,
+            show_presence=self._presences.show,
         )
         self._typists = Typists()
+        self.missing_files = MissingFiles(talk)
         self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
@@ -104,6 +114,11 @@ class Bridge:
             self._departures.call(login.id)
             self._call_receipts(login.id)
 
+    @property
+    def services(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+        """What has to run for as long as the bridge does."""
+        return (self.watch, self.watch_disappearing, self.missing_files.watch)
+
     async def watch(self) -> None:
         """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""
         while True:
@@ -111,6 +126,8 @@ class Bridge:
             self._departures.call()
             self._call_receipts()
             self._arrivals.drop_late()
+            await poll.end_due(self._talk)
+            await live.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -135,6 +152,8 @@ class Bridge:
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
+        await self._presences.stop()
+        await self.missing_files.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -173,7 +192,7 @@ class Bridge:
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
+            case MxReaction() | MxRedaction() | MxPoll() | MxRoomChanged() | MxOther():
                 pass
             case _:
                 assert_never(event)
@@ -189,10 +208,12 @@ class Bridge:
 
     async def _handle_talk(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId) -> bool:
         match event:
-            case MxMessage() | MxReaction() | MxRedaction():
+            case MxMessage() | MxReaction() | MxRedaction() | MxPoll():
                 portal = await self._talk.portals.get(portal_id)
-                if portal is None:
+                if portal is None or await self._is_about_file(event, portal_id):
                     return False
+                self._talk.delivery.received(event.origin)
+                await self._presences.note(event.origin.sender, portal)
                 await self._departures.handle(Letter(event=event, seq=seq), portal)
                 return True
             case MxEncrypted(origin=origin):
@@ -211,6 +232,15 @@ class Bridge:
                 assert_never(event)
         return False
 
+    async def _is_about_file(
+        self, event: MxMessage | MxReaction | MxRedaction | MxPoll, portal_id: PortalId
+    ) -> bool:
+        """Whether somebody only wants a file tried again."""
+        if isinstance(event, MxRedaction | MxPoll) or not asks_for_file(event):
+            return False
+        await self._talk.recorded(portal_id)
+        return await self.missing_files.takes(event)
+
     async def _handle_ephemeral(self, event: MxEphemeral, portal_id: PortalId) -> bool:
         try:
             portal = await self._talk.portals.get(portal_id)
@@ -220,9 +250,12 @@ class Bridge:
                 case MxTyping():
                     users = frozenset(user for user in event.users if not self._deps.is_ours(user))
                     await self._typists.handle(MxTyping(room_id=event.room_id, users=users), portal, self._talk)
+                    for user in users:
+                        await self._presences.note(user, portal)
                 case MxReceipt() if not self._deps.is_ours(event.user):
                     await self._talk.recorded(portal_id)
                     await receipt.handle(event, portal, self._talk)
+                    await self._presences.note(event.user, portal)
                 case MxReceipt():
                     pass
                 case _:

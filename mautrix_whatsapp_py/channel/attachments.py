@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mautrix_whatsapp_py.channel.faults import ChannelFault, FaultKind, not_allowed
-from mautrix_whatsapp_py.convert.media import OPUS, bare_type, choose_kind
+from mautrix_whatsapp_py.channel.file_kinds import OPUS, choose_file_kind
+from mautrix_whatsapp_py.convert.media import bare_type
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable, WhatsAppUncertain
-from mautrix_whatsapp_py.ids import MxUri
-from mautrix_whatsapp_py.model.content import MxFlag, MxMessageContent, MxMsgType, WaKind
-from mautrix_whatsapp_py.model.media import MxFile, WaMedia
+from mautrix_whatsapp_py.model.content import WaKind
+from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.ports import WhatsAppClient
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,6 @@ MEGABYTE = 1 << 20
 _SHRINKABLE = frozenset({"image/jpeg", "image/png", "image/webp"})
 _STEPS = ((2048, 85), (1600, 80), (1280, 70), (1024, 60), (640, 50))
 _MAX_PIXELS = 50_000_000
-_MSG_TYPES = {"image": MxMsgType.IMAGE, "video": MxMsgType.VIDEO, "audio": MxMsgType.AUDIO}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,17 +61,10 @@ async def upload(attachment: Attachment, client: WhatsAppClient, *, max_mb: int,
 
 
 def _kind_of(attachment: Attachment) -> WaKind:
-    """Ogg audio is a voice note; what phones do not show in the chat goes as a document."""
-    family = bare_type(attachment.mime).partition("/")[0]
-    msgtype = MxMsgType.FILE if attachment.is_document else _MSG_TYPES.get(family, MxMsgType.FILE)
-    is_voice = bare_type(attachment.mime) == "audio/ogg"
-    content = MxMessageContent(
-        msgtype=msgtype,
-        body=attachment.name,
-        flags=frozenset({MxFlag.VOICE}) if is_voice else frozenset(),
-        file=MxFile(uri=MxUri(""), mime_type=attachment.mime, is_gif=attachment.plays_as_gif),
-    )
-    return choose_kind(content, attachment.path.stat().st_size)
+    if attachment.is_document:
+        return WaKind.DOCUMENT
+    size_bytes = attachment.path.stat().st_size
+    return choose_file_kind(attachment.mime, size_bytes, plays_as_gif=attachment.plays_as_gif)
 
 
 async def _fit(attachment: Attachment, max_bytes: int, folder: Path) -> tuple[Attachment, bool]:

@@ -72,6 +72,8 @@ def _decode_value(kind: Any, value: object, path: KeyPath, findings: Findings) -
         if not isinstance(value, Mapping):
             raise _Mismatch(f"must be a group of keys, not {_name(value)}")
         return decode_rules(kind, value, path, findings, decode_section)
+    if typing.get_origin(kind) is Mapping:
+        return _decode_texts(value, path, findings)
     return _decode_scalar(kind, value)
 
 
@@ -129,6 +131,18 @@ def _decode_list(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _Mismatch(f"must be a list of texts, not {_name(value)}")
     return tuple(_decode_text(item) for item in value)
+
+
+def _decode_texts(value: object, path: KeyPath, findings: Findings) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise _Mismatch(f"must map names to texts, not {_name(value)}")
+    texts: dict[str, str] = {}
+    for name, text in value.items():
+        try:
+            texts[str(name)] = _decode_text(text)
+        except _Mismatch as mismatch:
+            findings.add((*path, str(name)), str(mismatch))
+    return MappingProxyType(texts)
 
 
 def _decode_permissions(value: object, path: KeyPath, findings: Findings) -> Permissions:

@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.config.tree import (
     BridgeSection,
     Config,
     DatabaseSection,
+    DoublePuppetSection,
     HomeserverSection,
     NetworkSection,
     WhatsappSection,
@@ -49,6 +50,7 @@ def check_rules(
     _check_texts(config.bridge, config.network, config.whatsapp, findings)
     _check_subjects(config.bridge.permissions, findings)
     _check_endpoints(config.homeserver, findings)
+    _check_double_puppets(config.double_puppet, config.homeserver.domain, findings)
     if not is_for_registration:
         _check_address(config.homeserver, findings)
         _check_tokens(config.appservice, findings)
@@ -74,10 +76,24 @@ def _check_address(section: HomeserverSection, findings: Findings) -> None:
 
 
 def _check_endpoints(section: HomeserverSection, findings: Findings) -> None:
-    value = section.status_endpoint
-    if value is not None and _host_of(value) is None:
-        path = ("homeserver", "status_endpoint")
-        findings.add(path, "must be a URL that starts with http:// or https://, or null")
+    for name in ("status_endpoint", "message_send_checkpoint_endpoint"):
+        value = getattr(section, name)
+        if value is not None and _host_of(value) is None:
+            findings.add(("homeserver", name), "must be a URL that starts with http:// or https://, or null")
+
+
+def _check_double_puppets(section: DoublePuppetSection, domain: str, findings: Findings) -> None:
+    here = "double_puppet"
+    for server, url in section.servers.items():
+        if _host_of(url) is None:
+            findings.add((here, "servers", server), "must be a URL that starts with http:// or https://")
+    for server, secret in section.secrets.items():
+        kind, _, token = secret.partition(":")
+        if kind != "as_token" or _TOKEN.fullmatch(token) is None:
+            text = "must be as_token: and the token, as --double-puppet-registration writes it"
+            findings.add((here, "secrets", server), text)
+        elif server != domain and server not in section.servers:
+            findings.add((here, "secrets", server), "needs the URL of that server in double_puppet.servers")
 
 
 def _check_appservice(section: AppserviceSection, findings: Findings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -88,6 +89,7 @@ class HomeserverSection(Section):
     domain: str = "example.com"
     software: HomeserverSoftware = HomeserverSoftware.STANDARD
     status_endpoint: str | None = None
+    message_send_checkpoint_endpoint: str | None = None
     retry_limit: int = 4
 
 
@@ -158,6 +160,7 @@ class MatrixSection(Section):
     message_status_events: bool = False
     delivery_receipts: bool = False
     message_error_notices: bool = True
+    sync_direct_chat_list: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +175,8 @@ class NetworkSection(Section):
     reject_calls_text: str = "I cannot take calls here. Please write to me."
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
+    url_previews: bool = False
+    extev_polls: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +187,14 @@ class WhatsappSection(Section):
     sessions_per_host: int = 20
     session_folder: str | None = None
     keep_links_on_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoublePuppetSection(Section):
+    """How the bridge acts as its users themselves."""
+
+    servers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +225,7 @@ class Config(Section):
     matrix: MatrixSection = field(default_factory=MatrixSection)
     network: NetworkSection = field(default_factory=NetworkSection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
+    double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
     channel: ChannelSection = field(default_factory=ChannelSection)
     logging: LoggingSection = field(default_factory=LoggingSection)

@@ -169,6 +169,30 @@ reactions = Table(
 )
 """The one reaction a person has on a message."""
 
+polls = Table(
+    "polls",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("options", Text, nullable=False),
+    Column("max_selections", Integer, nullable=False),
+    Column("event_id", Text),
+    Column("tally_event_id", Text),
+    Column("ends_at_ms", BigInteger, index=True),
+    Column("is_from_matrix", Boolean, nullable=False),
+)
+"""How the two sides name the options of a poll (digests, no words), its events, and when it ends."""
+
+poll_votes = Table(
+    "poll_votes",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False),
+    Column("digests", Text, nullable=False),
+)
+"""What somebody chose in a poll."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -269,6 +293,20 @@ disappearing = Table(
 )
 """Events that are to be redacted, and when."""
 
+missing_files = Table(
+    "missing_files",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), nullable=False),
+    Column("login_id", Text, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("is_asked", Boolean, nullable=False),
+    Column("next_at_ms", BigInteger, index=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+"""Notices in the place of files, with what it takes to try those again; not by itself where no time is set."""
+
 filter_rules = Table(
     "filter_rules",
     metadata,
@@ -288,3 +326,11 @@ chat_privacy = Table(
     Column("presence", Boolean, nullable=False),
 )
 """What an account shows of itself in a chat, where its user said so."""
+
+double_puppets = Table(
+    "double_puppets",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("access_token", Text, nullable=False),
+)
+"""Users who gave the bridge a token of theirs; an empty one is of somebody whom it shall not act as."""

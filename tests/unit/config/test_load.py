@@ -31,7 +31,9 @@ def test_smallest_configuration_takes_every_default(tmp_path: Path) -> None:
 
 def test_every_value_can_be_set(tmp_path: Path) -> None:
     text = """
-homeserver: {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x"}
+homeserver:
+  {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x",
+   message_send_checkpoint_endpoint: "https://s.test/c"}
 appservice:
     address: http://bridge:29318/
     hostname: "::"
@@ -52,8 +54,9 @@ bridge:
     outbox_expiry_hours: 1
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
-network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
+network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080", extev_polls: false}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
+double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
 encryption: {allow: true, msc4190: false}
 channel:
     {enabled: true, login: "+14155550001", auth_dir: d, allowed_chat_ids: [], dm_policy: open, allow_from: ["*"],
@@ -79,6 +82,22 @@ logging: {min_level: debug, format: json, file: b.log}
     assert config.network.proxy == "socks5://127.0.0.1:1080"
     unchanged = [name for name in fields_of(Config) if getattr(config, name) == getattr(default, name)]
     assert unchanged == []
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("secrets: {localhost: abc}", "double_puppet.secrets.localhost"),
+        ("secrets: {localhost: 'as_token:'}", "double_puppet.secrets.localhost"),
+        ("secrets: {far.test: 'as_token:a'}", "double_puppet.secrets.far.test"),
+        ("secrets: [a]", "double_puppet.secrets"),
+        ("servers: {far.test: 1}", "double_puppet.servers.far.test"),
+        ("servers: {far.test: far.test}", "double_puppet.servers.far.test"),
+    ],
+)
+def test_odd_double_puppets_are_named(line: str, path: str, tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, SMALLEST + f"double_puppet:\n    {line}\n")
+    assert problem.startswith(f"{path}: ")
 
 
 def test_relative_paths_count_from_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
