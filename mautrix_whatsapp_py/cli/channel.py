@@ -28,6 +28,11 @@ def add_parser(subparsers: Subparsers) -> None:
     _add(commands, "status", "one account and where it stands")
     _add_send(commands)
     _add_react(commands)
+    poll = _add(commands, "poll", "send a poll")
+    poll.add_argument("--target", required=True)
+    poll.add_argument("--question", required=True)
+    poll.add_argument("--option", action="append", default=[], help="an option; say it for each of them")
+    poll.add_argument("--selectable", type=int, default=1, help="how many may be chosen (1); 0 for any number")
     channel_serve.add_parser(_add(commands, "serve", "answer messages with the output of a command"))
     pairing = _add(commands, "pairing", "strangers who wait to be let in")
     pairing.add_argument("action", choices=("list", "approve", "deny"))
@@ -71,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
         "status": _status,
         "send": _send,
         "react": _react,
+        "poll": _poll,
         "pairing": _pairing,
     }
     return commands[args.channel_command](args)
@@ -124,6 +130,18 @@ def _react(args: argparse.Namespace) -> int:
         "emoji": args.emoji,
     }
     return _say(args, _client(args).post("/v1/reactions", body), "Done.")
+
+
+def _poll(args: argparse.Namespace) -> int:
+    body = {
+        "target": args.target,
+        "account": args.account,
+        "question": args.question,
+        "options": args.option,
+        "selectable": args.selectable,
+    }
+    answer = _client(args).post("/v1/polls", body)
+    return _say(args, answer, f"Sent: {' '.join(answer['message_ids'])}")
 
 
 def _pairing(args: argparse.Namespace) -> int:
