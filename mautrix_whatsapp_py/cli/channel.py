@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mautrix_whatsapp_py.cli import channel_import, channel_run, channel_serve
+from mautrix_whatsapp_py.cli import channel_import, channel_mcp, channel_run, channel_serve
 from mautrix_whatsapp_py.cli.arguments import Parser, Subparsers, add_config_flag, config_path
 from mautrix_whatsapp_py.cli.channel_client import ChannelClient
 from mautrix_whatsapp_py.cli.channel_run import read_config
@@ -33,6 +33,7 @@ def add_parser(subparsers: Subparsers) -> None:
     poll.add_argument("--question", required=True)
     poll.add_argument("--option", action="append", default=[], help="an option; say it for each of them")
     poll.add_argument("--selectable", type=int, default=1, help="how many may be chosen (1); 0 for any number")
+    _add(commands, "mcp", "serve the channel to an assistant over the Model Context Protocol")
     channel_serve.add_parser(_add(commands, "serve", "answer messages with the output of a command"))
     pairing = _add(commands, "pairing", "strangers who wait to be let in")
     pairing.add_argument("action", choices=("list", "approve", "deny"))
@@ -72,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
         "logout": channel_run.logout,
         "serve": channel_serve.serve,
         "import": channel_import.run,
+        "mcp": channel_mcp.run,
         "accounts": _accounts,
         "status": _status,
         "send": _send,
