@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -34,9 +34,11 @@ from mautrix_whatsapp_py.whatsapp.host.protobuf import get_address, get_text
 from mautrix_whatsapp_py.whatsapp.host.secrets import SealUse
 
 _MAX_LINE: Final = 2_048
-_MAX_VCARD: Final = 65_536
+_MAX_VCARDS: Final = 100_000
+"""Characters of all cards of a message: they have to fit the socket, whatever they say."""
 _MAX_CARDS: Final = 64
 _MAX_OPTIONS: Final = 100
+_MAX_OPTION: Final = 400
 _MAX_NUMBER: Final = 2**31 - 1
 _HASH_BYTES: Final = 32
 _LATEST_S: Final = 253_402_300_799
@@ -96,19 +98,30 @@ def _decode_live(part: Any, scene: Scene) -> WaContent:
 
 
 def _decode_contact(part: Any, scene: Scene) -> WaContent:
-    return WaContactCards(cards=(_vcard(part),), context=decode_context(part, scene.source.chat))
+    return WaContactCards(cards=(_vcard(part, _MAX_VCARDS),), context=decode_context(part, scene.source.chat))
 
 
 def _decode_contacts(part: Any, scene: Scene) -> WaContent:
     return WaContactCards(
         title=_line(part.displayName),
-        cards=tuple(_vcard(contact) for contact in part.contacts[:_MAX_CARDS]),
+        cards=_vcards(part.contacts[:_MAX_CARDS]),
         context=decode_context(part, scene.source.chat),
     )
 
 
-def _vcard(contact: Any) -> WaVcard:
-    return WaVcard(name=_line(contact.displayName), text=get_text(contact.vcard, _MAX_VCARD))
+def _vcards(contacts: Iterable[Any]) -> tuple[WaVcard, ...]:
+    """A card that does not fit any more comes as its name."""
+    found: list[WaVcard] = []
+    room = _MAX_VCARDS
+    for contact in contacts:
+        fits = len(contact.vcard) <= room
+        found.append(_vcard(contact, room if fits else 0))
+        room -= len(contact.vcard) if fits else 0
+    return tuple(found)
+
+
+def _vcard(contact: Any, limit: int) -> WaVcard:
+    return WaVcard(name=get_text(contact.displayName, _MAX_OPTION), text=get_text(contact.vcard, limit))
 
 
 # Polls
@@ -117,7 +130,7 @@ def _vcard(contact: Any) -> WaVcard:
 def _decode_poll(part: Any, scene: Scene) -> WaContent:
     return WaPoll(
         question=_line(part.name),
-        options=tuple(_line(option.optionName) for option in part.options[:_MAX_OPTIONS]),
+        options=tuple(get_text(option.optionName, _MAX_OPTION) for option in part.options[:_MAX_OPTIONS]),
         selectable=min(part.selectableOptionsCount, _MAX_OPTIONS),
         ends_at=_decode_end(part.endTime),
         is_quiz=scene.protobuf.enum_name(part, "pollType") == "QUIZ",
@@ -145,7 +158,7 @@ def _decode_vote(part: Any, scene: Scene) -> WaContent | None:
 
 def _decode_result(part: Any, scene: Scene) -> WaContent:
     votes = (
-        WaTally(option=_line(vote.optionName), count=max(vote.optionVoteCount, 0))
+        WaTally(option=get_text(vote.optionName, _MAX_OPTION), count=max(vote.optionVoteCount, 0))
         for vote in part.pollVotes[:_MAX_OPTIONS]
     )
     context = decode_context(part, scene.source.chat)

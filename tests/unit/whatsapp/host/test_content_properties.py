@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from mautrix_whatsapp_py.model.content import WaContent, WaSendable, WaUnsupport
 from mautrix_whatsapp_py.model.wa import WaMessage, WaUnknown
 from mautrix_whatsapp_py.whatsapp.host.decode import Account, decode_row
 from mautrix_whatsapp_py.whatsapp.host.decode_content import Scene, decode_content
+from mautrix_whatsapp_py.whatsapp.host.decode_context import _WRAPPERS
 from mautrix_whatsapp_py.whatsapp.host.encode_content import encode_content
 from mautrix_whatsapp_py.whatsapp.host.journal import Row
 from mautrix_whatsapp_py.whatsapp.host.protobuf import MESSAGE_CODE
@@ -195,6 +197,32 @@ def test_the_largest_message_fits_the_socket() -> None:
     key = {"ID": "T", "fromMe": True}
     edit = E2E.ProtocolMessage(type=E2E.ProtocolMessage.MESSAGE_EDIT, key=key, editedMessage=message)
     require_fit_for_the_bridge(decode_content(Message(protocolMessage=edit), FROM_ANA))
+
+
+def gorge(message: Any, depth: int) -> None:
+    """Fill every field with more than anybody sends."""
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is not None and depth > 0:
+            part = getattr(message, field.name)
+            for one in [part.add() for _ in range(120)] if field.is_repeated else [part]:
+                gorge(one, depth - 1 if not field.is_repeated else 0)
+        elif field.type in (9, 12) and not field.is_repeated and "JID" not in field.name:
+            text = "😀" * 140_000
+            setattr(message, field.name, text if field.type == 9 else b"x" * 70_000)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [field.name for field in Message.DESCRIPTOR.fields if field.message_type and field.name not in _WRAPPERS],
+)
+def test_the_largest_of_every_kind_fits_the_socket(name: str) -> None:
+    message = Message()
+    part = getattr(message, name)
+    part.SetInParent()
+    gorge(part, 1)
+    if hasattr(part, "contextInfo"):
+        part.contextInfo.ClearField("quotedMessage")
+    require_fit_for_the_bridge(decode_content(message, FROM_ANA))
 
 
 def test_wrappers_without_end() -> None:
