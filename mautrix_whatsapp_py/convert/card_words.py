@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from mautrix_whatsapp_py.convert.text import clean, clean_name
+from mautrix_whatsapp_py.convert.text import clean, clean_line, clean_name
 from mautrix_whatsapp_py.model.rich import WaAmount, WaCard, WaCardKind
 
 K = WaCardKind
 ON_PHONE: Final = "Open WhatsApp on your phone to see it."
+_MAX_LINE: Final = 500
 TO_CHOOSE: Final = "Open WhatsApp on your phone to choose."
 
 _HEADS: Final[dict[WaCardKind, str]] = {
@@ -153,14 +154,14 @@ def tell_card(card: WaCard) -> str:
     has_words = bool(card.title or card.body or card.details or card.media)
     blocks = [
         _HEADS[card.kind] or ("" if has_words else _NAMES_WITHOUT_WORDS[card.kind]),
-        f"*{clean_name(card.title)}*" if card.title.strip() else "",
+        f"*{clean_line(card.title, _MAX_LINE)}*" if card.title.strip() else "",
         clean(card.body).strip(),
-        "\n".join(clean_name(line) for line in card.details),
+        "\n".join(clean_line(line, _MAX_LINE) for line in card.details),
         tell_amount(card.amount) if card.amount is not None else "",
         tell_moment(card.at) if card.at is not None else "",
         clean(card.link).strip(),
-        f"_{clean_name(card.footer)}_" if card.footer.strip() else "",
-        "\n".join(f"* {clean_name(choice)}" for choice in card.choices),
+        f"_{clean_line(card.footer, _MAX_LINE)}_" if card.footer.strip() else "",
+        "\n".join(f"* {clean_line(choice, _MAX_LINE)}" for choice in card.choices),
         _hint(card, has_words=has_words),
     ]
     return "\n\n".join(block for block in blocks if block)

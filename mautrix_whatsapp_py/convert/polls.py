@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from mautrix_whatsapp_py.convert.card_words import tell_moment
-from mautrix_whatsapp_py.convert.text import Formatted, clean_name, escape
+from mautrix_whatsapp_py.convert.text import Formatted, clean_line, escape
 from mautrix_whatsapp_py.model.polls import MxPollOption, MxPollStart, PollOption, PollVote
 from mautrix_whatsapp_py.model.rich import WaPoll, WaPollResult
 
@@ -112,8 +112,7 @@ def tell_result(result: WaPollResult) -> str:
 
 
 def _shown(text: str) -> str:
-    name = clean_name(text[:_MAX_SHOWN])
-    return name or _NOTHING
+    return clean_line(text, _MAX_SHOWN) or _NOTHING
 
 
 def _plural(count: int, one: str, many: str = "") -> str:

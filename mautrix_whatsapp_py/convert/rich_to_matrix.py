@@ -10,7 +10,7 @@ from mautrix_whatsapp_py.convert.context import ToMatrixContext
 from mautrix_whatsapp_py.convert.media import place_file
 from mautrix_whatsapp_py.convert.polls import tell_result
 from mautrix_whatsapp_py.convert.results import MxSend
-from mautrix_whatsapp_py.convert.text import clean, clean_name
+from mautrix_whatsapp_py.convert.text import clean, clean_line, clean_name
 from mautrix_whatsapp_py.convert.vcard import name_file, tell_contacts
 from mautrix_whatsapp_py.model.content import (
     MxGroupInvite,
@@ -50,6 +50,7 @@ WaTold = (
 )
 """What comes to words, with something beside them or not."""
 _ANSWERS: Final = {WaAnswer.GOING: "✅ Going", WaAnswer.NOT_GOING: "❌ Not going", WaAnswer.MAYBE: "❔ Maybe"}
+_MAX_LINE: Final = 500
 LIVE_ENDED: Final = "📍 Live location: it ended."
 
 
@@ -136,10 +137,10 @@ def _invite(content: WaGroupInvite, context: ToMatrixContext) -> MxGroupInvite:
 
 def tell_location(place: WaLocation) -> str:
     """A place in words; the link opens a map in any client."""
-    title = clean_name(place.name) or "Location"
+    title = clean_line(place.name, _MAX_LINE) or "Location"
     lines = (
         f"📍 {title}",
-        clean_name(place.address),
+        clean_line(place.address, _MAX_LINE),
         clean(place.comment).strip(),
         clean(place.url).strip() or link_to(place.latitude, place.longitude),
     )
@@ -176,9 +177,10 @@ def tell_occasion(occasion: WaOccasion) -> str:
     """An event in words."""
     when = " to ".join(tell_moment(at) for at in (occasion.starts_at, occasion.ends_at) if at is not None)
     lines = (
-        f"📅 *{clean_name(occasion.name) or 'Event'}*" + (" (canceled)" if occasion.is_canceled else ""),
+        f"📅 *{clean_line(occasion.name, _MAX_LINE) or 'Event'}*"
+        + (" (canceled)" if occasion.is_canceled else ""),
         f"🕒 {when}" if when else "",
-        f"📍 {clean_name(occasion.place)}" if occasion.place.strip() else "",
+        f"📍 {clean_line(occasion.place, _MAX_LINE)}" if occasion.place.strip() else "",
         f"🔗 {clean(occasion.join_link).strip()}" if occasion.join_link.strip() else "",
     )
     head = "\n".join(line for line in lines if line)

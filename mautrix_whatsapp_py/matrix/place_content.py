@@ -15,6 +15,7 @@ _GEO: Final = re.compile(r"geo:(-?\d{1,3}(?:\.\d{1,20})?),(-?\d{1,3}(?:\.\d{1,20
 _LOCATION: Final = "org.matrix.msc3488.location"
 _INVITE: Final = "fi.mau.whatsapp.invite"
 _MAX_CODE: Final = 2_048
+_MAX_DESCRIPTION: Final = 500
 _MAX_SECONDS: Final = 2**31 - 1
 
 
@@ -35,7 +36,7 @@ def encode_location(at: MxLocation, body: str) -> Json:
     uri = f"geo:{at.latitude:.6f},{at.longitude:.6f}"
     return {
         "geo_uri": uri,
-        _LOCATION: {"uri": uri, "description": body},
+        _LOCATION: {"uri": uri, "description": body[:_MAX_DESCRIPTION]},
         "org.matrix.msc3488.asset": {"type": "m.pin"},
     }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.model.media import MxFile
 from mautrix_whatsapp_py.ports import MatrixFiles
@@ -21,6 +22,8 @@ class FakeMatrixFiles:
         return uri
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
+        if file.uri not in self.files:
+            raise MediaFailed("it is gone.")
         into.write_bytes(self.files[file.uri][:max_bytes])
 
 
