@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_whatsapp.live import end_due as end_live
 from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as end_polls
+from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.convert.polls import digest_of
 from mautrix_whatsapp_py.ids import MxEventId, WaMessageId
 from mautrix_whatsapp_py.model import rich
@@ -111,6 +112,30 @@ async def test_a_poll_from_whatsapp_shows_its_votes(chat: Chat) -> None:
     quoted = chat.client.messages[-1].content
     assert isinstance(quoted, WaText)
     assert quoted.context.quote is not None
+    assert not chat.unacknowledged()
+
+
+async def test_polls_as_text_alone(world: World) -> None:
+    world.talk_settings = TalkSettings(with_poll_events=False)
+    await world.restart()
+    chat = await Chat.open(world)
+    poll = chat.message(POLL)
+    await chat.receive(poll, vote_of(chat, poll, LUNCH))
+    assert not said_as(chat, MxPollStart)
+    assert not said_as(chat, MxPollVote)
+    assert tally(chat).endswith("1. Lunch – 1 vote\n2. Dinner – 0 votes\n1 person voted.")
+    contents = [one.content for one in said_as(chat, MxMessageContent)]
+    assert all(isinstance(one, MxMessageContent) and one.msgtype is MxMsgType.TEXT for one in contents)
+
+
+@pytest.mark.parametrize("ends_at", [START - timedelta(days=3650), START + timedelta(days=3650)])
+async def test_polls_and_votes_of_clocks_ten_years_off(chat: Chat, ends_at: datetime) -> None:
+    poll = chat.message(rich.WaPoll(question="?", options=("Lunch",), ends_at=ends_at), at=ends_at)
+    await chat.receive(poll, vote_of(chat, poll, LUNCH))
+    await later(chat, hours=1)
+    assert len(said_as(chat, MxPollEnd)) == (ends_at < START)
+    await chat.receive(vote_of(chat, poll))
+    assert tally(chat).endswith("0 people voted.")
     assert not chat.unacknowledged()
 
 
