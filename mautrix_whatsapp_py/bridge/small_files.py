@@ -22,17 +22,21 @@ class SmallFiles:
         self._folder = folder
         self._store = store
 
-    async def store(self, data: bytes, *, mime_type: str, name: str) -> MxFile | MediaUnavailable:
+    async def store(
+        self, data: bytes, *, mime_type: str, name: str, is_encrypted: bool
+    ) -> MxFile | MediaUnavailable:
         """Put a file into the homeserver's store. Raises MatrixUnreachable."""
         if self._store is None:
             return MediaUnavailable(sentence=NO_WAY)
         with self._place() as path:
             await asyncio.to_thread(path.write_bytes, data)
             try:
-                uri = await self._store.upload_file(path, mimetype=mime_type, filename=name)
+                stored = await self._store.upload_file(
+                    path, mimetype=mime_type, filename=name, is_encrypted=is_encrypted
+                )
             except MediaFailed as error:
                 return MediaUnavailable(sentence=error.text)
-        return MxFile(uri=uri, mime_type=mime_type, size_bytes=len(data))
+        return MxFile(uri=stored.uri, key=stored.key, mime_type=mime_type, size_bytes=len(data))
 
     async def read(self, file: MxFile, *, max_bytes: int) -> bytes | MediaUnavailable:
         """What a file holds. Raises MatrixUnreachable."""

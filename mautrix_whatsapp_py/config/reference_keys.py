@@ -97,7 +97,6 @@ REFERENCE_KEYS: Final[Defaults] = {
     "homeserver": {"async_media": False, "websocket": False, "ping_interval_seconds": 0},
     "appservice": {"public_address": None, "async_transactions": False},
     "matrix": {
-        "sync_direct_chat_list": True,
         "federate_rooms": True,
         "upload_file_threshold": 5242880,
         "ghost_extra_profile_info": False,
@@ -139,7 +138,7 @@ REFERENCE_KEYS: Final[Defaults] = {
             "max_batches_override": ANY,
         },
     },
-    "double_puppet": {"servers": ANY, "allow_discovery": False, "secrets": ANY},
+    "double_puppet": {"allow_discovery": False},
     "env_config_prefix": "MAUTRIX_WHATSAPP_",
     "logging": {"writers": ANY},
 }

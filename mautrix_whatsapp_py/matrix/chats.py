@@ -10,6 +10,7 @@ from mautrix.api import Method, Path
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
+from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
 from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
 from mautrix_whatsapp_py.matrix.fields import get_fields
@@ -28,10 +29,12 @@ _ALREADY_THERE = frozenset({"M_FORBIDDEN", "M_UNKNOWN"})
 class HttpMatrixChats:
     """Portals' view of the homeserver."""
 
-    def __init__(self, http: RetryingHttp, *, identity: Identity) -> None:
+    def __init__(
+        self, http: RetryingHttp, *, identity: Identity, doubles: HttpDoublePuppets | None = None
+    ) -> None:
         self._http = http
         self._identity = identity
-        self._senders = Senders(http)
+        self._senders = Senders(http, doubles)
         self._registered: set[MxUserId] = set()
 
     async def ensure_ghost(self, ghost: MxUserId) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message, decode_reaction, decode_redaction
 from mautrix_whatsapp_py.matrix.decode_room import decode_pins, decode_room_change
+from mautrix_whatsapp_py.matrix.double_puppet import is_own_doing
 from mautrix_whatsapp_py.matrix.fields import (
     EPOCH,
     Fields,
@@ -57,6 +58,8 @@ def decode_event(stored: MxStored) -> MxEvent:
         kind=stored.kind,
     )
     event: MxEvent | None = None
+    if is_own_doing(get_fields(fields, "content")):
+        return MxOther(origin=origin, kind=stored.kind)
     match stored.kind, "state_key" in fields:
         case (("m.room.message" | "m.sticker"), False):
             content = decode_message(get_fields(fields, "content"), is_sticker=stored.kind == "m.sticker")

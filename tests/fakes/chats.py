@@ -55,6 +55,8 @@ class FakeMatrixChats:
         self.polls: dict[MxEventId, MxPollStart] = {}
         """The polls that people made."""
         self.pins: dict[MxRoomId, list[MxEventId]] = {}
+        self.unaccepted: set[MxUserId] = set()
+        """Senders whose token is not known any more."""
         self._events: dict[tuple[MxUserId, MxRoomId, MxTxnId], MxEventId] = {}
         self._redactions: set[MxTxnId] = set()
 
@@ -230,6 +232,8 @@ class FakeMatrixChats:
         return self._events[key]
 
     def _require_member(self, room_id: MxRoomId, user: MxUserId) -> None:
+        if user in self.unaccepted:
+            raise MatrixRefused(errcode="M_UNKNOWN_TOKEN", status=401)
         if user not in self.homeserver._require_room(room_id).joined:
             raise MatrixRefused(errcode="M_FORBIDDEN", status=403)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.ids import MxUri
-from mautrix_whatsapp_py.model.media import MxFile
+from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile
 from mautrix_whatsapp_py.ports import MatrixFiles
 
 
@@ -16,10 +16,12 @@ class FakeMatrixFiles:
     def __init__(self) -> None:
         self.files: dict[MxUri, bytes] = {}
 
-    async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
+    async def upload_file(
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+    ) -> MxStoredFile:
         uri = MxUri(f"mxc://localhost/{len(self.files)}")
         self.files[uri] = path.read_bytes()
-        return uri
+        return MxStoredFile(uri=uri)
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         if file.uri not in self.files:

@@ -216,6 +216,8 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         if isinstance(uploaded, MediaUnavailable):
             await _give_up(letter, uploaded.sentence, talk)
             return None
+        if uploaded.note:
+            await talk.delivery.remark(origin, uploaded.note)
         context = replace(context, uploaded=uploaded)
     result = to_whatsapp(letter.event.content, context)
     if isinstance(result, Skipped):
@@ -265,7 +267,7 @@ async def _upload(letter: Letter, stage: Stage, talk: Talk) -> Uploaded | MediaU
     if client is None or not client.state.is_usable:
         raise WhatsAppUnavailable
     assert isinstance(letter.event.content, MxMessageContent)
-    return await talk.files.bring_to_whatsapp(letter.event.content, client)
+    return await talk.uploads.get(letter.event.origin.event_id, letter.event.content, client)
 
 
 async def _record(

@@ -40,8 +40,9 @@ async def fetch_context(
     talk: Talk,
     *,
     placeholder: MxEventId | None,
+    is_patient: bool = False,
 ) -> Fetched:
-    """Everything a message needs."""
+    """Everything a message needs; whoever is patient waits for a slow file."""
     needs = needs_of_wa(content, source.chat)
     people = await _fetch_people(needs.people, talk)
     targets: tuple[MessagePart, ...] = ()
@@ -58,21 +59,13 @@ async def fetch_context(
         targets=tuple(part.event_id for part in targets),
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
-        file=await _fetch_file(content, talk),
         preview_image=await talk.cards.bring_picture(needs.preview_thumbnail) if needs.preview_thumbnail else None,
+        file=await _fetch_file(content, scene, talk, is_patient=is_patient),
         edited=await _fetch_edited(content, targets, scene, talk),
         album=await _fetch_album(content, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )
     return Fetched(context=context, targets=targets)
-
-
-async def _fetch_file(content: WaContent | WaUndecryptable, talk: Talk) -> MxFile | MediaUnavailable | None:
-    if isinstance(content, WaContactCards):
-        data, name = write_vcards(content), name_file(content)
-        return await talk.small_files.store(data, mime_type=VCARD_TYPE, name=name)
-    media = file_of(content)
-    return None if media is None else await talk.files.bring_to_matrix(media)
 
 
 async def _fetch_album(content: WaContent | WaUndecryptable, scene: Scene, talk: Talk) -> MxEventId | None:
@@ -81,6 +74,20 @@ async def _fetch_album(content: WaContent | WaUndecryptable, scene: Scene, talk:
         return None
     parts = await _fetch_parts(scene, talk, content.context.album, scene.sender.id)
     return parts[0].event_id if parts else None
+
+
+async def _fetch_file(
+    content: WaContent | WaUndecryptable, scene: Scene, talk: Talk, *, is_patient: bool
+) -> MxFile | MediaUnavailable | None:
+    media = file_of(content)
+    if media is None and not isinstance(content, WaContactCards):
+        return None
+    is_encrypted = await talk.is_encrypted(scene.portal)
+    if isinstance(content, WaContactCards):
+        data, name = write_vcards(content), name_file(content)
+        return await talk.small_files.store(data, mime_type=VCARD_TYPE, name=name, is_encrypted=is_encrypted)
+    assert media is not None
+    return await talk.files.bring_to_matrix(media, is_encrypted=is_encrypted, is_patient=is_patient)
 
 
 async def _fetch_edited(

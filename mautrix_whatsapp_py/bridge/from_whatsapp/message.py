@@ -5,14 +5,23 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
+
+import msgspec
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
 from mautrix_whatsapp_py.bridge.from_whatsapp import rich, timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    STATUS_CHAT,
+    Scene,
+    TargetUnknown,
+    double_of,
+    is_lid_addressed,
+)
 from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.groups import ensure_described
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
@@ -23,13 +32,16 @@ from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.media import MediaUnavailable, WaMedia
+from mautrix_whatsapp_py.model.missing import MissingFile
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
 from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
+FIRST_PAUSE = timedelta(seconds=30)
+"""How long after it failed a file is tried again."""
 BY_ADMIN = "Deleted by an admin of the group"
 
 
@@ -67,7 +79,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
     content = event.content if isinstance(event, WaMessage) else event
     if isinstance(content, WaSilent) or (isinstance(content, WaUndecryptable) and content.is_to_be_hidden):
         return Handled()
-    scene = await _set_scene(event, portal, login, talk)
+    scene = await set_scene(event, portal, login, talk)
     if scene is None:
         return Handled()
     known = await _fetch_known(event, scene, talk)
@@ -109,7 +121,8 @@ def stands_alone(event: WaEvent, portal_id: PortalId, talk: Talk) -> bool:
     return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied, *album))
 
 
-async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
+async def set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
+    """Who said it and where; None when nobody of whom Matrix could be told."""
     source = event.source
     if source.is_from_me:
         sender = await talk.rooms.own_person(login)
@@ -149,11 +162,14 @@ async def _send(
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
+            double=double_of(told.scene, talk),
         )
         sent.add(index, event_id, part)
     for index, event_id in enumerate(result.redacts):
-        txn_id = told.txn_id(index, "rest")
-        await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
+        txn_id, double = told.txn_id(index, "rest"), double_of(told.scene, talk)
+        await talk.ghosts.send_redaction(
+            told.room_id, event_id, person=told.scene.sender, txn_id=txn_id, double=double
+        )
     write = partial(_record, sent, content, told, fetched, talk)
     names = (told.event.message_id, *(event_id for _, event_id in sent.parts))
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
@@ -191,21 +207,42 @@ async def _record(
         for index, event_id in sent.parts
     ]
 
+    missing = _missing_file(sent, told, fetched, talk)
+
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, parts)
         await add_disappearing(tx, sent.timers, room_id=told.room_id, sent_at=event.timestamp, talk=talk)
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
             await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
+        if missing is not None:
+            await talk.rows.missing.add(tx, missing)
 
     await talk.store.write(record, is_patient=is_patient)
 
 
+def _missing_file(sent: _Sent, told: Told, fetched: Fetched, talk: Talk) -> MissingFile | None:
+    """What it takes to try again what a notice stands for."""
+    failure = fetched.context.file
+    event_id = sent.parts[0][1] if sent.parts else fetched.context.placeholder
+    if not isinstance(failure, MediaUnavailable) or not failure.may_be_retried or event_id is None:
+        return None
+    now = talk.clock.now()
+    return MissingFile(
+        event_id=event_id,
+        portal_id=told.scene.portal.id,
+        login_id=told.scene.login.id,
+        message=msgspec.msgpack.encode(told.event),
+        next_at=now + FIRST_PAUSE if failure.is_passing else None,
+        created_at=now,
+    )
+
+
 async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> None:
     event_id: MxEventId | None = None
-    person = told.scene.sender
+    person, double = told.scene.sender, double_of(told.scene, talk)
     if result.redacts is not None:
         txn_id = told.txn_id(0, "unreact")
-        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id)
+        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id, double=double)
     if result.sends is not None:
         event_id = await talk.ghosts.send_reaction(
             told.room_id,
@@ -213,6 +250,7 @@ async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> N
             person=person,
             txn_id=told.txn_id(0, "react"),
             sent_at=told.event.timestamp,
+            double=double,
         )
     target = fetched.targets[0]
     async with talk.store.transaction() as tx:
@@ -239,4 +277,5 @@ async def _redact(result: MxRedact, told: Told, talk: Talk) -> None:
             person=told.scene.sender,
             txn_id=told.txn_id(index, "redact"),
             reason=BY_ADMIN if result.is_by_admin else "",
+            double=double_of(told.scene, talk),
         )

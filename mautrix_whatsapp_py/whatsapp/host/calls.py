@@ -146,7 +146,7 @@ class Calls:
             return self._library.call("Upload", self._session.uuid, data, len(data), MEDIA_TYPES[call.kind])
 
         try:
-            body = await self._through_gate(upload)
+            body = await self._through_gate(upload, is_transfer=True)
         except OSError as error:
             raise CallFailed("file-gone") from error
         return decode_upload(body, self._protobuf)
@@ -176,9 +176,9 @@ class Calls:
         if error:
             raise classify(error.decode(errors="replace"))
 
-    async def _through_gate(self, function: Callable[[], bytes]) -> bytes:
+    async def _through_gate(self, function: Callable[[], bytes], *, is_transfer: bool = False) -> bytes:
         try:
-            return await self._session.gate.call(function)
+            return await self._session.gate.call(function, is_transfer=is_transfer)
         except SessionNotLive as error:
             raise CallFailed("not-connected") from error
 
