@@ -15,7 +15,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
-from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, pin, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
@@ -128,6 +128,7 @@ class Bridge:
             self._arrivals.drop_late()
             await poll.end_due(self._talk)
             await live.end_due(self._talk)
+            await pin.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_whatsapp.live import end_due as end_live
+from mautrix_whatsapp_py.bridge.from_whatsapp.pin import end_due as end_pins
 from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as end_polls
 from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.convert.polls import digest_of
@@ -24,6 +25,7 @@ from mautrix_whatsapp_py.model.content import (
     MxReply,
     WaContent,
     WaContext,
+    WaEphemeralTimer,
     WaText,
 )
 from mautrix_whatsapp_py.model.polls import MxPollOption
@@ -57,6 +59,7 @@ async def later(chat: Chat, *, hours: int) -> None:
     chat.world.clock.advance(hours * 3_600)
     await end_polls(chat.world.talk)
     await end_live(chat.world.talk)
+    await end_pins(chat.world.talk)
 
 
 async def test_every_told_kind_arrives(chat: Chat) -> None:
@@ -251,6 +254,19 @@ async def test_pins_both_ways(chat: Chat) -> None:
     assert not await chat.world.pending()
 
 
+async def test_a_pin_ends_when_its_time_has_come(chat: Chat) -> None:
+    message_id = await chat.hear("hello")
+    event_id = chat.world.chats.said[-1].event_id
+    await chat.receive(chat.message(rich.WaPin(target=ref(message_id), is_pinned=True, seconds=86_400)))
+    await later(chat, hours=20)
+    assert chat.world.chats.pins[chat.room_id] == [event_id]
+    await later(chat, hours=5)
+    assert chat.world.chats.pins[chat.room_id] == []
+    await chat.receive(chat.message(rich.WaPin(target=ref(message_id), is_pinned=True, seconds=2**32 - 1)))
+    await later(chat, hours=500)
+    assert chat.world.chats.pins[chat.room_id] == [event_id]
+
+
 # Places and contacts from Matrix
 
 
@@ -289,6 +305,12 @@ async def test_a_disappearing_poll_goes(chat: Chat) -> None:
     chat.world.clock.advance(3_600)
     await redact_due(chat.world.talk)
     assert {one.event_id for one in chat.world.chats.redacted} >= shown
+    options = (MxPollOption(id="x", text="Lunch"), MxPollOption(id="y", text="Dinner"))
+    await chat.receive(chat.message(WaEphemeralTimer(timer_s=60)))
+    own = await rich_chat.poll(chat, MxPollStart(question="?", options=options))
+    chat.world.clock.advance(3_600)
+    await redact_due(chat.world.talk)
+    assert own in {one.event_id for one in chat.world.chats.redacted}
 
 
 async def test_what_is_about_the_unknown_stalls_nobody(chat: Chat) -> None:
