@@ -113,7 +113,9 @@ async def _start(
     network = Network(network_settings, door)
     stack.push_async_callback(network.stop)
     parts = await stack.enter_async_context(
-        opened_channel(config, store=store, network=network, persons=persons, door=door, clock=clock)
+        opened_channel(
+            config, store=store, network=network, persons=persons, door=door, clock=clock, owns_links=True
+        )
     )
     stack.push_async_callback(door.stop)
     door.bind(network, parts.intake.take)

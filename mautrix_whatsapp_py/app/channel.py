@@ -80,6 +80,7 @@ class Ground:
     folder: Path
     """Of its own, and empty."""
     bound: Mapping[str, LoginId] = field(default_factory=dict)
+    owns_links: bool = False
 
 
 def make_parts(
@@ -117,6 +118,7 @@ def make_parts(
             open_directory=ground.open_directory,
             clock=clock,
             folder=ground.folder,
+            owns_links=ground.owns_links,
         )
     )
     settings = ServerSettings(
@@ -136,7 +138,14 @@ def make_parts(
 
 @asynccontextmanager
 async def opened_channel(
-    config: Config, *, store: Store, network: Network, persons: Persons, door: ChatDoor, clock: Clock
+    config: Config,
+    *,
+    store: Store,
+    network: Network,
+    persons: Persons,
+    door: ChatDoor,
+    clock: Clock,
+    owns_links: bool = False,
 ) -> AsyncIterator[ChannelParts]:
     """The channel, until the end of the block; ConfigError when its keys make no sense."""
     section = require_sound(config.channel)
@@ -152,6 +161,7 @@ async def opened_channel(
             source=WaDownloads(session, proxy=config.network.proxy or None),
             folder=ensure_folder(config.data_folder / "channel"),
             bound=await get_bound(store),
+            owns_links=owns_links,
         )
         parts = make_parts(section, ground, token=token)
         try:

@@ -75,6 +75,8 @@ class ChannelDeps:
     clock: Clock
     folder: Path
     """Where files under way lie."""
+    owns_links: bool = False
+    """Whether links are the channel's to end, not those of Matrix users."""
 
 
 class Channel:
@@ -101,6 +103,12 @@ class Channel:
                 f"The account {account.name} is not linked to WhatsApp. Link it first.",
             )
         return login
+
+    async def logout(self, account: Account) -> bool:
+        """Unlink an account and delete its credentials; False when the phone could not be told."""
+        if not self.deps.owns_links:
+            raise not_allowed("The link belongs to a Matrix user. Send `logout` to the bridge's bot.")
+        return await _ask(self.deps.network.logout(self.require_login(account)))
 
     def get_state(self, account: Account) -> WaState | None:
         """Where an account's link stands; None without one."""

@@ -23,6 +23,9 @@ class FakeMatrixFiles:
         self.files[uri] = path.read_bytes()
         return MxStoredFile(uri=uri)
 
+    async def fetch_limit(self) -> int:
+        return 0
+
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         if file.uri not in self.files:
             raise MediaFailed("it is gone.")

@@ -141,7 +141,7 @@ class Desk:
     async def deliver(self, event: WaMessage) -> None:
         """WhatsApp tells of an event; what comes of it has come."""
         self.door.on_wa_event(LOGIN, JournalSeq(next(self._seqs)), event)
-        await self.door._lanes.idle()
+        await self.door.idle()
 
     async def call(self, method: str, path: str, body: object = None, **how: Any) -> tuple[int, Any]:
         """A request; its status and answer."""

@@ -123,7 +123,7 @@ async def test_a_key_sends_once_whatever_happens(desk: Desk) -> None:
     status, answer = await desk.operate("send_message", send)
     assert (status, answer["error"].partition(".")[0]) == (503, "It is under way and not known to be sent")
     desk.clock.advance(60)
-    await desk.door._lanes.idle()
+    await desk.door.idle()
     assert await desk.operate("send_message", send) == (
         200,
         {"ok": True, "message_ids": ["FAKE0"], "uncertain": False},
@@ -179,7 +179,7 @@ async def test_a_crash_before_the_end_of_a_send_is_made_good(desk: Desk) -> None
     desk.client.late_faults.append(WhatsAppUncertain())
     await desk.operate("send_message", {"target": TO_BEN, "message": {"text": "hi"}})
     await desk.restart()
-    await desk.door._lanes.idle()
+    await desk.door.idle()
     assert desk.texts == ["hi"]
     open_sends = desk.parts.channel.deps.sender._rows.get_open
     assert await desk.store.read(open_sends) == []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from mautrix_whatsapp_py.config.channel import AckGroups, AckReaction, ChannelActions
+from mautrix_whatsapp_py.ids import JournalSeq, WaMessageId
 from mautrix_whatsapp_py.model.content import WaContext, WaReaction, WaText
+from mautrix_whatsapp_py.model.wa import WaMessage, WaSource
 from mautrix_whatsapp_py.store.store import Store
 from tests.flow.channel_desk import BEN, BEN_LID, CLUB, EVE, LOGIN, OWN_LID, Desk, desk_of, number
 
@@ -209,3 +212,19 @@ async def test_accounts_have_their_own_rules(store: Store, tmp_path: Path) -> No
         assert (await desk.call("POST", "/v1/messages", away))[0] == 409
         mixed = {"target": f"whatsapp-personal:home:contact:+{BEN}", "account": "work", "text": "hi"}
         assert (await desk.call("POST", "/v1/messages", mixed))[0] == 400
+
+
+async def test_messages_of_somebody_new_stay_in_order(desk: Desk) -> None:
+    for count in range(20):
+        source = WaSource(chat=BEN_LID, sender=BEN_LID, sender_alt=number(BEN), is_lid_addressed=True)
+        event = WaMessage(
+            source=source,
+            message_id=WaMessageId(f"N{count}"),
+            timestamp=desk.clock.now(),
+            content=WaText(body=f"number {count}"),
+        )
+        desk.door.on_wa_event(LOGIN, JournalSeq(1000 + count), event)
+        await asyncio.sleep(0)
+    await desk.door.idle()
+    assert await desk.texts_read() == [f"number {count}" for count in range(20)]
+    assert set(desk.client.acknowledged) >= {1000 + count for count in range(20)}

@@ -36,7 +36,6 @@ from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
 from mautrix_whatsapp_py.model.filtering import FilterRule
-from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
@@ -50,7 +49,6 @@ from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
-from tests.fakes.artist import FakeArtist
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
@@ -60,6 +58,7 @@ from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.bystanders import Artist, Reporter
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
 from tests.flow.world_talk import make_talk_of
@@ -89,14 +88,6 @@ PERMISSIONS = Permissions(
         }
     )
 )
-
-
-class _Reporter:
-    def __init__(self, states: list[tuple[MxUserId, str]]) -> None:
-        self._states = states
-
-    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
-        self._states.append((user, f"{login.id} {state.kind}"))
 
 
 class _Sink:
@@ -194,7 +185,7 @@ class World:
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
         self.logins = Logins(
-            book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
+            book=self.book, network=self.network, clock=self.clock, reporter=Reporter(self.states)
         )
         self.network.sink = _Sink(self)
         self.herald = LinkHerald(
@@ -213,7 +204,7 @@ class World:
                 network=self.network,
                 logins=self.logins,
                 users=self.users,
-                showcase=Showcase(matrix=self.matrix, artist=FakeArtist(), shown=self.shown),
+                showcase=Showcase(matrix=self.matrix, artist=Artist(), shown=self.shown),
                 clock=self.clock,
                 max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
             )

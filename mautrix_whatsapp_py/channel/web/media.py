@@ -24,7 +24,7 @@ from mautrix_whatsapp_py.ports import Clock, WaFileSource
 
 UPLOAD_SECONDS = 3600.0
 MAX_UPLOADS = 100
-_INDEX = re.compile(r"[0-9]{1,3}")
+_INDEX = re.compile(r"0|[1-9][0-9]{0,2}")
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+(?:; ?[\w=.+-]+)*", re.ASCII)
 _CHUNK = 1 << 16
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\\"]+")
@@ -155,13 +155,7 @@ class MediaDesk:
         item = await feed.get(read_cursor(request.match_info["cursor"]))
         index = request.match_info["index"]
         files = () if item is None else item.body.files
-        if (
-            item is None
-            or not index.isascii()
-            or not index.isdigit()
-            or len(index) > 3
-            or int(index) >= len(files)
-        ):
+        if item is None or not _INDEX.fullmatch(index) or int(index) >= len(files):
             raise unknown("There is no such file. Files can be fetched until their item is acknowledged.")
         file = files[int(index)]
         account = self._channel.require_account(item.account)

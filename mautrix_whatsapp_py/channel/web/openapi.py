@@ -58,6 +58,11 @@ OPERATIONS: Sequence[Operation] = (
         answer=shapes.AccountView, faults=_ASKS,
     ),
     Operation(
+        method="POST", path="/v1/accounts/{account}/logout", name="logout",
+        summary="Unlink an account and delete its credentials; only where the channel runs alone.",
+        body=shapes.Nothing, answer=shapes.LoggedOut, faults=("400", "401", "403", "404", "409", "415", "503"),
+    ),
+    Operation(
         method="GET", path="/v1/chats", name="get_chats", summary="The account's groups.",
         query=shapes.OfAccount, answer=shapes.Chats, faults=_ASKS,
     ),

@@ -104,6 +104,7 @@ class ChannelServer:
         return {
             "get_accounts": v1.get_accounts,
             "get_account": v1.get_account,
+            "logout": v1.logout,
             "get_chats": v1.get_chats,
             "get_contacts": v1.get_contacts,
             "send_message": v1.send_message,

@@ -97,6 +97,17 @@ class EventsQuery(Strict, frozen=True, kw_only=True):
     wait_ms: Milliseconds = 0
 
 
+class Nothing(Strict, frozen=True, kw_only=True):
+    """Nothing more to say."""
+
+
+class LoggedOut(Struct, frozen=True, kw_only=True):
+    """The account is unlinked; false when the phone could not be told, which must be done there."""
+
+    ok: bool = True
+    phone_told: bool
+
+
 class Sent(Struct, frozen=True, kw_only=True):
     """WhatsApp has it; uncertain when the connection broke before it said so."""
 

@@ -46,6 +46,11 @@ class V1:
     async def get_account(self, request: web.Request) -> web.Response:
         return answer(await self._view(self._channel.require_account(request.match_info["account"])))
 
+    async def logout(self, request: web.Request) -> web.Response:
+        await read_json(request, shapes.Nothing)
+        account = self._channel.require_account(request.match_info["account"])
+        return answer(shapes.LoggedOut(phone_told=await self._channel.logout(account)))
+
     async def get_chats(self, request: web.Request) -> web.Response:
         account = self._account_of(request)
         groups = await self._channel.fetch_groups(account)
