@@ -24,7 +24,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
 from mautrix_whatsapp_py.bridge.from_matrix.unsealing import Sealed, Unsealing
-from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, pin, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.mergers import Mergers
@@ -158,6 +158,7 @@ class Bridge:
             self._mergers.retry()
             await poll.end_due(self._talk)
             await live.end_due(self._talk)
+            await pin.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
