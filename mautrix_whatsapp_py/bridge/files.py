@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -57,6 +57,20 @@ class FileBearer(Protocol):
         """A file of an event, on WhatsApp's servers. Raises MatrixUnreachable and WhatsAppError."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What was seen in a file."""
+
+    ready: ReadyFile | None = None
+    thumbnail: MxThumbnail | None = None
+    is_dangerous: bool = False
+
+    def complete(self, file: MxFile) -> MxFile:
+        if self.ready is None:
+            return replace(file, is_bare=self.is_dangerous)
+        return replace(complete_file(file, self.ready), thumbnail=self.thumbnail)
+
+
 class Files:
     """Implements FileBearer; what lies in its folder when it is made is left over from another run.
 
@@ -96,43 +110,30 @@ class Files:
         described = describe_file(media)
         if media.kind is WaKind.GIF or bare_type(media.mime_type) == _LOTTIE:
             # What it is made into is what is stored.
-            ready = await self._look(media, path, folder)
-            return await self._store_ready(media, described, ready, path, is_encrypted=is_encrypted)
-        async with _beside(self._look(media, path, folder)) as looking:
-            file = await self._upload(path, described.mime_type, name_file(media), is_encrypted=is_encrypted)
-            described = replace(described, uri=file.uri, key=file.key, size_bytes=_size(path))
-            return await self._complete(described, await looking, is_encrypted=is_encrypted)
+            found = await self._look(media, path, folder, is_encrypted=is_encrypted)
+            made = Path(found.ready.path) if found.ready is not None and found.ready.path else path
+            described = found.complete(described)
+            return await self._store_whole(media, described, made, is_encrypted=is_encrypted)
+        async with _beside(self._look(media, path, folder, is_encrypted=is_encrypted)) as looking:
+            stored = await self._store_whole(media, described, path, is_encrypted=is_encrypted)
+            return (await looking).complete(stored)
 
-    async def _store_ready(
-        self,
-        media: WaMedia,
-        described: MxFile,
-        ready: ReadyFile | MediaUnavailable,
-        path: Path,
-        *,
-        is_encrypted: bool,
-    ) -> MxFile:
-        made = Path(ready.path) if isinstance(ready, ReadyFile) and ready.path else path
-        mime_type = ready.mime_type if isinstance(ready, ReadyFile) and ready.path else described.mime_type
-        file = await self._upload(made, mime_type, name_file(media, mime_type), is_encrypted=is_encrypted)
-        described = replace(described, uri=file.uri, key=file.key, size_bytes=_size(made))
-        return await self._complete(described, ready, is_encrypted=is_encrypted)
+    async def _store_whole(self, media: WaMedia, file: MxFile, path: Path, *, is_encrypted: bool) -> MxFile:
+        name = name_file(media, file.mime_type)
+        stored = await self._upload(path, file.mime_type, name, is_encrypted=is_encrypted)
+        return replace(file, uri=stored.uri, key=stored.key, size_bytes=_size(path))
 
-    async def _look(self, media: WaMedia, path: Path, folder: Path) -> ReadyFile | MediaUnavailable:
+    async def _look(self, media: WaMedia, path: Path, folder: Path, *, is_encrypted: bool) -> _Found:
         """What is in a file; why nobody should look is no reason not to pass it on."""
         with_waveform = media.kind is WaKind.VOICE and not any(media.waveform)
         try:
-            return await self._tools.prepare_for_matrix(path, media.kind, folder, with_waveform=with_waveform)
+            ready = await self._tools.prepare_for_matrix(path, media.kind, folder, with_waveform=with_waveform)
         except ConversionFailed as error:
-            return MediaUnavailable(sentence=error.code)
-
-    async def _complete(self, file: MxFile, ready: ReadyFile | MediaUnavailable, *, is_encrypted: bool) -> MxFile:
-        if isinstance(ready, MediaUnavailable):
-            return replace(file, is_bare=UnreadyReason(ready.sentence).is_dangerous)
+            return _Found(is_dangerous=UnreadyReason(error.code).is_dangerous)
         thumbnail: MxThumbnail | None = None
         if ready.thumbnail is not None:
             thumbnail = await self._store_thumbnail(ready.thumbnail, is_encrypted=is_encrypted)
-        return replace(complete_file(file, ready), thumbnail=thumbnail)
+        return _Found(ready=ready, thumbnail=thumbnail)
 
     async def _store_thumbnail(self, made: ReadyThumbnail, *, is_encrypted: bool) -> MxThumbnail | None:
         path = Path(made.path)
