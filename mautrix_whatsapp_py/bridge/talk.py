@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeAlias
 
+from mautrix_whatsapp_py.bridge.cards import NoCards
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
@@ -27,7 +28,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
-from mautrix_whatsapp_py.ports_chats import OpenDirectory
+from mautrix_whatsapp_py.ports_chats import LinkCards, OpenDirectory
 from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
@@ -95,6 +96,7 @@ class Talk:
     new_secret: Callable[[], bytes]
     settings: TalkSettings
     files: FileBearer = field(default_factory=NoFiles)
+    cards: LinkCards = field(default_factory=NoCards)
     records: Records = field(default_factory=Records)
     uploads: Uploads = field(init=False)
     files_called: asyncio.Event = field(default_factory=asyncio.Event)

@@ -55,6 +55,7 @@ from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
+from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
@@ -128,6 +129,7 @@ class World:
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
         self.chats = FakeMatrixChats(self.matrix)
+        self.checkpoints = FakeCheckpoints()
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
         self.files: FileBearer = NoFiles()
@@ -219,7 +221,14 @@ class World:
             rooms=rooms,
             logins=self.logins,
             network=self.network,
-            delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            delivery=Delivery(
+                chats=self.chats,
+                bot=BOT,
+                store=self.store,
+                clock=self.clock,
+                checkpoints=self.checkpoints,
+                settings=self.delivery,
+            ),
             filters=Filters(
                 store=self.store,
                 clock=self.clock,

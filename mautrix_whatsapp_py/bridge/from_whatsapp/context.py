@@ -58,6 +58,7 @@ async def fetch_context(
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
         file=await _fetch_file(content, scene, talk, is_patient=is_patient),
+        preview_image=await talk.cards.bring_picture(needs.preview_thumbnail) if needs.preview_thumbnail else None,
         edited=await _fetch_edited(content, targets, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )
