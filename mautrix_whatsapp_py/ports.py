@@ -181,6 +181,9 @@ class MatrixChats(Protocol):
 class MatrixFiles(Protocol):
     """The homeserver's media store, straight from and to files; raises MediaFailed and MatrixUnreachable."""
 
+    async def fetch_limit(self) -> int:
+        """How large a file may be in bytes; 0 when that is not said."""
+
     async def upload_file(
         self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
     ) -> MxStoredFile:

@@ -115,8 +115,26 @@ class Files:
             described = found.complete(described)
             return await self._store_whole(media, described, made, is_encrypted=is_encrypted)
         async with _beside(self._look(media, path, folder, is_encrypted=is_encrypted)) as looking:
-            stored = await self._store_whole(media, described, path, is_encrypted=is_encrypted)
-            return (await looking).complete(stored)
+            described, fitting = await self._fit(described, path, folder, media.kind)
+            stored = await self._store_whole(media, described, fitting, is_encrypted=is_encrypted)
+            shown = (await looking).complete(stored)
+            return shown if fitting == path else replace(shown, width=described.width, height=described.height)
+
+    async def _fit(self, file: MxFile, path: Path, folder: Path, kind: WaKind) -> tuple[MxFile, Path]:
+        """A picture that the homeserver has room for; what cannot be made smaller it will refuse."""
+        try:
+            limit = await self._store.fetch_limit()
+            if kind is not WaKind.IMAGE or not 0 < limit < _size(path):
+                return file, path
+            place = folder / "smaller"
+            place.mkdir()
+            ready = await self._tools.prepare_for_whatsapp(path, kind, place, max_bytes=limit)
+        except (ConversionFailed, MatrixUnreachable):
+            return file, path
+        if ready.kind is not kind or not ready.path:
+            return file, path
+        smaller = replace(file, mime_type=ready.mime_type, width=ready.width, height=ready.height)
+        return smaller, Path(ready.path)
 
     async def _store_whole(self, media: WaMedia, file: MxFile, path: Path, *, is_encrypted: bool) -> MxFile:
         name = name_file(media, file.mime_type)

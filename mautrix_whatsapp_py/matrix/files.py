@@ -38,7 +38,7 @@ class HttpMatrixFiles:
     ) -> MxStoredFile:
         """See MatrixFiles."""
         size = path.stat().st_size  # noqa: ASYNC240  (a file of our own, just written)
-        limit = await self._fetch_limit()
+        limit = await self.fetch_limit()
         if limit and size > limit:
             raise MediaFailed(TOO_LARGE.format(limit=name_size(limit)))
         url = self._http.base_url / "_matrix/media/v3/upload"
@@ -76,8 +76,8 @@ class HttpMatrixFiles:
         except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise MatrixUnreachable from error
 
-    async def _fetch_limit(self) -> int:
-        """What the homeserver takes; 0 when it does not say."""
+    async def fetch_limit(self) -> int:
+        """See MatrixFiles."""
         if self._limit_bytes is None:
             try:
                 answer = await self._http.call(Method.GET, "/_matrix/client/v1/media/config")

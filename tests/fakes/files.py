@@ -40,12 +40,16 @@ class FakeMatrixFiles:
         self.types: dict[MxUri, str] = {}
         self.faults: deque[MediaFailed | MatrixUnreachable] = deque()
         self.held: dict[MxUri, asyncio.Event] = {}
+        self.limit_bytes = 0
 
     def put(self, data: bytes, mime_type: str = "application/octet-stream") -> MxUri:
         """A file that a client has uploaded."""
         uri = MxUri(f"mxc://localhost/{len(self.files)}")
         self.files[uri], self.types[uri] = data, mime_type
         return uri
+
+    async def fetch_limit(self) -> int:
+        return self.limit_bytes
 
     async def upload_file(
         self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
@@ -82,7 +86,12 @@ class FakeTools:
     async def prepare_for_whatsapp(self, source: Path, kind: WaKind, into: Path, *, max_bytes: int) -> ReadyFile:
         if self.faults:
             raise self.faults.popleft()
-        return ReadyFile(kind=kind, mime_type="image/jpeg", width=40, height=30, preview=b"jpeg")
+        path = ""
+        if source.stat().st_size > max_bytes:
+            made = into / "small"
+            made.write_bytes(source.read_bytes()[:max_bytes])
+            path = str(made)
+        return ReadyFile(kind=kind, path=path, mime_type="image/jpeg", width=40, height=30, preview=b"jpeg")
 
 
 def _fit_the_ports(source: FakeWaFiles, store: FakeMatrixFiles, tools: FakeTools) -> None:

@@ -299,3 +299,12 @@ async def test_a_slow_upload_keeps_its_place_and_holds_up_nothing_else(desk: Des
     first, second = (sent.content for sent in desk.chat.client.messages)
     assert isinstance(first, WaMedia)
     assert second == WaText(body="second")
+
+
+async def test_a_photo_that_the_homeserver_has_no_room_for_is_made_smaller(desk: Desk) -> None:
+    desk.store.limit_bytes = 3
+    await desk.chat.receive(desk.chat.message(desk.photo()))
+    shown = desk.contents()[-1].file
+    assert shown is not None
+    assert desk.store.files[shown.uri] == b"pho"
+    assert (shown.size_bytes, shown.width, shown.height) == (3, 40, 30)

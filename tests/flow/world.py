@@ -39,7 +39,6 @@ from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
 from mautrix_whatsapp_py.model.filtering import FilterRule
-from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
@@ -49,7 +48,6 @@ from mautrix_whatsapp_py.model.mx import (
     MxOrigin,
     MxStored,
 )
-from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
@@ -61,6 +59,7 @@ from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.bystanders import Artist, Reporter
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
 
@@ -89,19 +88,6 @@ PERMISSIONS = Permissions(
         }
     )
 )
-
-
-class _Artist:
-    def draw_qr(self, text: str) -> Picture:
-        return Picture(data=text.encode(), mimetype="image/png", filename="qr.png", width=600, height=600)
-
-
-class _Reporter:
-    def __init__(self, states: list[tuple[MxUserId, str]]) -> None:
-        self._states = states
-
-    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
-        self._states.append((user, f"{login.id} {state.kind}"))
 
 
 class _Sink:
@@ -257,7 +243,7 @@ class World:
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
         self.logins = Logins(
-            book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
+            book=self.book, network=self.network, clock=self.clock, reporter=Reporter(self.states)
         )
         self.network.sink = _Sink(self)
         self.herald = LinkHerald(
@@ -276,7 +262,7 @@ class World:
                 network=self.network,
                 logins=self.logins,
                 users=self.users,
-                showcase=Showcase(matrix=self.matrix, artist=_Artist(), shown=self.shown),
+                showcase=Showcase(matrix=self.matrix, artist=Artist(), shown=self.shown),
                 clock=self.clock,
                 max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
             )
