@@ -189,14 +189,7 @@ class World:
             open_directory=self.directories.open,
             clock=self.clock,
         )
-        adapters = GroupAdapters(
-            matrix=self.matrix,
-            rooms=self.rooms,
-            groups=self.groups,
-            open_groups=self._open_groups,
-            jpegs=FakeJpegs(),
-        )
-        self.following = make_following(around, adapters, self.group_settings)
+        self.following = make_following(around, self._group_adapters(), self.group_settings)
         self.talk = Talk(
             store=self.store,
             rows=Rows(),
@@ -231,6 +224,15 @@ class World:
             is_encrypted=self._is_encrypted,
         )
         return self.talk
+
+    def _group_adapters(self) -> GroupAdapters:
+        return GroupAdapters(
+            matrix=self.matrix,
+            rooms=self.rooms,
+            groups=self.groups,
+            open_groups=self._open_groups,
+            jpegs=FakeJpegs(),
+        )
 
     async def _is_encrypted(self, _portal: Portal) -> bool:
         return self.has_encrypted_rooms
