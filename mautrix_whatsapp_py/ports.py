@@ -25,10 +25,8 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile, WaFile
 from mautrix_whatsapp_py.model.media_ready import ReadyFile
 from mautrix_whatsapp_py.model.mx import (
-    MxCheckpoint,
     MxEphemeral,
     MxEvent,
-    MxMark,
     MxNewRoom,
     MxNotice,
     MxPicture,
@@ -37,6 +35,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
 )
 from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
@@ -174,6 +173,23 @@ class MatrixChats(Protocol):
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
 
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """Make a poll, vote in one, or end one."""
+
+    async def fetch_poll(self, room_id: MxRoomId, event_id: MxEventId) -> MxPollStart | None:
+        """The poll of an event; None when it is gone or none."""
+
+    async def set_pinned(self, room_id: MxRoomId, event_id: MxEventId, *, is_pinned: bool) -> None:
+        """Have the bot pin an event, or no longer; the other pins stay."""
+
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""
 
@@ -222,13 +238,6 @@ class StateReporter(Protocol):
         """Tell it, in order and in the background; never raises."""
 
 
-class Checkpoints(Protocol):
-    """Where it is published how far events have come."""
-
-    def publish(self, checkpoint: MxCheckpoint) -> None:
-        """Tell it, in order and in the background; never raises."""
-
-
 class QrArtist(Protocol):
     """Draws QR codes."""
 
@@ -251,16 +260,6 @@ class MxInbox(Protocol):
 
     async def mark_handled(self, seq: InboxSeq) -> None:
         """Forget an event's body; its id stays known."""
-
-
-class MxMarks(Protocol):
-    """Where the place in the homeserver's stream rests from which on to look for what was missed."""
-
-    async def get(self) -> MxMark | None:
-        """The newest one."""
-
-    async def put(self, mark: MxMark) -> None:
-        """Take the place of the one before."""
 
 
 class MxEventSink(Protocol):

@@ -11,7 +11,8 @@ from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId, Send
 from mautrix_whatsapp_py.model.content import MxMentions, MxMessageContent, MxMsgType, MxReply
 from mautrix_whatsapp_py.model.mx import MxCheckpoint, MxOrigin, MxSendOutcome, MxSendStatus, MxStep, MxStepStatus
 from mautrix_whatsapp_py.model.portal import Portal
-from mautrix_whatsapp_py.ports import Checkpoints, Clock, MatrixChats
+from mautrix_whatsapp_py.ports import Clock, MatrixChats
+from mautrix_whatsapp_py.ports_homeserver import Checkpoints
 from mautrix_whatsapp_py.store.outbox import OutboxRows
 from mautrix_whatsapp_py.store.store import Store
 

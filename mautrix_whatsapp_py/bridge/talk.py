@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from mautrix_whatsapp_py.bridge.cards import NoCards
 from mautrix_whatsapp_py.bridge.delivery import Delivery
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
@@ -21,6 +22,8 @@ from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
+from mautrix_whatsapp_py.bridge.tap import Tap
 from mautrix_whatsapp_py.bridge.uploads import Uploads
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
@@ -35,6 +38,7 @@ from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.messages import MessageRows, ReactionRows
 from mautrix_whatsapp_py.store.missing_files import MissingFileRows
 from mautrix_whatsapp_py.store.outbox import OutboxRows
+from mautrix_whatsapp_py.store.polls import PollRows
 from mautrix_whatsapp_py.store.store import Store
 
 
@@ -52,6 +56,7 @@ class TalkSettings:
     rejection_text: str = ""
     with_status_broadcast: bool = False
     is_status_quiet: bool = True
+    with_poll_events: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,7 @@ class Rows:
     outbox: OutboxRows = field(default_factory=OutboxRows)
     inbox: InboxRows = field(default_factory=InboxRows)
     disappearing: DisappearingRows = field(default_factory=DisappearingRows)
+    polls: PollRows = field(default_factory=PollRows)
     facts: KvRows = field(default_factory=KvRows)
     missing: MissingFileRows = field(default_factory=MissingFileRows)
 
@@ -97,6 +103,8 @@ class Talk:
     settings: TalkSettings
     files: FileBearer = field(default_factory=NoFiles)
     cards: LinkCards = field(default_factory=NoCards)
+    small_files: SmallFiles = field(default_factory=SmallFiles)
+    doubles: Doubles = field(default_factory=NoDoubles)
     records: Records = field(default_factory=Records)
     uploads: Uploads = field(init=False)
     files_called: asyncio.Event = field(default_factory=asyncio.Event)
@@ -104,6 +112,7 @@ class Talk:
     is_encrypted: IsEncrypted = _is_plain
     """Whether what is sent to a chat's room has to be encrypted, files included."""
     open_sends: OpenSends = field(default_factory=OpenSends)
+    tap: Tap = field(default_factory=Tap)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uploads", Uploads(self.files))

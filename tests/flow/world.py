@@ -6,32 +6,29 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
-from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.delivery import DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
-from mautrix_whatsapp_py.bridge.filters import Filters
-from mautrix_whatsapp_py.bridge.ghosts import Ghosts
-from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
+from mautrix_whatsapp_py.bridge.group_work import GroupSettings
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
-from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.persons import Persons
-from mautrix_whatsapp_py.bridge.portals import Portals
-from mautrix_whatsapp_py.bridge.privacy import Privacy
-from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
-from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
+from mautrix_whatsapp_py.bridge.talk import Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.tree import StatusNotices
@@ -55,13 +52,16 @@ from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
-from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
+from tests.fakes.doubles import ClosedDoor
+from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.media import FakeMatrixFiles
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.bystanders import Artist, Reporter
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
+from tests.flow.world_talk import make_talk_of
 
 DEADLINE_SECONDS = 20
 ROOT = MxUserId("@root:localhost")
@@ -111,6 +111,7 @@ class World:
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
         self.network = FakeNetwork()
+        self.small_files = FakeMatrixFiles()
         self.states: list[tuple[MxUserId, str]] = []
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
@@ -126,6 +127,8 @@ class World:
         self.wa_groups: dict[LoginId, FakeGroups] = {}
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
+        self.doubles: Doubles = NoDoubles()
+        self.more_commands: Callable[[Talk], tuple[Command, ...]] = partial(double_commands, ClosedDoor())
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -134,7 +137,7 @@ class World:
         dialogs = Dialogs()
         self._make_links()
         links = links_part(logins=self.logins, network=self.network, clock=self.clock)
-        talk = self._make_talk()
+        talk = make_talk_of(self)
         self.work = make_chat_work(
             talk,
             matrix=self.matrix,
@@ -148,6 +151,7 @@ class World:
         commands = (
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *self.more_commands(talk),
             *self.work.commands,
             *admin_commands(admin),
         )
@@ -170,74 +174,10 @@ class World:
         self.logins.add_listener(bridge.on_state)
         return bridge
 
-    def _make_talk(self) -> Talk:
-        names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
-        self.persons, portals = Persons(self.store, names), Portals(self.store)
-        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT)
-        rooms = Rooms(
-            store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
-        )
-        around = Surroundings(
-            store=self.store,
-            chats=self.chats,
-            persons=self.persons,
-            portals=portals,
-            ghosts=ghosts,
-            rooms=rooms,
-            logins=self.logins,
-            network=self.network,
-            open_directory=self.directories.open,
-            clock=self.clock,
-        )
-        self.following = make_following(around, self._group_adapters(), self.group_settings)
-        self.talk = Talk(
-            store=self.store,
-            rows=Rows(),
-            chats=self.chats,
-            persons=self.persons,
-            portals=portals,
-            ghosts=ghosts,
-            rooms=rooms,
-            logins=self.logins,
-            network=self.network,
-            delivery=Delivery(
-                chats=self.chats,
-                bot=BOT,
-                store=self.store,
-                clock=self.clock,
-                checkpoints=self.checkpoints,
-                settings=self.delivery,
-            ),
-            filters=Filters(
-                store=self.store,
-                clock=self.clock,
-                open_directory=self.directories.open,
-                configured=self.configured,
-            ),
-            privacy=Privacy(self.store),
-            open_directory=self.directories.open,
-            following=self.following,
-            clock=self.clock,
-            new_secret=lambda: b"s" * 32,
-            settings=self.talk_settings,
-            files=self.files,
-            is_encrypted=self._is_encrypted,
-        )
-        return self.talk
-
-    def _group_adapters(self) -> GroupAdapters:
-        return GroupAdapters(
-            matrix=self.matrix,
-            rooms=self.rooms,
-            groups=self.groups,
-            open_groups=self._open_groups,
-            jpegs=FakeJpegs(),
-        )
-
-    async def _is_encrypted(self, _portal: Portal) -> bool:
+    async def is_encrypted(self, _portal: Portal) -> bool:
         return self.has_encrypted_rooms
 
-    def _open_groups(self, login: LoginId) -> FakeGroups | None:
+    def open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:
             return None
         return self.wa_groups.setdefault(login, FakeGroups())

@@ -7,27 +7,32 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
-from typing import assert_never
 
 import msgspec
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
-from mautrix_whatsapp_py.bridge.from_whatsapp import timer
+from mautrix_whatsapp_py.bridge.from_whatsapp import rich, timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    STATUS_CHAT,
+    Scene,
+    TargetUnknown,
+    double_of,
+    is_lid_addressed,
+)
+from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.groups import ensure_described
-from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
-from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import MediaUnavailable
+from mautrix_whatsapp_py.model.media import MediaUnavailable, WaMedia
 from mautrix_whatsapp_py.model.missing import MissingFile
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
@@ -38,20 +43,6 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = timedelta(seconds=30)
 """How long after it failed a file is tried again."""
 BY_ADMIN = "Deleted by an admin of the group"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """A message, where it happened, and the room it goes to."""
-
-    event: WaMessage | WaUndecryptable
-    scene: Scene
-    room_id: MxRoomId
-
-    def txn_id(self, part: int, purpose: str) -> MxTxnId:
-        return txn_from_wa(
-            self.scene.portal, self.event.message_id, self.scene.sender.id, part=part, purpose=purpose
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +89,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         await talk.rooms.ensure_room(scene.portal, login)
     if (known and placeholder is None) or await is_echo(event, scene, talk):
         return Handled()
+    content = await rich.with_caption_once(content, event.message_id, scene, talk)
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
@@ -105,7 +97,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
             raise TargetUnknown
         return Handled()
     described = await ensure_described(scene.portal, login, talk)
-    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
+    told = Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
     match result:
         case MxSend():
             return await _send(result, content, told, fetched, talk)
@@ -114,7 +106,7 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
         case MxRedact():
             await _redact(result, told, talk)
         case _:
-            assert_never(result)
+            return Handled(has_come=await rich.show(result, told, fetched, talk))
     return Handled()
 
 
@@ -124,7 +116,9 @@ def stands_alone(event: WaEvent, portal_id: PortalId, talk: Talk) -> bool:
         return False
     needs = needs_of_wa(event.content, event.source.chat)
     replied = () if needs.reply_to is None else (needs.reply_to.message_id,)
-    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied))
+    media = event.content if isinstance(event.content, WaMedia) else None
+    album = () if media is None or media.context.album is None else (media.context.album,)
+    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied, *album))
 
 
 async def set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
@@ -158,7 +152,7 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 
 
 async def _send(
-    result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
+    result: MxSend, content: WaContent | WaUndecryptable, told: Told, fetched: Fetched, talk: Talk
 ) -> Handled:
     sent = _Sent()
     for index, part in enumerate(result.parts):
@@ -168,11 +162,14 @@ async def _send(
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
+            double=double_of(told.scene, talk),
         )
         sent.add(index, event_id, part)
     for index, event_id in enumerate(result.redacts):
-        txn_id = told.txn_id(index, "rest")
-        await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
+        txn_id, double = told.txn_id(index, "rest"), double_of(told.scene, talk)
+        await talk.ghosts.send_redaction(
+            told.room_id, event_id, person=told.scene.sender, txn_id=txn_id, double=double
+        )
     write = partial(_record, sent, content, told, fetched, talk)
     names = (told.event.message_id, *(event_id for _, event_id in sent.parts))
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
@@ -196,7 +193,7 @@ def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageConte
 async def _record(
     sent: _Sent,
     content: WaContent | WaUndecryptable,
-    told: _Told,
+    told: Told,
     fetched: Fetched,
     talk: Talk,
     *,
@@ -204,7 +201,11 @@ async def _record(
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
-    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent.parts]
+    is_placeholder = isinstance(content, WaUndecryptable)
+    parts = [
+        told.part(index, event_id, message_id=message_id, is_placeholder=is_placeholder)
+        for index, event_id in sent.parts
+    ]
 
     missing = _missing_file(sent, told, fetched, talk)
 
@@ -219,7 +220,7 @@ async def _record(
     await talk.store.write(record, is_patient=is_patient)
 
 
-def _missing_file(sent: _Sent, told: _Told, fetched: Fetched, talk: Talk) -> MissingFile | None:
+def _missing_file(sent: _Sent, told: Told, fetched: Fetched, talk: Talk) -> MissingFile | None:
     """What it takes to try again what a notice stands for."""
     failure = fetched.context.file
     event_id = sent.parts[0][1] if sent.parts else fetched.context.placeholder
@@ -236,34 +237,12 @@ def _missing_file(sent: _Sent, told: _Told, fetched: Fetched, talk: Talk) -> Mis
     )
 
 
-def _part(
-    message_id: WaMessageId,
-    index: int,
-    event_id: MxEventId,
-    content: WaContent | WaUndecryptable,
-    told: _Told,
-) -> MessagePart:
-    event, scene = told.event, told.scene
-    return MessagePart(
-        portal_id=scene.portal.id,
-        message_id=message_id,
-        person_id=scene.sender.id,
-        part=index,
-        event_id=event_id,
-        sender=event.source.sender.bare,
-        sent_at=event.timestamp,
-        login_id=scene.login.id,
-        is_own=event.source.is_from_me,
-        is_placeholder=isinstance(content, WaUndecryptable),
-    )
-
-
-async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> None:
+async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> None:
     event_id: MxEventId | None = None
-    person = told.scene.sender
+    person, double = told.scene.sender, double_of(told.scene, talk)
     if result.redacts is not None:
         txn_id = told.txn_id(0, "unreact")
-        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id)
+        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id, double=double)
     if result.sends is not None:
         event_id = await talk.ghosts.send_reaction(
             told.room_id,
@@ -271,6 +250,7 @@ async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> 
             person=person,
             txn_id=told.txn_id(0, "react"),
             sent_at=told.event.timestamp,
+            double=double,
         )
     target = fetched.targets[0]
     async with talk.store.transaction() as tx:
@@ -288,7 +268,7 @@ async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> 
             await talk.rows.reactions.put(tx, row)
 
 
-async def _redact(result: MxRedact, told: _Told, talk: Talk) -> None:
+async def _redact(result: MxRedact, told: Told, talk: Talk) -> None:
     """The rows stay: whoever sees the message later, on another login, must not bring it back."""
     for index, event_id in enumerate(result.targets):
         await talk.ghosts.send_redaction(
@@ -297,4 +277,5 @@ async def _redact(result: MxRedact, told: _Told, talk: Talk) -> None:
             person=told.scene.sender,
             txn_id=told.txn_id(index, "redact"),
             reason=BY_ADMIN if result.is_by_admin else "",
+            double=double_of(told.scene, talk),
         )
