@@ -15,11 +15,13 @@ import uvloop
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.backfill import make_backfill
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
+from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -124,21 +126,16 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
     talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
     stack.push_async_callback(talk.following.stop)
-    work = make_chat_work(
-        config,
-        talk=talk,
-        matrix=matrix,
-        rooms=rooms,
-        users=users,
-        sync_group=talk.following.sync_group,
-        more_parts=room_parts(talk),
-    )
+    work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
-    bridge = _make_bridge(config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work)
+    backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
+    bridge = _make_bridge(
+        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, backfill=backfill
+    )
     stack.push_async_callback(bridge.stop)
-    await bridge.load()
-    links.deliver_to(bridge.on_wa_event)
-    links.logins.add_listener(bridge.on_state)
+    # Stops before the bridge, whose queues it fills.
+    stack.push_async_callback(backfill.stop)
+    await _attach(links, bridge, backfill)
     server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
     stack.push_async_callback(server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
@@ -147,7 +144,14 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    own = (health.watch, bridge.watch, bridge.watch_disappearing, talk.following.fill, links.herald.watch_phones)
+    own = (
+        health.watch,
+        bridge.watch,
+        bridge.watch_disappearing,
+        talk.following.fill,
+        links.herald.watch_phones,
+        backfill.watch,
+    )
     return (*services, *own, partial(_prune_daily, inbox))
 
 
@@ -194,6 +198,28 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
         log.warning("the bot's name and picture cannot be set: %s %s", error.status, error.errcode)
 
 
+async def _attach(links: Links, bridge: Bridge, backfill: Backfill) -> None:
+    await bridge.load()
+    await backfill.load()
+    links.deliver_to(bridge.on_wa_event)
+    links.logins.add_listener(bridge.on_state)
+    links.logins.add_listener(backfill.on_state)
+
+
+def _make_work(
+    config: Config, *, talk: Talk, matrix: HttpMatrixApi, rooms: HttpMatrixRooms, users: Users
+) -> ChatWork:
+    return make_chat_work(
+        config,
+        talk=talk,
+        matrix=matrix,
+        rooms=rooms,
+        users=users,
+        sync_group=talk.following.sync_group,
+        more_parts=room_parts(talk),
+    )
+
+
 def _make_bridge(
     config: Config,
     *,
@@ -203,6 +229,7 @@ def _make_bridge(
     links: Links,
     talk: Talk,
     work: ChatWork,
+    backfill: Backfill,
 ) -> Bridge:
     clock = talk.clock
     dialogs = Dialogs()
@@ -215,7 +242,10 @@ def _make_bridge(
         links_part(logins=links.logins, network=links.network, clock=clock),
     )
     admin = AdminDeps(
-        users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
+        users=users,
+        dialogs=dialogs,
+        status_parts=parts,
+        cancels=(links.linking.cancel, work.syncing.cancel, backfill.cancel),
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
     commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))

@@ -57,30 +57,31 @@ class Rooms:
         """Tell somebody of every room that was made, or came to a login; the listener must not wait or raise."""
         self._listeners.append(listener)
 
-    async def ensure_room(self, portal: Portal, login: Login) -> MxRoomId:
-        """The room of a chat, with the login's user invited.
+    async def ensure_room(self, portal: Portal, login: Login, *, is_quiet: bool = False) -> MxRoomId:
+        """The room of a chat, with the login's user invited; quietly, the user learns nothing of it yet.
 
         A crash between the making and the remembering makes no second room: the alias finds the first.
         """
         current = await self._portals.get(portal.id) or portal
         if current.room_id is None:
-            current = await self._make_once(current, login)
+            current = await self._make_once(current, login, is_quiet=is_quiet)
         assert current.room_id is not None
-        if await self._ensure_invited(current.id, current.room_id, login.user):
+        if not is_quiet and await self._ensure_invited(current, current.room_id, login.user):
             for listener in self._listeners:
                 listener(current, login)
         return current.room_id
 
-    async def _make_once(self, portal: Portal, login: Login) -> Portal:
+    async def _make_once(self, portal: Portal, login: Login, *, is_quiet: bool) -> Portal:
         """Make a room; whoever asks for it meanwhile, a command or the chat itself, gets the same one."""
         making = self._making.get(portal.id)
         if making is None:
-            making = self._making[portal.id] = asyncio.ensure_future(self._make(portal, login))
+            making = self._making[portal.id] = asyncio.ensure_future(self._make(portal, login, is_quiet=is_quiet))
             making.add_done_callback(lambda _: self._making.pop(portal.id, None))
         return await asyncio.shield(making)
 
-    async def _make(self, portal: Portal, login: Login) -> Portal:
-        room_id = await self._chats.create_room(await self._describe(portal, login))
+    async def _make(self, portal: Portal, login: Login, *, is_quiet: bool) -> Portal:
+        described = await self._describe(portal, login)
+        room_id = await self._chats.create_room(replace(described, invites=()) if is_quiet else described)
         made = await self._portals.put(replace(portal, room_id=room_id))
         await self._join_members(made, room_id)
         return made
@@ -136,17 +137,17 @@ class Rooms:
         person_id = portal.person_id
         return None if person_id is None else await self._persons.get(person_id)
 
-    async def _ensure_invited(self, portal_id: PortalId, room_id: MxRoomId, user: MxUserId) -> bool:
+    async def _ensure_invited(self, portal: Portal, room_id: MxRoomId, user: MxUserId) -> bool:
         """Invite somebody once; whoever leaves is not called back. Whether it was done now."""
-        mark = (portal_id, user)
+        mark = (portal.id, user)
         if mark in self._invited:
             return False
-        key = f"invited:{portal_id}:{user}"
+        key = f"invited:{portal.id}:{user}"
         async with self._store.reading() as tx:
             was_invited = await self._facts.get(tx, key) is not None
         if not was_invited:
             try:
-                await self._chats.invite(room_id, user)
+                await self._chats.invite(room_id, user, is_direct=portal.person_id is not None)
             except MatrixRefused as error:
                 log.info("a user could not be invited to a chat: %s %s", error.status, error.errcode)
             async with self._store.transaction() as tx:

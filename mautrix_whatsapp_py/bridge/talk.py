@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.history_gate import HistoryGate
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.open_sends import OpenSends
 from mautrix_whatsapp_py.bridge.persons import Persons
@@ -25,6 +26,7 @@ from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
+from mautrix_whatsapp_py.store.backfills import BackfillRows
 from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
@@ -59,6 +61,7 @@ class Rows:
     inbox: InboxRows = field(default_factory=InboxRows)
     disappearing: DisappearingRows = field(default_factory=DisappearingRows)
     facts: KvRows = field(default_factory=KvRows)
+    backfills: BackfillRows = field(default_factory=BackfillRows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,7 @@ class Talk:
     files: FileBearer = field(default_factory=NoFiles)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
+    gate: HistoryGate = field(default_factory=HistoryGate)
 
     async def recorded(self, portal_id: PortalId) -> None:
         """Wait until the rows of a chat are all there; whoever reads them asks for it first."""

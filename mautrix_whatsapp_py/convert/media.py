@@ -151,6 +151,8 @@ def _tell(media: WaMedia, failure: MediaUnavailable | None, said: MxMessageConte
     what = _PLAIN_NAMES.get(media.kind, "file")
     why = failure.sentence if failure is not None else "files are not bridged here."
     text = f"A {what} could not be shown here: {why}"
+    if failure is not None and failure.is_coming:
+        text = f"📎 A {what} is being fetched."
     body = f"{text}\n\n{said.body}" if said.body else text
     html = None if said.html is None else f"<p>{text}</p>{said.html}"
     return replace(said, msgtype=MxMsgType.NOTICE, body=body, html=html)

@@ -72,3 +72,5 @@ class MediaUnavailable:
     """A file could not be brought over; the sentence says why."""
 
     sentence: str
+    is_coming: bool = False
+    """Whether it will be later, without anybody's doing."""

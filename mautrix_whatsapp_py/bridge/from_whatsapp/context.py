@@ -12,7 +12,7 @@ from mautrix_whatsapp_py.convert.context import MxTarget, OwnReaction, ToMatrixC
 from mautrix_whatsapp_py.convert.needs import needs_of_wa
 from mautrix_whatsapp_py.ids import MxEventId, PersonId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import MxMessageContent, WaContent, WaEdit, WaMessageRef, WaReaction
-from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
 from mautrix_whatsapp_py.model.people import MxPerson
 from mautrix_whatsapp_py.model.portal import MessagePart
 from mautrix_whatsapp_py.model.wa import WaSource, WaUndecryptable
@@ -38,6 +38,7 @@ async def fetch_context(
     talk: Talk,
     *,
     placeholder: MxEventId | None,
+    file: MxFile | MediaUnavailable | None = None,
 ) -> Fetched:
     """Everything a message needs."""
     needs = needs_of_wa(content, source.chat)
@@ -56,7 +57,7 @@ async def fetch_context(
         targets=tuple(part.event_id for part in targets),
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
-        file=await talk.files.bring_to_matrix(content) if isinstance(content, WaMedia) else None,
+        file=file or (await talk.files.bring_to_matrix(content) if isinstance(content, WaMedia) else None),
         edited=await _fetch_edited(content, targets, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from functools import partial
 from typing import assert_never
 
@@ -24,6 +25,7 @@ from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
 from mautrix_whatsapp_py.store.store import Tx
@@ -31,6 +33,17 @@ from mautrix_whatsapp_py.store.store import Tx
 log = logging.getLogger(__name__)
 
 BY_ADMIN = "Deleted by an admin of the group"
+_COMING = MediaUnavailable(sentence="", is_coming=True)
+
+
+class Way(Enum):
+    """How a message comes into its room."""
+
+    LIVE = "live"
+    PAST = "past"
+    """Before its user is called, its file later, its timer no news."""
+    PAST_FILE = "past-file"
+    """The file of one that came before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +53,13 @@ class _Told:
     event: WaMessage | WaUndecryptable
     scene: Scene
     room_id: MxRoomId
+    way: Way
+
+    @property
+    def is_waiting_file(self) -> bool:
+        """Whether what is shown stands for a file that is still to come."""
+        is_media = isinstance(self.event, WaMessage) and isinstance(self.event.content, WaMedia)
+        return is_media and self.way is Way.PAST
 
     def txn_id(self, part: int, purpose: str) -> MxTxnId:
         return txn_from_wa(
@@ -74,10 +94,23 @@ class Handled:
     """What is left to do before the message may be forgotten; the next one of its chat need not wait for it."""
     names: tuple[str, ...] = ()
     """Ids of the message and its events."""
+    is_waiting_file: bool = False
+    """Whether its file is still to come."""
 
 
-async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Handled:
-    """Bring a message into its room. Raises TargetUnknown when it is about a message that is not here."""
+async def handle(
+    event: WaMessage | WaUndecryptable,
+    portal: Portal,
+    login: Login,
+    talk: Talk,
+    *,
+    way: Way = Way.LIVE,
+    file: MxFile | MediaUnavailable | None = None,
+) -> Handled:
+    """Bring a message into its room, with its file where that is here already.
+
+    Raises TargetUnknown when it is about a message that is not here.
+    """
     content = event.content if isinstance(event, WaMessage) else event
     if isinstance(content, WaSilent) or (isinstance(content, WaUndecryptable) and content.is_to_be_hidden):
         return Handled()
@@ -88,24 +121,28 @@ async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Logi
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
     if known and scene.portal.person_id is None:
         # Another login may have brought it here first, and its user alone was invited.
-        await talk.rooms.ensure_room(scene.portal, login)
-    if (known and placeholder is None) or await is_echo(event, scene, talk):
-        return Handled()
-    fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
+        await talk.rooms.ensure_room(scene.portal, login, is_quiet=way is not Way.LIVE)
+    is_waiting_file = way is Way.PAST and isinstance(content, WaMedia)
+    if (known and (placeholder is None or is_waiting_file)) or await is_echo(event, scene, talk):
+        return Handled(is_waiting_file=is_waiting_file and placeholder is not None)
+    fetched = await fetch_context(
+        content, event.source, scene, talk, placeholder=placeholder, file=_COMING if is_waiting_file else file
+    )
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
         if result.reason is SkipReason.TARGET_UNKNOWN:
             raise TargetUnknown
         return Handled()
     described = await ensure_described(scene.portal, login, talk)
-    told = _Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
+    room_id = await talk.rooms.ensure_room(described, login, is_quiet=way is not Way.LIVE)
+    told = _Told(event=event, scene=scene, room_id=room_id, way=way)
     match result:
         case MxSend():
             return await _send(result, content, told, fetched, talk)
         case MxReact():
             await _react(result, told, fetched, talk)
         case MxRedact():
-            await _redact(result, told, talk)
+            await _redact(result, told, fetched, talk)
         case _:
             assert_never(result)
     return Handled()
@@ -170,8 +207,15 @@ async def _send(
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
     timer_s = result.parts[0].disappears_after_s
     if is_plain and result.timer_s is None and timer_s in (None, told.scene.portal.disappearing_seconds):
-        return Handled(has_come=True, write=partial(write, is_patient=True), names=names)
+        return Handled(
+            has_come=True,
+            write=partial(write, is_patient=True),
+            names=names,
+            is_waiting_file=told.is_waiting_file,
+        )
     await write()
+    if told.way is not Way.LIVE:
+        return Handled(has_come=True, is_waiting_file=told.is_waiting_file)
     if result.timer_s is not None:
         await set_timer(told.scene.portal, result.timer_s, talk)
     elif not isinstance(content, WaEdit):
@@ -225,7 +269,7 @@ def _part(
         sent_at=event.timestamp,
         login_id=scene.login.id,
         is_own=event.source.is_from_me,
-        is_placeholder=isinstance(content, WaUndecryptable),
+        is_placeholder=isinstance(content, WaUndecryptable) or told.is_waiting_file,
     )
 
 
@@ -259,8 +303,12 @@ async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> 
             await talk.rows.reactions.put(tx, row)
 
 
-async def _redact(result: MxRedact, told: _Told, talk: Talk) -> None:
+async def _redact(result: MxRedact, told: _Told, fetched: Fetched, talk: Talk) -> None:
     """The rows stay: whoever sees the message later, on another login, must not bring it back."""
+    for part in fetched.targets:
+        if part.is_placeholder:
+            # What it stands for must not come any more.
+            await talk.store.write(partial(_settle, part, talk))
     for index, event_id in enumerate(result.targets):
         await talk.ghosts.send_redaction(
             told.room_id,
@@ -269,3 +317,7 @@ async def _redact(result: MxRedact, told: _Told, talk: Talk) -> None:
             txn_id=told.txn_id(index, "redact"),
             reason=BY_ADMIN if result.is_by_admin else "",
         )
+
+
+async def _settle(part: MessagePart, talk: Talk, tx: Tx) -> None:
+    await talk.rows.messages.settle_placeholder(tx, part.portal_id, part.message_id, part.person_id)

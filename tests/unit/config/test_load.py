@@ -52,7 +52,9 @@ bridge:
     outbox_expiry_hours: 1
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
-network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080"}
+network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080", history_sync: {dispatch_wait: 1m30s}}
+backfill: {enabled: false, max_initial_messages: -1, max_initial_days: 1, max_catchup_messages: 2}
+history: {keep: 0}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 encryption: {allow: true, msc4190: false}
 logging: {min_level: debug, format: json, file: b.log}
