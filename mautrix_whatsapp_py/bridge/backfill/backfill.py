@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from mautrix_whatsapp_py.bridge.backfill.board import Boards
-from mautrix_whatsapp_py.bridge.backfill.collect import collect_jobs
+from mautrix_whatsapp_py.bridge.backfill.collect import collect_jobs, fetch_open
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.fill import Fill, FillJob
 from mautrix_whatsapp_py.bridge.backfill.late_files import LateFiles
@@ -52,6 +52,8 @@ class Backfill:
         self._jobs: dict[LoginId, deque[FillJob]] = {}
         self._running: dict[LoginId, asyncio.Task[None]] = {}
         self._cancelled: set[LoginId] = set()
+        self._half_full: dict[LoginId, set[PortalId]] = {}
+        """Chats that an earlier process had begun with."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._purge_at_s = 0.0
         if deps.settings.is_enabled:
@@ -67,8 +69,9 @@ class Backfill:
     async def load(self) -> None:
         """Close the chats whose rooms are half full; before any event."""
         if self._deps.settings.is_enabled:
-            for _, portal_id in await self._talk.store.read(self._talk.rows.backfills.get_open_chats):
+            for login_id, portal_id in await self._talk.store.read(self._talk.rows.backfills.get_open_chats):
                 self._talk.gate.close(portal_id)
+                self._half_full.setdefault(login_id, set()).add(portal_id)
 
     def on_state(self, login: Login, _state: WaState) -> None:
         """A link's state changed: its session may be there to be asked."""
@@ -180,8 +183,10 @@ class Backfill:
         if run is not None and run.state is RunState.CANCELLED and not figures.wanted:
             # Its files stay away too, until somebody asks for more.
             figures = msgspec.structs.replace(figures, files=0)
-        if not _has_work(figures):
+        if not _has_work(figures) and not await fetch_open(login, self._deps):
             self._checked.add(login.id)
+            for portal_id in self._half_full.pop(login.id, ()):
+                self._talk.gate.open(portal_id)
             if run is not None and run.state is RunState.RUNNING:
                 await self._end(login, figures)
             return False

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.fill import FillJob
+from mautrix_whatsapp_py.bridge.rooms import chat_address
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.portal import Portal
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa_history import WaHistoryChat, WaHistoryStage
 from mautrix_whatsapp_py.ports_history import WhatsAppHistory
 
@@ -46,6 +47,24 @@ async def collect_jobs(login: Login, deps: BackfillDeps, *, is_open: bool) -> li
             await history.plan(chat.chat, (WaHistoryStage.NEW,), after=None, limit=0)
             continue
         jobs.append(FillJob(chat=chat, portal_id=portal.id, login=login))
+    return jobs + await _unfinished(login, deps, {job.portal_id for job in jobs})
+
+
+async def fetch_open(login: Login, deps: BackfillDeps) -> list[PortalId]:
+    """Chats of an account whose rooms were being filled when it was last seen to."""
+    opened = await deps.talk.store.read(deps.talk.rows.backfills.get_open_chats)
+    return [portal_id for login_id, portal_id in opened if login_id == login.id]
+
+
+async def _unfinished(login: Login, deps: BackfillDeps, known: Collection[PortalId]) -> list[FillJob]:
+    """Rooms that have all their messages, and only their user was not called yet."""
+    jobs = []
+    for portal_id in await fetch_open(login, deps):
+        portal = None if portal_id in known else await deps.talk.portals.get(portal_id)
+        if portal is not None:
+            partner = None if portal.person_id is None else await deps.talk.persons.get(portal.person_id)
+            chat = WaHistoryChat(chat=chat_address(portal, partner), newest_at=deps.talk.clock.now())
+            jobs.append(FillJob(chat=chat, portal_id=portal_id, login=login))
     return jobs
 
 
@@ -54,8 +73,7 @@ async def _is_up_to_date(chat: WaHistoryChat, portal: Portal, login: Login, deps
     talk = deps.talk
     if portal.room_id is None or chat.wanted:
         return False
-    opened = await talk.store.read(talk.rows.backfills.get_open_chats)
-    if (login.id, portal.id) in opened or not await talk.rooms.has_invited(portal, login):
+    if portal.id in await fetch_open(login, deps) or not await talk.rooms.has_invited(portal, login):
         return False
     edge = await talk.store.read(lambda tx: talk.rows.messages.get_newest_before(tx, portal.id, login.linked_at))
     return edge is None or chat.newest_at <= edge

@@ -82,6 +82,7 @@ class Fill:
         await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
 
     async def _is_open(self, portal_id: PortalId) -> bool:
+        """Whether its room was being filled when an earlier try ended."""
         chats = await self._talk.store.read(self._talk.rows.backfills.get_open_chats)
         return (self._job.login.id, portal_id) in chats
 
