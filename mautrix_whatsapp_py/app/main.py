@@ -21,6 +21,7 @@ from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
+from mautrix_whatsapp_py.bridge.backfill.asking import Asking
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
@@ -31,6 +32,7 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
@@ -240,6 +242,7 @@ def _make_bridge(
         homeserver_part(clock=clock, matrix=matrix.with_patience(STARTUP_PATIENCE)),
         database_part(store=talk.store),
         links_part(logins=links.logins, network=links.network, clock=clock),
+        history_part(work.deps, backfill),
     )
     admin = AdminDeps(
         users=users,
@@ -248,7 +251,8 @@ def _make_bridge(
         cancels=(links.linking.cancel, work.syncing.cancel, backfill.cancel),
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    commands = (*links.commands(clock), *chat_commands, *admin_commands(admin))
+    past_commands = history_commands(work.deps, Asking(backfill))
+    commands = (*links.commands(clock), *chat_commands, *past_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,

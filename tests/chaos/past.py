@@ -62,7 +62,7 @@ class Writer:
         chats = []
         for number in range(scale.chats):
             person = ben.lid if number == scale.chats - 1 else Jid(f"9{number:06}", "lid")
-            is_group = number % 4 == 1
+            is_group = number % 4 == 1 and number < scale.chats - 1
             jid = groups.make_group(self.wa.world, ben, f"Group {number}", [self.own]).jid if is_group else person
             chat = OldChat(name=f"c{number}", jid=jid, sender=ben.lid if is_group else person)
             for index in range(scale.messages):

@@ -8,6 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
+from mautrix_whatsapp_py.bridge.backfill.asking import Asking
+from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
+from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps, BackfillSettings
+from mautrix_whatsapp_py.bridge.backfill.pace import Pace
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -29,6 +33,7 @@ from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.history import history_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.status import links_part
@@ -112,6 +117,20 @@ class _Sink:
         self._world.logins.on_wa_state(login, state)
 
 
+def without_history(world: World) -> Backfill:
+    """What brings the past over, switched off."""
+    return Backfill(
+        BackfillDeps(
+            talk=world.talk,
+            open_history=lambda _: None,
+            management=ManagementRooms(users=world.users, matrix=world.matrix, rooms=world.rooms),
+            matrix=world.matrix,
+            settings=BackfillSettings(is_enabled=False),
+            pace=Pace(world.clock),
+        )
+    )
+
+
 class World:
     """The homeserver and the database stay, bridges come and go."""
 
@@ -157,6 +176,7 @@ class World:
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
             *self.work.commands,
+            *history_commands(self.work.deps, Asking(without_history(self))),
             *admin_commands(admin),
         )
         self.dispatcher = Dispatcher(commands, prefix="!wa", dialogs=dialogs)

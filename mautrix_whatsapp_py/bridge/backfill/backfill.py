@@ -43,7 +43,7 @@ class Backfill:
     """One piece of work per account at a time."""
 
     def __init__(self, deps: BackfillDeps) -> None:
-        self._deps = deps
+        self.deps = deps
         self._talk = deps.talk
         self.boards = Boards(deps)
         self._began_s = deps.talk.clock.monotonic()
@@ -68,7 +68,7 @@ class Backfill:
 
     async def load(self) -> None:
         """Close the chats whose rooms are half full; before any event."""
-        if self._deps.settings.is_enabled:
+        if self.deps.settings.is_enabled:
             for login_id, portal_id in await self._talk.store.read(self._talk.rows.backfills.get_open_chats):
                 self._talk.gate.close(portal_id)
                 self._half_full.setdefault(login_id, set()).add(portal_id)
@@ -121,7 +121,7 @@ class Backfill:
 
     async def fetch_figures(self, login: Login) -> WaHistoryFigures:
         """What is stored of an account; raises WhatsAppError."""
-        return await self._deps.require_history(login.id).fetch_figures()
+        return await self.deps.require_history(login.id).fetch_figures()
 
     # What others tell
 
@@ -146,7 +146,7 @@ class Backfill:
                 jobs.appendleft(job)
 
     def _wake(self, login_id: LoginId) -> None:
-        if self._deps.settings.is_enabled:
+        if self.deps.settings.is_enabled:
             self._woken[login_id] = None
 
     # One account
@@ -183,7 +183,7 @@ class Backfill:
         if run is not None and run.state is RunState.CANCELLED and not figures.wanted:
             # Its files stay away too, until somebody asks for more.
             figures = msgspec.structs.replace(figures, files=0)
-        if not _has_work(figures) and not await fetch_open(login, self._deps):
+        if not _has_work(figures) and not await fetch_open(login, self.deps):
             self._checked.add(login.id)
             for portal_id in self._half_full.pop(login.id, ()):
                 self._talk.gate.open(portal_id)
@@ -194,7 +194,7 @@ class Backfill:
         self._checked.add(login.id)
         figures = await self._await_rest(login, figures)
         is_cancelled = run is not None and run.state is RunState.CANCELLED and not figures.wanted
-        jobs = await collect_jobs(login, self._deps, is_open=not is_cancelled)
+        jobs = await collect_jobs(login, self.deps, is_open=not is_cancelled)
         if jobs or (figures.files and not is_cancelled):
             await self._bring(login, jobs, figures)
         self._talk.gate.end_expecting(login.id)
@@ -202,7 +202,7 @@ class Backfill:
 
     async def _await_rest(self, login: Login, figures: WaHistoryFigures) -> WaHistoryFigures:
         """Wait until the phone has sent nothing more for a while, or too much waits for it."""
-        clock, wait = self._talk.clock, self._deps.settings.wait
+        clock, wait = self._talk.clock, self.deps.settings.wait
         while figures.is_unpacking or (figures.newest_chunk_at and clock.now() - figures.newest_chunk_at < wait):
             if not figures.is_unpacking and self._talk.gate.count_held(login.id) > MAX_HELD:
                 break
@@ -219,7 +219,7 @@ class Backfill:
         knocked = [job for job in jobs if self._talk.gate.is_knocked(job.portal_id)]
         queue = self._jobs[login.id] = deque([*knocked, *(job for job in jobs if job not in knocked)])
         self._talk.gate.end_expecting(login.id)
-        await self.boards.put(_with_totals(run, jobs, figures, self._deps.settings.max_messages))
+        await self.boards.put(_with_totals(run, jobs, figures, self.deps.settings.max_messages))
         await self.boards.show(login)
         await asyncio.gather(*(self._fill_chats(login, queue) for _ in range(min(MOST, len(queue)))))
         await self._bring_files(login)
@@ -240,7 +240,7 @@ class Backfill:
         while self._talk.logins.get(login_id) is not None:
             try:
                 fill = Fill(
-                    job, self._deps, on_progress=on_progress, is_cancelled=partial(self._is_cancelled, login_id)
+                    job, self.deps, on_progress=on_progress, is_cancelled=partial(self._is_cancelled, login_id)
                 )
                 await fill.run()
                 break
@@ -267,7 +267,7 @@ class Backfill:
             spawn(self.boards.show(login), name="history progress", tasks=self._tasks)
 
         await LateFiles(
-            login, self._deps, on_file=on_file, is_cancelled=partial(self._is_cancelled, login.id)
+            login, self.deps, on_file=on_file, is_cancelled=partial(self._is_cancelled, login.id)
         ).run()
 
     async def _end(self, login: Login, figures: WaHistoryFigures) -> None:
@@ -275,7 +275,7 @@ class Backfill:
         self._cancelled.discard(login.id)
         self._jobs.pop(login.id, None)
         if is_cancelled:
-            await self._deps.require_history(login.id).unplan()
+            await self.deps.require_history(login.id).unplan()
         await self._purge(login)
         state = RunState.CANCELLED if is_cancelled else RunState.DONE
         await self.boards.end(login, state, kept=figures.kept, problems=figures.problems)
@@ -297,7 +297,7 @@ class Backfill:
 
     async def _purge(self, login: Login) -> None:
         """Forget what nobody has asked for in time."""
-        await self._deps.require_history(login.id).purge(self._talk.clock.now() - self._deps.settings.keep)
+        await self.deps.require_history(login.id).purge(self._talk.clock.now() - self.deps.settings.keep)
 
 
 def _has_work(figures: WaHistoryFigures) -> bool:
