@@ -24,8 +24,10 @@ from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionConten
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.media import MxFile, WaFile
 from mautrix_whatsapp_py.model.mx import (
+    MxCheckpoint,
     MxEphemeral,
     MxEvent,
+    MxMark,
     MxNewRoom,
     MxNotice,
     MxPicture,
@@ -165,6 +167,9 @@ class MatrixChats(Protocol):
     async def send_typing(self, room_id: MxRoomId, *, user: MxUserId, for_seconds: float) -> None:
         """Show that somebody types, for so long; 0 ends it."""
 
+    async def set_presence(self, user: MxUserId, *, is_online: bool) -> None:
+        """Show one of our users online or not."""
+
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
 
@@ -196,6 +201,13 @@ class StateReporter(Protocol):
         """Tell it, in order and in the background; never raises."""
 
 
+class Checkpoints(Protocol):
+    """Where it is published how far events have come."""
+
+    def publish(self, checkpoint: MxCheckpoint) -> None:
+        """Tell it, in order and in the background; never raises."""
+
+
 class QrArtist(Protocol):
     """Draws QR codes."""
 
@@ -218,6 +230,16 @@ class MxInbox(Protocol):
 
     async def mark_handled(self, seq: InboxSeq) -> None:
         """Forget an event's body; its id stays known."""
+
+
+class MxMarks(Protocol):
+    """Where the place in the homeserver's stream rests from which on to look for what was missed."""
+
+    async def get(self) -> MxMark | None:
+        """The newest one."""
+
+    async def put(self, mark: MxMark) -> None:
+        """Take the place of the one before."""
 
 
 class MxEventSink(Protocol):

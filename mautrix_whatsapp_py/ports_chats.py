@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxUserId, WaJid
+from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxUri, MxUserId, WaJid
+from mautrix_whatsapp_py.model.content import MxPreviewImage, WaLinkPreview
 from mautrix_whatsapp_py.model.levels import MxLevels
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_directory import (
@@ -18,6 +19,19 @@ from mautrix_whatsapp_py.model.wa_directory import (
     WaLookup,
     WaNewsletter,
 )
+
+
+class LinkCards(Protocol):
+    """The cards of links. Nothing raises: a message goes without its card rather than late."""
+
+    async def fetch_card(self, url: str) -> WaLinkPreview | None:
+        """What the homeserver knows of a page; None when it is not to be asked."""
+
+    async def fetch_picture(self, uri: MxUri) -> bytes | None:
+        """A picture of the homeserver's as a small JPEG."""
+
+    async def bring_picture(self, jpeg: bytes) -> MxPreviewImage | None:
+        """A small picture, in the homeserver's store."""
 
 
 class WhatsAppDirectory(Protocol):

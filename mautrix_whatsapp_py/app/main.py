@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import uvloop
-from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.backfill import make_backfill
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.entrance import make_entrance
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
+from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links, start_links
 from mautrix_whatsapp_py.app.talk import make_talk
 from mautrix_whatsapp_py.bridge.backfill.asking import Asking
@@ -36,20 +37,13 @@ from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, LogFormat, LogLevel, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StartupError, StoreError
-from mautrix_whatsapp_py.ids import MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.logs import LogOptions, setup_logging
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
-from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
-from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
-from mautrix_whatsapp_py.matrix.encode_room import Identity
-from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
-from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
-from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
-from mautrix_whatsapp_py.matrix.intake import Intake
-from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.ports_chats import MatrixRooms
 from mautrix_whatsapp_py.store.claim import Claim
 from mautrix_whatsapp_py.store.current import is_current
 from mautrix_whatsapp_py.store.inbox import Inbox
@@ -60,7 +54,6 @@ log = logging.getLogger(__name__)
 
 Service = Callable[[], Coroutine[Any, Any, None]]
 Result = TypeVar("Result")
-STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 FIRST_PRUNE_SECONDS = 3600.0
 PRUNE_EVERY_SECONDS = 86400.0
 _LEVELS = {
@@ -109,14 +102,14 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         await claim.acquire()
         services.append(claim.watch)
     store = await stack.enter_async_context(_opened_store(address, options))
-    matrix, chats, rooms, groups, media = await stack.enter_async_context(_opened_matrix(config, clock))
+    homeserver = await stack.enter_async_context(opened_homeserver(config, clock))
+    matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
     questions = StartupQuestions(
         homeserver_address=config.homeserver.address,
         bridge_address=config.appservice.address,
         ignores_unsupported_server=options.ignore_unsupported_server,
     )
-    hasty = matrix.with_patience(STARTUP_PATIENCE)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
@@ -124,9 +117,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links = await stack.enter_async_context(
         opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
     )
-    files = await stack.enter_async_context(opened_files(config, store=media, clock=clock))
-    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=groups)
-    talk = make_talk(config, store=store, chats=chats, links=links, files=files, clock=clock, adapters=adapters)
+    files = await stack.enter_async_context(opened_files(config, store=homeserver.files, clock=clock))
+    adapters = group_adapters(links, matrix=matrix, rooms=rooms, groups=homeserver.groups)
+    talk = make_talk(config, homeserver, store=store, links=links, files=files, clock=clock, adapters=adapters)
     stack.push_async_callback(talk.following.stop)
     work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
@@ -138,23 +131,19 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     # Stops before the bridge, whose queues it fills.
     stack.push_async_callback(backfill.stop)
     await _attach(links, bridge, backfill)
-    server = _make_server(config, bridge=bridge, inbox=inbox, health=health)
-    stack.push_async_callback(server.stop)
+    entrance = make_entrance(
+        config, bridge=bridge, store=store, inbox=inbox, missed=homeserver.missed, health=health, clock=clock
+    )
+    stack.push_async_callback(entrance.server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
     await start_links(links)
-    await server.start(config.appservice.hostname, config.appservice.port)
+    await entrance.open(config)
     await require_ping(hasty, questions, clock)
     health.start()
     stack.callback(health.end)
-    own = (
-        health.watch,
-        bridge.watch,
-        bridge.watch_disappearing,
-        talk.following.fill,
-        links.herald.watch_phones,
-        backfill.watch,
-    )
-    return (*services, *own, partial(_prune_daily, inbox))
+    watches = (health.watch, bridge.watch, bridge.watch_disappearing, backfill.watch)
+    own = (*watches, talk.following.fill, links.herald.watch_phones)
+    return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
 
 
 @asynccontextmanager
@@ -175,22 +164,6 @@ async def _opened_store(address: DatabaseAddress, options: RunOptions) -> AsyncI
         await store.close()
 
 
-@asynccontextmanager
-async def _opened_matrix(
-    config: Config, clock: SystemClock
-) -> AsyncIterator[tuple[HttpMatrixApi, HttpMatrixChats, HttpMatrixRooms, HttpMatrixGroups, HttpMatrixFiles]]:
-    async with ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"}) as session:
-        patience = Patience(retry_limit=config.homeserver.retry_limit)
-        http = RetryingHttp(
-            config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
-        )
-        identity = Identity(bot=config.bot_id, domain=config.homeserver.domain, appservice_id=config.appservice.id)
-        matrix = HttpMatrixApi(http, bot=config.bot_id, appservice_id=config.appservice.id)
-        groups = HttpMatrixGroups(http, bot=config.bot_id, domain=config.homeserver.domain)
-        chats, rooms = HttpMatrixChats(http, identity=identity), HttpMatrixRooms(http, bot=config.bot_id)
-        yield matrix, chats, rooms, groups, HttpMatrixFiles(http, bot=config.bot_id)
-
-
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
     bot = config.appservice.bot
     avatar = MxUri(bot.avatar) if bot.avatar else None
@@ -208,9 +181,7 @@ async def _attach(links: Links, bridge: Bridge, backfill: Backfill) -> None:
     links.logins.add_listener(backfill.on_state)
 
 
-def _make_work(
-    config: Config, *, talk: Talk, matrix: HttpMatrixApi, rooms: HttpMatrixRooms, users: Users
-) -> ChatWork:
+def _make_work(config: Config, *, talk: Talk, matrix: HttpMatrixApi, rooms: MatrixRooms, users: Users) -> ChatWork:
     return make_chat_work(
         config,
         talk=talk,
@@ -269,20 +240,6 @@ def _make_bridge(
     )
     bridge = Bridge(deps)
     return bridge
-
-
-def _make_server(config: Config, *, bridge: Bridge, inbox: Inbox, health: Health) -> AppService:
-    async def is_ghost(_user: MxUserId) -> bool:
-        return False
-
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours)
-    return AppService(
-        intake,
-        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
-        bot=config.bot_id,
-        hs_token=config.appservice.hs_token,
-        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
-    )
 
 
 async def _run_until(stop: asyncio.Event, services: tuple[Service, ...]) -> None:

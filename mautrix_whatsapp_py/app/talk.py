@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 
 from mautrix_whatsapp_py.app.groups import group_settings
+from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.files import Files
@@ -23,7 +24,7 @@ from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.filtering import EVERYTHING, FilterRule
-from mautrix_whatsapp_py.ports import Clock, MatrixChats
+from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.ports_chats import WhatsAppDirectory
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.whatsapp.directory import open_directory
@@ -33,15 +34,16 @@ SECRET_BYTES = 32
 
 def make_talk(
     config: Config,
+    homeserver: Homeserver,
     *,
     store: Store,
-    chats: MatrixChats,
     links: Links,
     files: Files,
     clock: Clock,
     adapters: GroupAdapters,
 ) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
+    chats = homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
     ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id)
@@ -72,13 +74,21 @@ def make_talk(
         rooms=rooms,
         logins=links.logins,
         network=links.network,
-        delivery=Delivery(chats=chats, bot=config.bot_id, store=store, settings=_delivery_settings(config)),
+        delivery=Delivery(
+            chats=chats,
+            bot=config.bot_id,
+            store=store,
+            clock=clock,
+            checkpoints=homeserver.checkpoints,
+            settings=_delivery_settings(config),
+        ),
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
         following=make_following(around, adapters, group_settings(config)),
         clock=clock,
         files=files,
+        cards=homeserver.cards,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )

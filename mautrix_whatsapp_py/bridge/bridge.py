@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.persons import Merged
+from mautrix_whatsapp_py.bridge.presences import Presences
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
@@ -54,8 +55,13 @@ class Bridge:
         self._talk = talk = deps.talk
         self._lanes: Lanes[LaneKey] = Lanes("chats", deps.clock, make_backoff=make_backoff)
         self._departures = Departures(talk, self._lanes)
+        self._presences = Presences(talk)
         self._arrivals = Arrivals(
-            talk, self._lanes, make_backoff=make_backoff, on_come=self._departures.call_about
+            talk,
+            self._lanes,
+            make_backoff=make_backoff,
+            on_come=self._departures.call_about,
+            show_presence=self._presences.show,
         )
         self._typists = Typists()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -135,6 +141,7 @@ class Bridge:
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
+        await self._presences.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -193,6 +200,8 @@ class Bridge:
                 portal = await self._talk.portals.get(portal_id)
                 if portal is None:
                     return False
+                self._talk.delivery.received(event.origin)
+                await self._presences.note(event.origin.sender, portal)
                 await self._departures.handle(Letter(event=event, seq=seq), portal)
                 return True
             case MxEncrypted(origin=origin):
@@ -220,9 +229,12 @@ class Bridge:
                 case MxTyping():
                     users = frozenset(user for user in event.users if not self._deps.is_ours(user))
                     await self._typists.handle(MxTyping(room_id=event.room_id, users=users), portal, self._talk)
+                    for user in users:
+                        await self._presences.note(user, portal)
                 case MxReceipt() if not self._deps.is_ours(event.user):
                     await self._talk.recorded(portal_id)
                     await receipt.handle(event, portal, self._talk)
+                    await self._presences.note(event.user, portal)
                 case MxReceipt():
                     pass
                 case _:

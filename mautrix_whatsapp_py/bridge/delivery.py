@@ -9,9 +9,9 @@ from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId, SendId
 from mautrix_whatsapp_py.model.content import MxMentions, MxMessageContent, MxMsgType, MxReply
-from mautrix_whatsapp_py.model.mx import MxOrigin, MxSendOutcome, MxSendStatus
+from mautrix_whatsapp_py.model.mx import MxCheckpoint, MxOrigin, MxSendOutcome, MxSendStatus, MxStep, MxStepStatus
 from mautrix_whatsapp_py.model.portal import Portal
-from mautrix_whatsapp_py.ports import MatrixChats
+from mautrix_whatsapp_py.ports import Checkpoints, Clock, MatrixChats
 from mautrix_whatsapp_py.store.outbox import OutboxRows
 from mautrix_whatsapp_py.store.store import Store
 
@@ -36,12 +36,21 @@ class Delivery:
     """Tells senders by status events, receipts of the bot and notices, as far as the configuration wants it."""
 
     def __init__(
-        self, *, chats: MatrixChats, bot: MxUserId, store: Store, settings: DeliverySettings = DeliverySettings()
+        self,
+        *,
+        chats: MatrixChats,
+        bot: MxUserId,
+        store: Store,
+        clock: Clock,
+        checkpoints: Checkpoints,
+        settings: DeliverySettings = DeliverySettings(),
     ) -> None:
         self._chats = chats
         self._bot = bot
         self._store = store
         self._outbox = OutboxRows()
+        self._clock = clock
+        self._checkpoints = checkpoints
         self._settings = settings
         self._uncertain: set[MxEventId] = set()
 
@@ -55,24 +64,32 @@ class Delivery:
         """Whether the fate of anything is open."""
         return bool(self._uncertain)
 
+    def received(self, origin: MxOrigin) -> None:
+        """It is the turn of an event."""
+        self._note(origin, MxStepStatus.SUCCESS, step=MxStep.BRIDGE)
+
     async def sent(self, origin: MxOrigin) -> None:
         """WhatsApp has it."""
+        self._note(origin, MxStepStatus.SUCCESS)
         await self._accepted(origin.room_id, origin.event_id)
 
     async def pending(self, origin: MxOrigin) -> None:
         """It waits for WhatsApp."""
+        self._note(origin, MxStepStatus.WILL_RETRY)
         await self._show(origin.room_id, MxSendStatus(event_id=origin.event_id, outcome=MxSendOutcome.PENDING))
 
     async def failed(self, origin: MxOrigin, *, what: str, sentence: str) -> None:
         """It will not reach WhatsApp; raises MatrixUnreachable as long as nobody could be told."""
         text = notices.tell_failed(what, sentence)
         await self._tell(origin, text)
+        self._note(origin, MxStepStatus.PERM_FAILURE, info=sentence)
         await self._show(origin.room_id, _status(origin, MxSendOutcome.FAILED, sentence))
 
     async def uncertain(self, origin: MxOrigin, *, what: str) -> None:
         """Nobody knows whether it reached WhatsApp; told before it is remembered as told."""
         self._uncertain.add(origin.event_id)
         await self._tell(origin, notices.tell_uncertain(what))
+        self._note(origin, MxStepStatus.TIMEOUT, info=notices.UNKNOWN_OUTCOME)
         await self._show(origin.room_id, _status(origin, MxSendOutcome.FAILED_MAYBE, notices.UNKNOWN_OUTCOME))
 
     async def arrived(self, portal: Portal, event_id: MxEventId) -> None:
@@ -92,6 +109,21 @@ class Delivery:
         """Say something in a room to everybody in it."""
         content = MxMessageContent(msgtype=MxMsgType.NOTICE, body=f"⚠️ {sentence}", mentions=MxMentions())
         await self._chats.send_message(room_id, content, sender=self._bot, txn_id=txn_id)
+
+    def _note(
+        self, origin: MxOrigin, status: MxStepStatus, *, step: MxStep = MxStep.REMOTE, info: str = ""
+    ) -> None:
+        self._checkpoints.publish(
+            MxCheckpoint(
+                event_id=origin.event_id,
+                room_id=origin.room_id,
+                kind=origin.kind,
+                step=step,
+                status=status,
+                at=self._clock.now(),
+                info=info,
+            )
+        )
 
     async def _accepted(self, room_id: MxRoomId, event_id: MxEventId) -> None:
         await self._show(room_id, MxSendStatus(event_id=event_id, outcome=MxSendOutcome.SUCCESS))

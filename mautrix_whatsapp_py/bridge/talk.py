@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from mautrix_whatsapp_py.bridge.cards import NoCards
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
@@ -25,7 +26,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
-from mautrix_whatsapp_py.ports_chats import OpenDirectory
+from mautrix_whatsapp_py.ports_chats import LinkCards, OpenDirectory
 from mautrix_whatsapp_py.store.backfills import BackfillRows
 from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
@@ -86,6 +87,7 @@ class Talk:
     new_secret: Callable[[], bytes]
     settings: TalkSettings
     files: FileBearer = field(default_factory=NoFiles)
+    cards: LinkCards = field(default_factory=NoCards)
     records: Records = field(default_factory=Records)
     open_sends: OpenSends = field(default_factory=OpenSends)
     gate: HistoryGate = field(default_factory=HistoryGate)

@@ -24,7 +24,6 @@ _NETWORK: Final[Defaults] = {
     "pinned_tag": "m.favourite",
     "archive_tag": None,
     "whatsapp_thumbnail": False,
-    "url_previews": False,
     "extev_polls": False,
     "disable_view_once": False,
     "force_active_delivery_receipts": False,

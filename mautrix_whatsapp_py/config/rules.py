@@ -69,10 +69,10 @@ def _check_address(section: HomeserverSection, findings: Findings) -> None:
 
 
 def _check_endpoints(section: HomeserverSection, findings: Findings) -> None:
-    value = section.status_endpoint
-    if value is not None and _host_of(value) is None:
-        path = ("homeserver", "status_endpoint")
-        findings.add(path, "must be a URL that starts with http:// or https://, or null")
+    for name in ("status_endpoint", "message_send_checkpoint_endpoint"):
+        value = getattr(section, name)
+        if value is not None and _host_of(value) is None:
+            findings.add(("homeserver", name), "must be a URL that starts with http:// or https://, or null")
 
 
 def _check_appservice(section: AppserviceSection, findings: Findings) -> None:

@@ -92,6 +92,7 @@ class HomeserverSection(Section):
     domain: str = "example.com"
     software: HomeserverSoftware = HomeserverSoftware.STANDARD
     status_endpoint: str | None = None
+    message_send_checkpoint_endpoint: str | None = None
     retry_limit: int = 4
 
 
@@ -213,6 +214,7 @@ class NetworkSection(Section):
     reject_calls_text: str = "I cannot take calls here. Please write to me."
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
+    url_previews: bool = False
     history_sync: HistorySyncSection = field(default_factory=HistorySyncSection)
 
 

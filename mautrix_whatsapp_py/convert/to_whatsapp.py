@@ -128,7 +128,7 @@ def _encode_message(content: MxMessageContent, context: ToWhatsAppContext) -> Wa
     return WaText(
         body=text,
         context=_context_of(content, markup, context),
-        link_preview=_encode_link_preview(content, text, context),
+        link_preview=_encode_link_preview(text, context),
     )
 
 
@@ -186,17 +186,16 @@ def _encode_preview(content: MxMessageContent, thumbnail: bytes | None, addresse
     )
 
 
-def _encode_link_preview(content: MxMessageContent, text: str, context: ToWhatsAppContext) -> WaLinkPreview | None:
-    """The preview fetched, else the one the client sent; of links that are in the text only."""
-    if not context.options.with_link_previews:
-        return None
+def _encode_link_preview(text: str, context: ToWhatsAppContext) -> WaLinkPreview | None:
+    """The card that was found; of a link that is in the text only."""
     found = context.link_preview
-    if found is None and content.link_previews:
-        sent = content.link_previews[0]
-        found = WaLinkPreview(
-            url=clean(sent.matched_url), title=clean(sent.title), description=clean(sent.description)
-        )
-    return found if found is not None and found.url and found.url in text else None
+    if found is None or not context.options.with_link_previews:
+        return None
+    url = clean(found.url)
+    if not url or url not in text:
+        return None
+    title, description = clean(found.title), clean(found.description)
+    return WaLinkPreview(url=url, title=title, description=description, thumbnail=found.thumbnail)
 
 
 def _written_at(context: ToWhatsAppContext) -> datetime:

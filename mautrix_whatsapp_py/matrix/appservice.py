@@ -67,8 +67,7 @@ class AppService:
 
     async def start(self, hostname: str, port: int) -> None:
         """Hand over what an earlier run left, then listen; StartupError when the address cannot be had."""
-        if left := await self._intake.replay():
-            log.info("%d Matrix events of the last run are still to be handled", left)
+        await self._intake.replay()
         # aiohttp's access log would hold the token of homeservers that send it in the query.
         runner = web.AppRunner(
             self.app, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_SECONDS

@@ -135,6 +135,11 @@ class HttpMatrixChats:
             content["timeout"] = int(for_seconds * 1000)
         await self._http.call(Method.PUT, Path.v3.rooms[room_id].typing[user], content, query={"user_id": user})
 
+    async def set_presence(self, user: MxUserId, *, is_online: bool) -> None:
+        """Show one of our users online or not."""
+        content: Json = {"presence": "online" if is_online else "offline"}
+        await self._http.call(Method.PUT, Path.v3.presence[user].status, content, query={"user_id": user})
+
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
         path = Path.v3.rooms[room_id].event[event_id]

@@ -44,6 +44,7 @@ def decode_event(stored: MxStored) -> MxEvent:
         room_id=stored.room_id,
         sender=stored.sender,
         sent_at=get_moment(fields, "origin_server_ts") or EPOCH,
+        kind=stored.kind,
     )
     event: MxEvent | None = None
     match stored.kind, "state_key" in fields:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId, MxUserId
+from mautrix_whatsapp_py.matrix.catch_up import Gate
 from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.gaps import GapWatch
 from mautrix_whatsapp_py.matrix.transaction import (
@@ -21,6 +22,9 @@ from mautrix_whatsapp_py.model.mx import MxStored
 from mautrix_whatsapp_py.ports import MxEventSink, MxInbox
 
 log = logging.getLogger(__name__)
+
+MISSED = MxTxnId("missed")
+"""Stands for the transactions that never came."""
 
 ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
 
@@ -39,6 +43,7 @@ class Intake:
         *,
         on_to_device: ToDeviceSink,
         is_ours: Callable[[MxUserId], bool] = lambda _user: False,
+        gate: Gate | None = None,
     ) -> None:
         self._inbox = inbox
         self._sink = sink
@@ -48,16 +53,29 @@ class Intake:
         self._last_taken: tuple[MxTxnId, int] | None = None
         """Id and hash of the body: Synapse on SQLite counts from 1 again after each restart."""
         self._gaps = GapWatch()
+        self._gate = gate
         self._handed_over = InboxSeq(0)
+        self._is_replayed = False
         self._is_owing = False
         """Events may be stored but not handed over: a commit's answer was lost, or a request cancelled."""
 
     async def replay(self) -> int:
-        """Hand over what an earlier run has left, once, before the first transaction; how many events."""
+        """Hand over what an earlier run has left, once, before anything new; how many events."""
         async with self._turn:
+            if self._is_replayed:
+                return 0
             pending = await self._inbox.get_pending()
             self._hand_over(pending)
+            self._is_replayed = True
             return len(pending)
+
+    async def take_missed(self, events: Sequence[MxStored]) -> int:
+        """Store and hand over events that never came in a transaction; how many were new. StoreError when not."""
+        async with self._turn:
+            new = await self._add(MISSED, events)
+            self._hand_over(new)
+            self._is_owing = False
+            return len(new)
 
     async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
         """Store a transaction and hand it over.
@@ -72,8 +90,11 @@ class Intake:
             raise
         for event_id in transaction.skipped:
             log.warning("skipped the malformed event %a of transaction %a", event_id, txn_id)
+        if self._gate is not None:
+            self._gate.note_traffic()
         async with self._turn:
-            if self._gaps.must_refuse(txn_id):
+            is_closed = self._gate is not None and not self._gate.is_open
+            if is_closed or self._gaps.must_refuse(txn_id):
                 raise OutOfTurn
             await self._take(txn_id, transaction, (txn_id, hash(raw)))
             self._gaps.accept(txn_id)
@@ -81,12 +102,7 @@ class Intake:
     async def _take(self, txn_id: MxTxnId, transaction: MxTransaction, mark: tuple[MxTxnId, int]) -> None:
         # The inbox knows repeated events; this is for the parts that are not stored.
         is_repeated, self._last_taken = mark == self._last_taken, None
-        was_owing, self._is_owing = self._is_owing, True
-        # What our own users said is nothing new: half of all events, and a commit each.
-        events = [event for event in transaction.events if not self._is_ours(event.sender)]
-        new = await self._inbox.add_transaction(txn_id, events) if events else ()
-        if was_owing:
-            new = [event for event in await self._inbox.get_pending() if event.seq > self._handed_over]
+        new = await self._add(txn_id, transaction.events)
         # Keys come before what they decrypt.
         if transaction.to_device and not is_repeated:
             self._on_to_device(transaction.to_device)
@@ -95,6 +111,16 @@ class Intake:
         for event in () if is_repeated else transaction.ephemeral:
             self._sink.on_mx_ephemeral(event)
         self._last_taken = mark
+
+    async def _add(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
+        """Store events; what is to be handed over now."""
+        was_owing, self._is_owing = self._is_owing, True
+        # What our own users said is nothing new: half of all events, and a commit each.
+        others = [event for event in events if not self._is_ours(event.sender)]
+        new = await self._inbox.add_transaction(txn_id, others) if others else ()
+        if not was_owing:
+            return new
+        return [event for event in await self._inbox.get_pending() if event.seq > self._handed_over]
 
     def _hand_over(self, events: Sequence[MxStored]) -> None:
         for event in events:

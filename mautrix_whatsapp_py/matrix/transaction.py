@@ -160,7 +160,7 @@ def _decode_parts(parts: _Parts) -> MxTransaction:
     events: list[MxStored] = []
     skipped: list[str] = []
     for raw in parts.events:
-        event = _decode_stored(bytes(raw))
+        event = decode_stored(bytes(raw))
         if event is None:
             skipped.append(_get_event_id(bytes(raw)))
         else:
@@ -173,7 +173,7 @@ def _decode_parts(parts: _Parts) -> MxTransaction:
     )
 
 
-def _decode_stored(raw: bytes) -> MxStored | None:
+def decode_stored(raw: bytes) -> MxStored | None:
     """An event as it goes to the inbox; None when it lacks what every event has."""
     try:
         event = msgspec.json.decode(raw, type=_Event)

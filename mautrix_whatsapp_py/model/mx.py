@@ -35,6 +35,53 @@ class MxStored:
     body: str
 
 
+class MxStep(StrEnum):
+    """How far an event has come."""
+
+    BRIDGE = "BRIDGE"
+    REMOTE = "REMOTE"
+
+
+class MxStepStatus(StrEnum):
+    """What became of it there."""
+
+    SUCCESS = "SUCCESS"
+    WILL_RETRY = "WILL_RETRY"
+    PERM_FAILURE = "PERM_FAILURE"
+    TIMEOUT = "TIMEOUT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxCheckpoint:
+    """Where an event is on its way, for whoever watches over the bridge."""
+
+    event_id: MxEventId
+    room_id: MxRoomId
+    kind: str
+    step: MxStep
+    status: MxStepStatus
+    at: datetime
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxMark:
+    """A place in the homeserver's stream of events."""
+
+    token: str
+    taken_at: datetime
+    is_due: bool
+    """Whether what came after it is still to be asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxMissed:
+    """What was said after a place in the stream, and up to which one."""
+
+    events: tuple[MxStored, ...]
+    token: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxOrigin:
     """Where an event comes from; every event has one."""
@@ -43,6 +90,8 @@ class MxOrigin:
     room_id: MxRoomId
     sender: MxUserId
     sent_at: datetime
+    kind: str = ""
+    """The event's type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ class Shown:
 
     receipts: bool = True
     typing: bool = True
-    presence: bool = True
+    presence: bool = False
 
     def has(self, kind: ShownKind) -> bool:
         """Whether this is shown."""

@@ -38,6 +38,8 @@ SHORT_CRASHES = Plan(messages=100, chats=4, host_kills=2)
 LONG_CRASHES = Plan(messages=1000, chats=10, host_kills=10)
 LOST_PER_HOST_CRASH = 9
 """What the architecture page allows: single digits."""
+MAX_DROPPED = 2
+"""By the library's race between encrypting and decrypting; what `host/quiet.py` cannot keep it from."""
 UNSEEN = "?"
 STORM_DATABASES = ["sqlite", "postgres"] if is_long() else ["postgres"]
 CRASH_DATABASES = ["sqlite", "postgres"] if is_long() else ["sqlite"]
@@ -81,6 +83,7 @@ class Runner:
             tell(f"\n{plan}\non {kind}, seed {seed}: {time.monotonic() - began:.0f} s")
             tell(f"to WhatsApp: {outcome.outgoing}\nfrom WhatsApp: {outcome.incoming}")
             tell(f"wrong reactions: {len(outcome.wrong_reactions)}, notices: {len(outcome.notices)}")
+            tell(f"dropped by phones, number used twice by the library: {outcome.dropped}")
             tell(f"repeated under the same id: {sum(box.repeats for box in scene.boxes)}")
             assert "Traceback" not in scene.stage.bridge.output, told(outcome, seed)
         return outcome
@@ -126,6 +129,16 @@ def told(outcome: Outcome, seed: int) -> str:
     )
 
 
+def assert_no_more_lost_than_dropped(outcome: Outcome, seed: int) -> None:
+    """The library's own fault is counted, and excuses nothing else."""
+    assert outcome.dropped <= MAX_DROPPED, told(outcome, seed)
+    assert len(outcome.outgoing.lost) <= outcome.dropped, told(outcome, seed)
+    assert not outcome.incoming.lost, told(outcome, seed)
+    for verdict in (outcome.outgoing, outcome.incoming):
+        unexpected = [token for token in verdict.unexpected if UNSEEN not in token]
+        assert not verdict.doubled + verdict.misplaced + unexpected, told(outcome, seed)
+
+
 @pytest.mark.parametrize("database", STORM_DATABASES, indirect=True)
 async def test_nothing_is_lost_or_doubled_whatever_is_killed_but_the_host(runner: Runner) -> None:
     seed = new_seed()
@@ -133,8 +146,11 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed_but_the_host(runner
     if runner.database is not None:
         plan = replace(plan, database_restarts=1)
     outcome = await runner.run(plan, seed=seed)
-    for verdict in (outcome.outgoing, outcome.incoming):
-        assert not verdict.details, told(outcome, seed)
+    if outcome.dropped:
+        assert_no_more_lost_than_dropped(outcome, seed)
+    else:
+        for verdict in (outcome.outgoing, outcome.incoming):
+            assert not verdict.details, told(outcome, seed)
     assert not outcome.wrong_reactions, told(outcome, seed)
     assert not outcome.notices, told(outcome, seed)
 

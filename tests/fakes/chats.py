@@ -47,6 +47,7 @@ class FakeMatrixChats:
         self.redacted: list[Redacted] = []
         self.receipts: list[tuple[MxRoomId, MxEventId, MxUserId]] = []
         self.typing: list[tuple[MxRoomId, MxUserId, float]] = []
+        self.presences: list[tuple[MxUserId, bool]] = []
         self.timers: dict[MxRoomId, int] = {}
         self.statuses: list[MxSendStatus] = []
         self.written: dict[MxEventId, MxMessageContent] = {}
@@ -154,6 +155,11 @@ class FakeMatrixChats:
         fault = self.homeserver._begin("send_typing")
         self._require_member(room_id, user)
         self.typing.append((room_id, user, for_seconds))
+        _end(fault)
+
+    async def set_presence(self, user: MxUserId, *, is_online: bool) -> None:
+        fault = self.homeserver._begin("set_presence")
+        self.presences.append((user, is_online))
         _end(fault)
 
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:

@@ -75,6 +75,8 @@ class FakeClient:
         self.uploads: list[tuple[bytes, WaKind]] = []
         self.marked: list[FakeMark] = []
         self.typing: list[tuple[WaJid, bool]] = []
+        self.presences: list[bool] = []
+        self.watched: list[WaJid] = []
         self.groups: dict[WaJid, WaGroup] = {}
         self.faults: deque[BaseException] = deque()
         """What the next sends end in, before anything left."""
@@ -139,9 +141,11 @@ class FakeClient:
 
     async def send_presence(self, *, is_available: bool) -> None:
         self._require_usable()
+        self.presences.append(is_available)
 
     async def subscribe_presence(self, person: WaJid) -> None:
         self._require_usable()
+        self.watched.append(person)
 
     async def fetch_group(self, group: WaJid) -> WaGroup:
         self._require_usable()

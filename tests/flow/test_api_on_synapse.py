@@ -10,9 +10,11 @@ from aiohttp import ClientSession
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxTxnId, MxUri, MxUserId
+from mautrix_whatsapp_py.matrix import missed
 from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
+from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
-from mautrix_whatsapp_py.model.mx import MxNotice
+from mautrix_whatsapp_py.model.mx import MxMember, MxMembership, MxNotice
 from tests.conftest import MakeSynapse
 from tests.homeserver import Registration
 
@@ -27,11 +29,13 @@ async def session() -> AsyncIterator[ClientSession]:
         yield session
 
 
+def make_http(session: ClientSession, url: str) -> RetryingHttp:
+    token = Registration(url=None).as_token
+    return RetryingHttp(url, token, session=session, clock=SystemClock(), patience=Patience())
+
+
 def make_api(session: ClientSession, url: str) -> HttpMatrixApi:
-    http = RetryingHttp(
-        url, Registration(url=None).as_token, session=session, clock=SystemClock(), patience=Patience()
-    )
-    return HttpMatrixApi(http, bot=BOT, appservice_id="whatsapp")
+    return HttpMatrixApi(make_http(session, url), bot=BOT, appservice_id="whatsapp")
 
 
 @pytest.mark.parametrize("msc4190", [True, False])
@@ -91,3 +95,40 @@ async def test_what_the_server_tells_of_itself(make_synapse: MakeSynapse, sessio
     assert "v1.11" in info.versions
     assert info.software is not None
     assert info.software.startswith("Synapse 1.")
+
+
+async def test_what_rooms_say_since_a_moment_can_be_asked_for(
+    make_synapse: MakeSynapse, session: ClientSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "PAGE_EVENTS", 7)
+    synapse = await make_synapse(Registration(url=None))
+    alice = await synapse.create_client("alice")
+    http = make_http(session, synapse.url)
+    api, asked = HttpMatrixApi(http, bot=BOT, appservice_id="whatsapp"), missed.MissedEvents(http, bot=BOT)
+    await api.ensure_bot()
+    await asked.fetch_reachable()
+    known, crowded = [MxRoomId(await alice.create_room(invite=[BOT])) for _ in range(2)]
+    for room in known, crowded:
+        await api.join_room(room, user=BOT)
+    await alice.send_text(known, "before the mark")
+    token = await asked.fetch_token()
+    said = [await alice.send_text(known, str(number)) for number in range(missed.SYNC_EVENTS + 20)]
+    late = MxRoomId(await alice.create_room(invite=[BOT]))
+    await alice.send_text(late, "before the bot")
+    await api.join_room(late, user=BOT)
+    said_late = await alice.send_text(late, "after the bot")
+    inviting = await alice.create_room(invite=[BOT])
+
+    found = (await asked.fetch_since(token)).events
+    assert [event.event_id for event in found if event.room_id == known] == said
+    assert [event.event_id for event in found if event.room_id == late and event.sender != BOT] == [said_late]
+    (invite,) = [event for event in found if event.room_id == inviting]
+    assert decode_event(invite) == MxMember(
+        origin=decode_event(invite).origin, user=BOT, membership=MxMembership.INVITE, is_direct=False
+    )
+    assert [event for event in found if event.room_id == crowded] == []
+
+    monkeypatch.setattr(missed, "MAX_PAGES", 2)
+    found = (await asked.fetch_since(token)).events
+    assert [event for event in found if event.room_id == known] == []
+    assert {event.room_id for event in found} == {late, inviting}

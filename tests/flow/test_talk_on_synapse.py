@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from PIL import Image
 
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
@@ -237,6 +239,67 @@ async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
     assert not outbound
     await talk.alice.send_text(talk.room, "end")
     assert (await ben.receive_next(timeout_seconds=60)).text == "end"
+
+
+@pytest.mark.parametrize("database_uri", ["sqlite"], indirect=True)
+async def test_timers_played_receipts_absences_and_moderation(talk: Talk) -> None:
+    alice, ben = talk.alice, talk.ben.phone
+    # A receipt given while WhatsApp is away is told on return.
+    talk.stage.wa.proxy.network = Network.AWAY
+    await talk.stage.alice.ask("ping", answer="not connected")
+    await alice.send_receipt(talk.room, talk.first.event_id)
+    talk.stage.wa.proxy.network = Network.UP
+    assert (await ben.receipt_next("read", timeout_seconds=60)).get("id") == talk.first_id
+    # What was played was read.
+    played = await alice.send_text(talk.room, "hear me")
+    message_id = (await ben.receive_next()).message_id
+    await ben.mark(talk.own.pn, [message_id], "played")
+    await alice.wait_for(lambda event: _is_receipt(event, talk.room, played, talk.ghost))
+    # A timer set on the phone is carried by what alice writes, which goes when its time has come.
+    await ben.send(talk.own.pn, kinds.ephemeral_setting(1))
+    await talk.hears("disappear")
+    doomed = await alice.send_text(talk.room, "gone soon")
+    sent = (await ben.receive_next()).message
+    assert sent.extendedTextMessage.contextInfo.expiration == 1
+    await talk.stage.bridge.kill()
+    await talk.stage.bridge.start()
+    await alice.wait_for(lambda event: event.redacts == doomed, deadline_seconds=60)
+    # An admin deletes what another wrote.
+    mark = alice.mark()
+    club = groups.create_group(talk.stage.wa.world, talk.own, "Club", [talk.ben])
+    said_id = await ben.text(club.jid, "off topic")
+    room = await first_room(alice, after=mark)
+    said = await alice.wait_for_message(room, contains="off topic", deadline_seconds=WAIT_SECONDS)
+    await alice.redact(room, said.event_id)
+    revoked = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
+    assert (revoked.message.protocolMessage.key.ID, revoked.stanza.get("edit")) == (said_id, "8")
+
+
+async def test_cards_of_links_cross_with_their_pictures(talk: Talk) -> None:
+    jpeg = make_jpeg()
+    link = "https://example.org/page"
+    mark = talk.alice.mark()
+    await talk.ben.phone.send(talk.own.pn, kinds.link_preview(f"see {link}", link, "A page", "About it", jpeg))
+    seen = await talk.hears("see https", after=mark)
+    (card,) = seen.content["com.beeper.linkpreviews"]
+    assert (card["matched_url"], card["og:title"], card["og:description"]) == (link, "A page", "About it")
+    content = {"msgtype": "m.text", "body": f"{link} again", "com.beeper.linkpreviews": [card]}
+    await talk.alice.send(talk.room, "m.room.message", content)
+    sent = (await talk.ben.phone.receive_next()).message.extendedTextMessage
+    assert (sent.text, sent.matchedText, sent.title, sent.description) == (
+        f"{link} again",
+        link,
+        "A page",
+        "About it",
+    )
+    with Image.open(io.BytesIO(sent.JPEGThumbnail)) as picture:
+        assert picture.size == (64, 48)
+
+
+def make_jpeg() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "teal").save(out, "JPEG")
+    return out.getvalue()
 
 
 async def test_a_contact_moves_from_number_to_lid(talk: Talk) -> None:

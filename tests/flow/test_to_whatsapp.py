@@ -117,6 +117,18 @@ async def test_messages_wait_for_whatsapp_in_order(chat: Chat) -> None:
     assert not await chat.world.pending()
 
 
+async def test_whoever_watches_is_told_how_far_an_event_has_come(chat: Chat) -> None:
+    published = chat.world.checkpoints
+    chat.go_offline()
+    waiting = await chat.say("one")
+    await chat.go_online()
+    assert published.of(waiting) == [("BRIDGE", "SUCCESS"), ("REMOTE", "WILL_RETRY"), ("REMOTE", "SUCCESS")]
+    chat.client.faults.append(WhatsAppRefused())
+    refused = await chat.say("two")
+    assert published.of(refused) == [("BRIDGE", "SUCCESS"), ("REMOTE", "PERM_FAILURE")]
+    assert published.published[-1].info == notices.REFUSED
+
+
 async def test_waiting_survives_a_restart(chat: Chat) -> None:
     chat.go_offline()
     await chat.say("one")

@@ -105,7 +105,7 @@ async def test_wrong_wishes_are_explained(desk: Desk, command: str, answer: str)
 
 async def test_privacy_keeps_receipts_and_typing_back(desk: Desk) -> None:
     room_id = await desk.direct_room()
-    assert "• receipts: on\n• typing: on\n• presence: on" in await desk.ask("!wa privacy", room_id=room_id)
+    assert "• receipts: on\n• typing: on\n• presence: off" in await desk.ask("!wa privacy", room_id=room_id)
     answer = await desk.ask("!wa privacy receipts off", room_id=room_id)
     assert answer.startswith("In this chat, that you have read something is kept back from now on.")
     await desk.ask("!wa privacy typing off", room_id=room_id)

@@ -8,10 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
-from mautrix_whatsapp_py.bridge.backfill.asking import Asking
-from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
-from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps, BackfillSettings
-from mautrix_whatsapp_py.bridge.backfill.pace import Pace
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -33,7 +29,6 @@ from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
-from mautrix_whatsapp_py.commands.history import history_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.status import links_part
@@ -58,6 +53,7 @@ from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
+from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
 from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
@@ -117,20 +113,6 @@ class _Sink:
         self._world.logins.on_wa_state(login, state)
 
 
-def without_history(world: World) -> Backfill:
-    """What brings the past over, switched off."""
-    return Backfill(
-        BackfillDeps(
-            talk=world.talk,
-            open_history=lambda _: None,
-            management=ManagementRooms(users=world.users, matrix=world.matrix, rooms=world.rooms),
-            matrix=world.matrix,
-            settings=BackfillSettings(is_enabled=False),
-            pace=Pace(world.clock),
-        )
-    )
-
-
 class World:
     """The homeserver and the database stay, bridges come and go."""
 
@@ -145,6 +127,7 @@ class World:
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
         self.chats = FakeMatrixChats(self.matrix)
+        self.checkpoints = FakeCheckpoints()
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
@@ -176,7 +159,6 @@ class World:
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
             *self.work.commands,
-            *history_commands(self.work.deps, Asking(without_history(self))),
             *admin_commands(admin),
         )
         self.dispatcher = Dispatcher(commands, prefix="!wa", dialogs=dialogs)
@@ -235,7 +217,14 @@ class World:
             rooms=rooms,
             logins=self.logins,
             network=self.network,
-            delivery=Delivery(chats=self.chats, bot=BOT, store=self.store, settings=self.delivery),
+            delivery=Delivery(
+                chats=self.chats,
+                bot=BOT,
+                store=self.store,
+                clock=self.clock,
+                checkpoints=self.checkpoints,
+                settings=self.delivery,
+            ),
             filters=Filters(
                 store=self.store,
                 clock=self.clock,

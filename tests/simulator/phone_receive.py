@@ -56,14 +56,15 @@ def ask_retry(phone: Phone, stanza: Node, count: int) -> None:
 def _receive_message(phone: Phone, stanza: Node) -> None:
     sender = stanza.get_jid("participant") or stanza.jid("from")
     owner = phone.world.accounts.require(sender, stanza)
-    try:
-        for encrypted in stanza.all("enc"):
+    for encrypted in stanza.all("enc"):
+        try:
             _decrypt(phone, owner, sender, stanza, encrypted)
-    except DuplicateMessageError:
-        phone.duplicates.append(stanza.text("id"))
-    except SignalError as error:
-        _complain(phone, owner, stanza, error)
-        return
+        except DuplicateMessageError:
+            # Only this part was seen before: clients go on with the next, which may say something new.
+            phone.duplicates.append(stanza.text("id"))
+        except SignalError as error:
+            _complain(phone, owner, stanza, error)
+            return
     if phone.is_sending_receipts and owner is not phone.account:
         attrs: dict[str, AttrValue] = {"id": stanza.text("id"), "to": stanza.jid("from"), "t": now_seconds()}
         receipt = node("receipt", {**attrs, "participant": stanza.get("participant")})

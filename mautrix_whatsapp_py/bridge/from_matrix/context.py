@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from mautrix_whatsapp_py.bridge.cards import find_card
 from mautrix_whatsapp_py.bridge.groups import is_admin
 from mautrix_whatsapp_py.bridge.rooms import chat_address
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -98,6 +99,7 @@ async def fetch_context(
         quoted=quoted,
         target=about,
         is_group_admin=await _may_moderate(content, about, stage, talk),
+        link_preview=await find_card(content, needs.preview_url, talk.cards),
         disappears_after_s=stage.portal.disappearing_seconds or None,
         options=ToWhatsAppOptions(with_notices=talk.settings.with_notices),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -40,6 +40,7 @@ from mautrix_whatsapp_py.model.wa import (
     WaHistorySync,
     WaMessage,
     WaPictureChanged,
+    WaPresence,
     WaReceipt,
     WaTyping,
     WaUndecryptable,
@@ -74,9 +75,11 @@ class Arrivals:
         lanes: Lanes[LaneKey],
         *,
         make_backoff: Callable[[], Backoff] = retry_backoff,
-        on_come: Callable[[PortalId], None] = lambda _: None,
+        on_come: Callable[[PortalId], None],
+        show_presence: Callable[[WaPresence], Awaitable[None]],
     ) -> None:
         self._talk = talk
+        self._show_presence = show_presence
         self._on_come = on_come
         self._lanes = lanes
         self._routes: Lanes[LoginId] = Lanes("arrivals", talk.clock, make_backoff=make_backoff)
@@ -175,6 +178,8 @@ class Arrivals:
                 return await talk.portals.find(PortalKey(chat=jid.bare))
             case WaPictureChanged():
                 await group.note_picture(event, login, talk)
+            case WaPresence():
+                await self._show_presence(event)
         return None
 
     async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:

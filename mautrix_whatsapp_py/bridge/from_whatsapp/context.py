@@ -58,6 +58,7 @@ async def fetch_context(
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
         file=file or (await talk.files.bring_to_matrix(content) if isinstance(content, WaMedia) else None),
+        preview_image=await talk.cards.bring_picture(needs.preview_thumbnail) if needs.preview_thumbnail else None,
         edited=await _fetch_edited(content, targets, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )

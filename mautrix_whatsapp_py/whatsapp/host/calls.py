@@ -224,12 +224,15 @@ class Calls:
 
     async def _send_now(self, call: wire.SendMessage, content: bytes) -> WaSent:
         chat = self._protobuf.encode_jid(call.chat)
-        try:
-            body = await self._through_gate(
-                lambda: self._library.call(
+
+        def send() -> bytes:
+            with self._session.intake.quiet.wanted():
+                return self._library.call(
                     "SendMessage", self._session.uuid, chat, len(chat), content, len(content)
                 )
-            )
+
+        try:
+            body = await self._through_gate(send)
         except CallFailed:
             await self._forget(call.send_id)
             raise

@@ -8,7 +8,8 @@ import zlib
 from collections.abc import Callable
 
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal, JournalFull
-from mautrix_whatsapp_py.whatsapp.host.protobuf import HISTORY_CODE, strip_wrapper
+from mautrix_whatsapp_py.whatsapp.host.protobuf import DECRYPTED_CODES, HISTORY_CODE, strip_wrapper
+from mautrix_whatsapp_py.whatsapp.host.quiet import Quiet
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Intake:
         self._is_disk_full = False
         self._is_closing = False
         self.dropped = 0
+        self.quiet = Quiet()
 
     @property
     def depth(self) -> int:
@@ -69,6 +71,8 @@ class Intake:
             with self._changed:
                 self._depth += 1
             self._on_stored()
+            if code in DECRYPTED_CODES:
+                self.quiet.after_message()
             return
         self.dropped += 1
         log.error("an event was lost: the session had to stop while the disk was full")

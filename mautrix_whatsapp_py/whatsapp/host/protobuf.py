@@ -14,6 +14,8 @@ PAIR_CODE = 2
 LOGGED_OUT_CODE = 6
 HISTORY_CODE = 13
 MESSAGE_CODE = 17
+DECRYPTED_CODES = frozenset({MESSAGE_CODE, 44})
+"""Messages, and those that could not be decrypted."""
 _MAX_ADDRESS = 64
 _NAMES = {
     0: "Device",

@@ -31,7 +31,9 @@ def test_smallest_configuration_takes_every_default(tmp_path: Path) -> None:
 
 def test_every_value_can_be_set(tmp_path: Path) -> None:
     text = """
-homeserver: {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x"}
+homeserver:
+  {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x",
+   message_send_checkpoint_endpoint: "https://s.test/c"}
 appservice:
     address: http://bridge:29318/
     hostname: "::"

@@ -15,7 +15,6 @@ from mautrix_whatsapp_py.model.content import (
     MxContent,
     MxEdit,
     MxFlag,
-    MxLinkPreview,
     MxMentions,
     MxMessageContent,
     MxMsgType,
@@ -190,23 +189,24 @@ def test_notices_go_by_option() -> None:
     assert only_text(notice, context).body == "n"
 
 
-PREVIEW = MxLinkPreview(matched_url="https://x.y", title="T")
-FETCHED = WaLinkPreview(url="https://x.y", title="F", thumbnail=b"jpg")
-PREVIEWS = {
-    "sent along": ("see https://x.y", None, True, WaLinkPreview(url="https://x.y", title="T")),
-    "fetched": ("see https://x.y", FETCHED, True, FETCHED),
-    "switched off": ("see https://x.y", FETCHED, False, None),
-    "of a link that is not there": ("see", None, True, None),
+CARD = WaLinkPreview(url="https://x.y", title="T\ud800", description="D", thumbnail=b"jpg")
+SHOWN = WaLinkPreview(url="https://x.y", title="T\ufffd", description="D", thumbnail=b"jpg")
+CARDS = {
+    "found": ("see https://x.y", CARD, True, SHOWN),
+    "not found": ("see https://x.y", None, True, None),
+    "switched off": ("see https://x.y", CARD, False, None),
+    "of a link that is not there": ("see", CARD, True, None),
+    "of nothing": ("see", WaLinkPreview(url="", title="T"), True, None),
 }
 
 
-@pytest.mark.parametrize(("body", "fetched", "wanted", "expected"), PREVIEWS.values(), ids=PREVIEWS.keys())
+@pytest.mark.parametrize(("body", "found", "wanted", "expected"), CARDS.values(), ids=CARDS.keys())
 def test_link_previews(
-    body: str, fetched: WaLinkPreview | None, wanted: bool, expected: WaLinkPreview | None
+    body: str, found: WaLinkPreview | None, wanted: bool, expected: WaLinkPreview | None
 ) -> None:
     options = ToWhatsAppOptions(with_link_previews=wanted)
-    context = replace(TO_WHATSAPP, link_preview=fetched, options=options)
-    assert only_text(MxMessageContent(body=body, link_previews=(PREVIEW,)), context).link_preview == expected
+    context = replace(TO_WHATSAPP, link_preview=found, options=options)
+    assert only_text(MxMessageContent(body=body), context).link_preview == expected
 
 
 MINUTE = timedelta(minutes=1)

@@ -53,6 +53,7 @@ class Answer:
     status: int | None = 200
     content: Any = field(default_factory=dict)
     text: str | None = None
+    data: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict)
     is_late: bool = False
 
@@ -78,7 +79,10 @@ class ScriptedServer:
         self._released.set()
 
     async def handle(self, request: web.Request) -> web.Response:
-        content = await request.json() if request.can_read_body else None
+        content: Any = None
+        if request.can_read_body:
+            is_json = request.content_type == "application/json"
+            content = await request.json() if is_json else await request.read()
         token = request.headers.get("Authorization", "")
         path = request.rel_url.raw_path
         self.seen.append(
@@ -92,6 +96,8 @@ class ScriptedServer:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        if answer.data is not None:
+            return web.Response(status=answer.status, body=answer.data, headers=answer.headers)
         if answer.text is not None:
             return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
         return web.json_response(answer.content, status=answer.status, headers=answer.headers)

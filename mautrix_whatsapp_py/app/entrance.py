@@ -1,0 +1,65 @@
+"""The way in for what the homeserver sends."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from mautrix_whatsapp_py.bridge.bridge import Bridge
+from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.ids import MxUserId
+from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
+from mautrix_whatsapp_py.matrix.catch_up import CatchUp, Gate
+from mautrix_whatsapp_py.matrix.intake import Intake
+from mautrix_whatsapp_py.matrix.missed import MissedEvents
+from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.store.inbox import Inbox
+from mautrix_whatsapp_py.store.marks import Marks
+from mautrix_whatsapp_py.store.store import Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entrance:
+    """What takes events in, by a request of the homeserver or by asking for them."""
+
+    intake: Intake
+    catch_up: CatchUp
+    server: AppService
+
+    async def open(self, config: Config) -> None:
+        """Hand over what the last run left, then what was missed, then listen."""
+        if left := await self.intake.replay():
+            log.info("%d Matrix events of the last run are still to be handled", left)
+        await self.catch_up.start()
+        await self.server.start(config.appservice.hostname, config.appservice.port)
+
+
+def make_entrance(
+    config: Config,
+    *,
+    bridge: Bridge,
+    store: Store,
+    inbox: Inbox,
+    missed: MissedEvents,
+    health: Health,
+    clock: Clock,
+) -> Entrance:
+    """Everything from the homeserver's request to the bridge's queues."""
+
+    async def is_ghost(_user: MxUserId) -> bool:
+        return False
+
+    gate = Gate(clock)
+    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours, gate=gate)
+    server = AppService(
+        intake,
+        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
+        bot=config.bot_id,
+        hs_token=config.appservice.hs_token,
+        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
+    )
+    catch_up = CatchUp(missed, Marks(store), gate=gate, deliver=intake.take_missed, clock=clock)
+    return Entrance(intake=intake, catch_up=catch_up, server=server)
