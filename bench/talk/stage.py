@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 
@@ -88,8 +89,10 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path) -> AsyncIterator[Stage]:
-    """Set everything up, with alice linked and nobody talking yet."""
+async def stage(
+    folder: Path, sections: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+) -> AsyncIterator[Stage]:
+    """Set everything up, with alice linked and nobody talking yet; `sections` are of the configuration."""
     async with AsyncExitStack() as stack:
         wa = await stack.enter_async_context(simulator(folder / "wa"))
         ports = PortPool()
@@ -104,7 +107,7 @@ async def stage(folder: Path) -> AsyncIterator[Stage]:
             homeserver_url=synapse.url,
             registration=registration,
             port=port,
-            sections={"whatsapp": {"host_command": list(host_command(wa))}},
+            sections={"whatsapp": {"host_command": list(host_command(wa))}, **sections},
         )
         stack.push_async_callback(bridge.aclose)
         await bridge.start()

@@ -38,8 +38,8 @@ def tell_end(run: BackfillRun, ending: Ending) -> str:
     lines = [f"{begin} the chats of {ending.number}: {said}."]
     if ending.kept and ending.keep_days:
         lines.append(
-            f"{_count(ending.kept, 'older message')} of them stay here for {_count(ending.keep_days, 'day')}: "
-            "send `backfill` to have more."
+            f"Older messages that stay stored for {_count(ending.keep_days, 'day')}: {ending.kept:,}. "
+            "Send `backfill` to have more of them."
         )
     lines += [f"⚠️ A part of what the phone sent could not be used: {problem}." for problem in ending.problems]
     return "\n".join(lines)

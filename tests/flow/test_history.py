@@ -294,7 +294,7 @@ async def test_how_far_it_is_shows_in_one_notice(past: Past) -> None:
     assert "0 of 1 chat" in notices[0].body
     assert all(notice.edits is not None for notice in notices[1:])
     assert "Brought over the chats of +15550001111: 1 chat with 50 messages." in notices[-1].body
-    assert "10 older messages of them stay here for 14 days" in notices[-1].body
+    assert "Older messages that stay stored for 14 days: 10." in notices[-1].body
     assert "it ends too early" in notices[-1].body
 
 
