@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps, BackfillSettings
 from mautrix_whatsapp_py.bridge.backfill.pace import Pace
+from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.ids import LoginId, WaJid
 from mautrix_whatsapp_py.model.content import WaContent, WaText
@@ -32,6 +33,7 @@ class Past:
     chat: Chat
     settings: BackfillSettings = SETTINGS
     histories: dict[LoginId, FakeHistory] = field(default_factory=dict)
+    files: FileBearer = field(default_factory=NoFiles)
     backfill: Backfill = field(init=False)
 
     @classmethod
@@ -58,7 +60,7 @@ class Past:
         world = self.world
         self.backfill = Backfill(
             BackfillDeps(
-                talk=world.talk,
+                talk=replace(world.talk, files=self.files),
                 open_history=self.histories.get,
                 management=ManagementRooms(users=world.users, matrix=world.matrix, rooms=world.rooms),
                 matrix=world.matrix,
