@@ -84,7 +84,8 @@ class History:
 
     async def run(self, call: wire.HistoryCall, account: Account) -> wire.HistoryResult | None:
         """Carry a request out; None when there is nothing to say about it."""
-        if not (self._folder / "history.db").exists() and not isinstance(call, wire.FetchHistory):
+        if not self._waiting() and not (self._folder / "history.db").exists():
+            # Most sessions have no history most of the time: they need no thread for that.
             return _empty(call)
         return await self._in_thread(lambda: self._answer(call, account))
 
@@ -109,10 +110,7 @@ class History:
         return None
 
     def _figures(self) -> WaHistoryFigures:
-        is_unpacking = bool(self._waiting())
-        if not is_unpacking and not (self._folder / "history.db").exists():
-            return WaHistoryFigures()
-        return self._open().get_figures(is_unpacking=is_unpacking)
+        return self._open().get_figures(is_unpacking=bool(self._waiting()))
 
     def _page(self, call: wire.FetchHistoryPage, account: Account) -> WaHistoryPage:
         shelf = self._open()
@@ -156,7 +154,7 @@ class History:
         while True:
             await self._came.wait()
             self._came.clear()
-            for path in await self._in_thread(self._waiting):
+            for path in self._waiting():
                 await self._unpack(path)
 
     async def _unpack(self, path: Path) -> None:
@@ -200,6 +198,8 @@ def _decode(text: str | None) -> WaJid | None:
 def _empty(call: wire.HistoryCall) -> wire.HistoryResult | None:
     """What there is to say where no history has ever come."""
     match call:
+        case wire.FetchHistory():
+            return WaHistoryFigures()
         case wire.FetchHistoryChats():
             return WaHistoryChats()
         case wire.FetchHistoryPage():
