@@ -11,6 +11,7 @@ BridgeError                 known failures; each carries what its reader needs
 ├── StoreError              the database said no
 │   └── StoreUnavailable    it is away: nothing may be acknowledged
 ├── MediaFailed             a file could not be brought over; passing where another try may help
+│   └── ConversionFailed    no other form of a file could be made
 └── WhatsAppError           WhatsApp, or the way to it, said no
     ├── WhatsAppUnavailable no link now: nothing was done, worth another try
     ├── WhatsAppRefused     nothing was done, and another try will not help
@@ -114,6 +115,14 @@ class MediaFailed(BridgeError):
     def __init__(self, text: str | None = None, *, is_passing: bool = False) -> None:
         super().__init__(text)
         self.is_passing = is_passing
+
+
+class ConversionFailed(MediaFailed):
+    """The file could not be converted."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
 
 
 class WhatsAppError(BridgeError):

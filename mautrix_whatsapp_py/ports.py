@@ -22,12 +22,11 @@ from mautrix_whatsapp_py.ids import (
 )
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaKind, WaSendable
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import MxFile, WaFile
+from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile, WaFile
+from mautrix_whatsapp_py.model.media_ready import ReadyFile
 from mautrix_whatsapp_py.model.mx import (
-    MxCheckpoint,
     MxEphemeral,
     MxEvent,
-    MxMark,
     MxNewRoom,
     MxNotice,
     MxPicture,
@@ -36,6 +35,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
 )
 from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
@@ -173,6 +173,23 @@ class MatrixChats(Protocol):
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
 
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """Make a poll, vote in one, or end one."""
+
+    async def fetch_poll(self, room_id: MxRoomId, event_id: MxEventId) -> MxPollStart | None:
+        """The poll of an event; None when it is gone or none."""
+
+    async def set_pinned(self, room_id: MxRoomId, event_id: MxEventId, *, is_pinned: bool) -> None:
+        """Have the bot pin an event, or no longer; the other pins stay."""
+
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""
 
@@ -180,8 +197,13 @@ class MatrixChats(Protocol):
 class MatrixFiles(Protocol):
     """The homeserver's media store, straight from and to files; raises MediaFailed and MatrixUnreachable."""
 
-    async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
-        """Store a file."""
+    async def fetch_limit(self) -> int:
+        """How large a file may be in bytes; 0 when that is not said."""
+
+    async def upload_file(
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+    ) -> MxStoredFile:
+        """Store a file; encrypted, it has neither a name nor a type there."""
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         """Fetch a file and, where it has a key, decrypt it."""
@@ -194,17 +216,25 @@ class WaFileSource(Protocol):
         """Fetch, decrypt and check a file. Raises MediaFailed; what was written until then is worthless."""
 
 
+class MediaTools(Protocol):
+    """Conversion of files within bounds of time and memory.
+
+    Raises ConversionFailed, whose code is an UnreadyReason.
+    """
+
+    async def prepare_for_matrix(
+        self, source: Path, kind: WaKind, into: Path, *, with_waveform: bool = False
+    ) -> ReadyFile:
+        """What Matrix clients are to be told of a file, and another form of it where they could not show it."""
+
+    async def prepare_for_whatsapp(self, source: Path, kind: WaKind, into: Path, *, max_bytes: int) -> ReadyFile:
+        """What phones are to be told of a file, another form included where they would not show it."""
+
+
 class StateReporter(Protocol):
     """Where the states of links are published besides the rooms."""
 
     def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
-        """Tell it, in order and in the background; never raises."""
-
-
-class Checkpoints(Protocol):
-    """Where it is published how far events have come."""
-
-    def publish(self, checkpoint: MxCheckpoint) -> None:
         """Tell it, in order and in the background; never raises."""
 
 
@@ -230,16 +260,6 @@ class MxInbox(Protocol):
 
     async def mark_handled(self, seq: InboxSeq) -> None:
         """Forget an event's body; its id stays known."""
-
-
-class MxMarks(Protocol):
-    """Where the place in the homeserver's stream rests from which on to look for what was missed."""
-
-    async def get(self) -> MxMark | None:
-        """The newest one."""
-
-    async def put(self, mark: MxMark) -> None:
-        """Take the place of the one before."""
 
 
 class MxEventSink(Protocol):

@@ -79,7 +79,7 @@ async def measure() -> Sequence[Figure]:
     """Measure, and keep everything as JSON."""
     found = Found()
     with tempfile.TemporaryDirectory() as folder:
-        async with stage(Path(folder), _SECTIONS) as it:
+        async with stage(Path(folder), more=_SECTIONS) as it:
             await open_chats(it, 1)
             teller = Teller(it)
             for number in range(ROUNDS):

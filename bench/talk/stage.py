@@ -90,24 +90,37 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, sections: Mapping[str, Mapping[str, object]] = MappingProxyType({})
+    folder: Path,
+    *,
+    max_upload: str = "",
+    more: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
-    """Set everything up, with alice linked and nobody talking yet; `sections` are of the configuration."""
+    """Set everything up, with alice linked and nobody talking yet; with files up to a size, if one is given.
+
+    `more` are sections of the configuration.
+    """
     async with AsyncExitStack() as stack:
         wa = await stack.enter_async_context(simulator(folder / "wa"))
         ports = PortPool()
         stack.callback(ports.release)
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
-        synapse = Synapse(folder / "synapse", port=ports.reserve(), registrations=[registration])
+        overrides = {"max_upload_size": max_upload} if max_upload else {}
+        synapse = Synapse(
+            folder / "synapse", port=ports.reserve(), registrations=[registration], overrides=overrides
+        )
         stack.push_async_callback(synapse.aclose)
         await synapse.start()
+        sections: dict[str, dict[str, object]] = {"whatsapp": {"host_command": list(host_command(wa))}}
+        if max_upload:
+            os.environ["SSL_CERT_FILE"] = str(wa.authority.ca_file)
+            sections["network"] = {"proxy": wa.proxy_url}
         bridge = BridgeProcess(
             folder / "bridge",
             homeserver_url=synapse.url,
             registration=registration,
             port=port,
-            sections={"whatsapp": {"host_command": list(host_command(wa))}, **sections},
+            sections={**sections, **more},
         )
         stack.push_async_callback(bridge.aclose)
         await bridge.start()

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.doubles import make_matrix_doubles
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.checkpoints import EndpointCheckpoints, SilentCheckpoints
+from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_room import Identity
 from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.groups import HttpMatrixGroups
@@ -20,7 +22,8 @@ from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.link_cards import HttpLinkCards
 from mautrix_whatsapp_py.matrix.missed import MissedEvents
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
-from mautrix_whatsapp_py.ports import Checkpoints, Clock
+from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.ports_homeserver import Checkpoints
 
 STARTUP_PATIENCE = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 
@@ -38,6 +41,8 @@ class Homeserver:
     missed: MissedEvents
     cards: HttpLinkCards
     checkpoints: Checkpoints
+    acting: HttpDoublePuppets
+    """Asked as users themselves."""
 
 
 @asynccontextmanager
@@ -50,17 +55,20 @@ async def opened_homeserver(config: Config, clock: Clock) -> AsyncIterator[Homes
         http = RetryingHttp(
             config.homeserver.address, config.appservice.as_token, session=session, clock=clock, patience=patience
         )
+        acting = make_matrix_doubles(config, http)
+        identity = Identity(bot=bot, domain=domain, appservice_id=appservice_id)
         api = HttpMatrixApi(http, bot=bot, appservice_id=appservice_id)
         yield Homeserver(
             api=api,
             hasty=api.with_patience(STARTUP_PATIENCE),
-            chats=HttpMatrixChats(http, identity=Identity(bot=bot, domain=domain, appservice_id=appservice_id)),
+            chats=HttpMatrixChats(http, identity=identity, doubles=acting),
             rooms=HttpMatrixRooms(http, bot=bot),
             groups=HttpMatrixGroups(http, bot=bot, domain=domain),
             files=HttpMatrixFiles(http, bot=bot),
             missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
             cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
             checkpoints=checkpoints,
+            acting=acting,
         )
 
 

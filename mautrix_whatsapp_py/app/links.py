@@ -112,7 +112,7 @@ def _make_links(
     reporter: StateReporter,
 ) -> Links:
     sink = _Sink()
-    network = Network(_network_options(config), sink)
+    network = Network(network_options(config), sink)
     logins = sink.logins = Logins(book=LoginBook(store), network=network, clock=clock, reporter=reporter)
     herald = LinkHerald(
         logins=logins,
@@ -142,7 +142,8 @@ def _make_links(
     return Links(network=network, logins=logins, linking=linking, herald=herald, sink=sink)
 
 
-def _network_options(config: Config) -> NetworkOptions:
+def network_options(config: Config) -> NetworkOptions:
+    """How the session hosts are run."""
     return NetworkOptions(
         folder=config.session_folder,
         host_command=tuple(config.whatsapp.host_command),

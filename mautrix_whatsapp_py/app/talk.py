@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.doubles import Doubles
 from mautrix_whatsapp_py.bridge.files import Files
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
@@ -18,6 +20,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
@@ -32,22 +35,35 @@ from mautrix_whatsapp_py.whatsapp.directory import open_directory
 SECRET_BYTES = 32
 
 
-def make_talk(
-    config: Config,
-    homeserver: Homeserver,
-    *,
-    store: Store,
-    links: Links,
-    files: Files,
-    clock: Clock,
-    adapters: GroupAdapters,
-) -> Talk:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TalkParts:
+    """What conversation is made of."""
+
+    homeserver: Homeserver
+    store: Store
+    links: Links
+    files: Files
+    small_files: SmallFiles
+    clock: Clock
+    doubles: Doubles
+
+
+def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk:
     """The surroundings of conversation as the configuration wants them."""
-    chats = homeserver.chats
+    store, links, clock, doubles = parts.store, parts.links, parts.clock, parts.doubles
+    homeserver, chats = parts.homeserver, parts.homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
-    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id)
-    rooms = Rooms(store=store, chats=chats, portals=portals, persons=persons, ghosts=ghosts, names=names)
+    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, doubles=doubles)
+    rooms = Rooms(
+        store=store,
+        chats=chats,
+        portals=portals,
+        persons=persons,
+        ghosts=ghosts,
+        names=names,
+        doubles=doubles,
+    )
 
     def opens(login: LoginId) -> WhatsAppDirectory | None:
         return open_directory(links.network, login)
@@ -74,21 +90,16 @@ def make_talk(
         rooms=rooms,
         logins=links.logins,
         network=links.network,
-        delivery=Delivery(
-            chats=chats,
-            bot=config.bot_id,
-            store=store,
-            clock=clock,
-            checkpoints=homeserver.checkpoints,
-            settings=_delivery_settings(config),
-        ),
+        delivery=_make_delivery(config, parts),
         filters=Filters(store=store, clock=clock, open_directory=opens, configured=configured_rules(config)),
         privacy=Privacy(store),
         open_directory=opens,
         following=make_following(around, adapters, group_settings(config)),
         clock=clock,
-        files=files,
+        files=parts.files,
         cards=homeserver.cards,
+        small_files=parts.small_files,
+        doubles=doubles,
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )
@@ -102,11 +113,19 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
 
 
-def _delivery_settings(config: Config) -> DeliverySettings:
-    return DeliverySettings(
+def _make_delivery(config: Config, parts: TalkParts) -> Delivery:
+    settings = DeliverySettings(
         with_status_events=config.matrix.message_status_events,
         with_receipts=config.matrix.delivery_receipts,
         with_notices=config.matrix.message_error_notices,
+    )
+    return Delivery(
+        chats=parts.homeserver.chats,
+        bot=config.bot_id,
+        store=parts.store,
+        clock=parts.clock,
+        checkpoints=parts.homeserver.checkpoints,
+        settings=settings,
     )
 
 
@@ -122,4 +141,5 @@ def _talk_settings(config: Config) -> TalkSettings:
         rejection_text=config.network.reject_calls_text,
         with_status_broadcast=config.network.enable_status_broadcast,
         is_status_quiet=config.network.mute_status_broadcast,
+        with_poll_events=config.network.extev_polls,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import assert_never
 
@@ -15,10 +15,13 @@ from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
 from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.bridge.presences import Presences
+from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
@@ -30,6 +33,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxMember,
     MxMessage,
     MxOther,
+    MxPoll,
     MxReaction,
     MxReceipt,
     MxRedaction,
@@ -64,6 +68,8 @@ class Bridge:
             show_presence=self._presences.show,
         )
         self._typists = Typists()
+        self.missing_files = MissingFiles(talk)
+        self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
         talk.following.deps.turns.bind(self._lanes.put)
@@ -110,6 +116,11 @@ class Bridge:
             self._departures.call(login.id)
             self._call_receipts(login.id)
 
+    @property
+    def services(self) -> tuple[Callable[[], Coroutine[None, None, None]], ...]:
+        """What has to run for as long as the bridge does."""
+        return (self.watch, self.watch_disappearing, self.missing_files.watch)
+
     async def watch(self) -> None:
         """Look from time to time at what waits, whether or not anybody calls it; runs for ever."""
         while True:
@@ -117,6 +128,8 @@ class Bridge:
             self._departures.call()
             self._call_receipts()
             self._arrivals.drop_late()
+            await poll.end_due(self._talk)
+            await live.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -142,6 +155,7 @@ class Bridge:
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
         await self._presences.stop()
+        await self.missing_files.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -180,7 +194,7 @@ class Bridge:
                 await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
-            case MxReaction() | MxRedaction() | MxRoomChanged() | MxOther():
+            case MxReaction() | MxRedaction() | MxPoll() | MxRoomChanged() | MxOther():
                 pass
             case _:
                 assert_never(event)
@@ -196,9 +210,9 @@ class Bridge:
 
     async def _handle_talk(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId) -> bool:
         match event:
-            case MxMessage() | MxReaction() | MxRedaction():
+            case MxMessage() | MxReaction() | MxRedaction() | MxPoll():
                 portal = await self._talk.portals.get(portal_id)
-                if portal is None:
+                if portal is None or await self._is_about_file(event, portal_id):
                     return False
                 self._talk.delivery.received(event.origin)
                 await self._presences.note(event.origin.sender, portal)
@@ -219,6 +233,15 @@ class Bridge:
             case _:
                 assert_never(event)
         return False
+
+    async def _is_about_file(
+        self, event: MxMessage | MxReaction | MxRedaction | MxPoll, portal_id: PortalId
+    ) -> bool:
+        """Whether somebody only wants a file tried again."""
+        if isinstance(event, MxRedaction | MxPoll) or not asks_for_file(event):
+            return False
+        await self._talk.recorded(portal_id)
+        return await self.missing_files.takes(event)
 
     async def _handle_ephemeral(self, event: MxEphemeral, portal_id: PortalId) -> bool:
         try:

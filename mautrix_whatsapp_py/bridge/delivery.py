@@ -11,7 +11,8 @@ from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId, Send
 from mautrix_whatsapp_py.model.content import MxMentions, MxMessageContent, MxMsgType, MxReply
 from mautrix_whatsapp_py.model.mx import MxCheckpoint, MxOrigin, MxSendOutcome, MxSendStatus, MxStep, MxStepStatus
 from mautrix_whatsapp_py.model.portal import Portal
-from mautrix_whatsapp_py.ports import Checkpoints, Clock, MatrixChats
+from mautrix_whatsapp_py.ports import Clock, MatrixChats
+from mautrix_whatsapp_py.ports_homeserver import Checkpoints
 from mautrix_whatsapp_py.store.outbox import OutboxRows
 from mautrix_whatsapp_py.store.store import Store
 
@@ -105,6 +106,13 @@ class Delivery:
         """Say something about a room in answer to an event."""
         await self._say(origin, sentence)
 
+    async def remark(self, origin: MxOrigin, sentence: str) -> None:
+        """Say something that is good to know about an event that goes on its way; best effort."""
+        try:
+            await self._say(origin, sentence, purpose="remark")
+        except MatrixError as error:
+            log.info("a remark could not be made: %s %s", error.status, error.errcode)
+
     async def announce(self, room_id: MxRoomId, sentence: str, *, txn_id: MxTxnId) -> None:
         """Say something in a room to everybody in it."""
         content = MxMessageContent(msgtype=MxMsgType.NOTICE, body=f"⚠️ {sentence}", mentions=MxMentions())
@@ -138,14 +146,14 @@ class Delivery:
         if self._settings.with_notices:
             await self._say(origin, text)
 
-    async def _say(self, origin: MxOrigin, text: str) -> None:
+    async def _say(self, origin: MxOrigin, text: str, *, purpose: str = "told") -> None:
         content = MxMessageContent(
             msgtype=MxMsgType.NOTICE,
             body=text,
             mentions=MxMentions(users=frozenset({origin.sender})),
             relation=MxReply(event_id=origin.event_id),
         )
-        txn_id = MxTxnId(f"told-{origin.event_id}")
+        txn_id = MxTxnId(f"{purpose}-{origin.event_id}")
         await self._chats.send_message(origin.room_id, content, sender=self._bot, txn_id=txn_id)
 
     async def _show(self, room_id: MxRoomId, status: MxSendStatus) -> None:

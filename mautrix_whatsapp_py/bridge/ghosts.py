@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.names import shown_name
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
-from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxReactionContent
 from mautrix_whatsapp_py.model.people import Person
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.ports import MatrixChats
 
 log = logging.getLogger(__name__)
@@ -23,12 +25,15 @@ _FORBIDDEN = 403
 
 
 class Ghosts:
-    """Acts as the people of WhatsApp."""
+    """Acts as the people of WhatsApp; a `double` is the user one of them is, as whom we act instead if we may."""
 
-    def __init__(self, *, chats: MatrixChats, persons: Persons, bot: MxUserId) -> None:
+    def __init__(
+        self, *, chats: MatrixChats, persons: Persons, bot: MxUserId, doubles: Doubles | None = None
+    ) -> None:
         self._chats = chats
         self._persons = persons
         self._bot = bot
+        self._doubles = doubles or NoDoubles()
 
     async def ensure(self, person: Person) -> Person:
         """A ghost that is registered and called as its person is."""
@@ -47,14 +52,19 @@ class Ghosts:
         person: Person,
         txn_id: MxTxnId,
         sent_at: datetime,
+        double: MxUserId | None = None,
     ) -> MxEventId:
         """Have a person say something."""
+
+        async def say(sender: MxUserId) -> MxEventId:
+            return await self._chats.send_message(room_id, content, sender=sender, txn_id=txn_id, sent_at=sent_at)
+
+        if double is not None and await self._may_say(double, room_id, content):
+            event_id = await self._doubles.act(double, room_id, lambda: say(double))
+            if event_id is not None:
+                return event_id
         ghost = (await self.ensure(person)).ghost
-        return await self._joined(
-            room_id,
-            ghost,
-            lambda: self._chats.send_message(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
-        )
+        return await self._joined(room_id, ghost, lambda: say(ghost))
 
     async def send_reaction(
         self,
@@ -64,21 +74,64 @@ class Ghosts:
         person: Person,
         txn_id: MxTxnId,
         sent_at: datetime,
+        double: MxUserId | None = None,
     ) -> MxEventId:
         """Have a person react."""
+
+        async def react(sender: MxUserId) -> MxEventId:
+            return await self._chats.send_reaction(room_id, content, sender=sender, txn_id=txn_id, sent_at=sent_at)
+
+        if double is not None:
+            event_id = await self._doubles.act(double, room_id, lambda: react(double))
+            if event_id is not None:
+                return event_id
+        ghost = (await self.ensure(person)).ghost
+        return await self._joined(room_id, ghost, lambda: react(ghost))
+
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        person: Person,
+        txn_id: MxTxnId,
+        sent_at: datetime,
+    ) -> MxEventId:
+        """Have a person make a poll, vote or end one."""
         ghost = (await self.ensure(person)).ghost
         return await self._joined(
             room_id,
             ghost,
-            lambda: self._chats.send_reaction(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
+            lambda: self._chats.send_poll(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
         )
 
+    async def send_bot_message(
+        self, room_id: MxRoomId, content: MxMessageContent, *, txn_id: MxTxnId
+    ) -> MxEventId:
+        """Have the bot say something."""
+        return await self._chats.send_message(room_id, content, sender=self._bot, txn_id=txn_id)
+
     async def send_redaction(
-        self, room_id: MxRoomId, event_id: MxEventId, *, person: Person, txn_id: MxTxnId, reason: str = ""
+        self,
+        room_id: MxRoomId,
+        event_id: MxEventId,
+        *,
+        person: Person,
+        txn_id: MxTxnId,
+        reason: str = "",
+        double: MxUserId | None = None,
     ) -> None:
         """Have a person take something back; the bot does it where that person's ghost may not."""
+
+        async def redact(sender: MxUserId) -> bool:
+            await self._chats.send_redaction(room_id, event_id, sender=sender, txn_id=txn_id, reason=reason)
+            return True
+
+        is_own = double is not None and await self._doubles.is_author(double, room_id, event_id)
+        if double is not None and is_own and await self._doubles.act(double, room_id, lambda: redact(double)):
+            return
         try:
-            await self._chats.send_redaction(room_id, event_id, sender=person.ghost, txn_id=txn_id, reason=reason)
+            await redact(person.ghost)
         except MatrixRefused as error:
             if error.status != _FORBIDDEN:
                 raise
@@ -89,6 +142,12 @@ class Ghosts:
     ) -> None:
         """Have the bot take something back."""
         await self._chats.send_redaction(room_id, event_id, sender=self._bot, txn_id=txn_id, reason=reason)
+
+    async def _may_say(self, double: MxUserId, room_id: MxRoomId, content: MxMessageContent) -> bool:
+        """Whether a user themselves can say it: clients take edits from nobody but the author."""
+        if not isinstance(content.relation, MxEdit):
+            return True
+        return await self._doubles.is_author(double, room_id, content.relation.event_id)
 
     async def _joined(self, room_id: MxRoomId, ghost: MxUserId, act: Callable[[], Awaitable[Result]]) -> Result:
         """Do something in a room; whoever is not in it joins first."""

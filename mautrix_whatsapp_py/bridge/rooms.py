@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
@@ -41,6 +42,7 @@ class Rooms:
         persons: Persons,
         ghosts: Ghosts,
         names: GhostNames,
+        doubles: Doubles | None = None,
     ) -> None:
         self._store = store
         self._facts = KvRows()
@@ -49,6 +51,7 @@ class Rooms:
         self._persons = persons
         self._ghosts = ghosts
         self._names = names
+        self._doubles = doubles or NoDoubles()
         self._invited: set[tuple[PortalId, MxUserId]] = set()
         self._listeners: list[OnRoom] = []
         self._making: dict[PortalId, asyncio.Future[Portal]] = {}
@@ -137,6 +140,15 @@ class Rooms:
         person_id = portal.person_id
         return None if person_id is None else await self._persons.get(person_id)
 
+    async def welcome(self, portal: Portal, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have a user who lets us accept the invitation to a chat."""
+        partner = await self._partner(portal)
+        await self._doubles.welcome(user, room_id, None if partner is None else partner.ghost)
+
+    async def welcome_to_space(self, room_id: MxRoomId, user: MxUserId) -> None:
+        """Have a user who lets us accept the invitation to a space."""
+        await self._doubles.welcome(user, room_id)
+
     async def _ensure_invited(self, portal: Portal, room_id: MxRoomId, user: MxUserId) -> bool:
         """Invite somebody once; whoever leaves is not called back. Whether it was done now."""
         mark = (portal.id, user)
@@ -150,6 +162,7 @@ class Rooms:
                 await self._chats.invite(room_id, user, is_direct=portal.person_id is not None)
             except MatrixRefused as error:
                 log.info("a user could not be invited to a chat: %s %s", error.status, error.errcode)
+            await self.welcome(portal, room_id, user)
             async with self._store.transaction() as tx:
                 await self._facts.put(tx, key, "1")
         self._invited.add(mark)

@@ -181,6 +181,7 @@ class Spaces:
             room_id = await self._deps.groups.create_space(MxNewSpace(name=name, invites=(user,)))
             record = SpaceRecord(room_id=room_id, name=name, invited=frozenset({user}))
             await self._put(owner, record)
+            await self._deps.chat_rooms.welcome_to_space(room_id, user)
             changed += 1
         space_id = MxRoomId(record.room_id)
         if record.name != name:
@@ -188,6 +189,7 @@ class Spaces:
             changed += 1
         if user not in record.invited:
             await self._deps.chats.invite(space_id, user)
+            await self._deps.chat_rooms.welcome_to_space(space_id, user)
             changed += 1
         held = {MxRoomId(room) for room in record.children}
         for room_id in sorted(children ^ held):

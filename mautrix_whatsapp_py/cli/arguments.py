@@ -42,6 +42,13 @@ def add_run_flags(parser: argparse.ArgumentParser) -> None:
         metavar="PATH",
         help="where -g writes the registration (default: registration.yaml)",
     )
+    _add(
+        parser,
+        "--double-puppet-registration",
+        type=Path,
+        metavar="PATH",
+        help="where -g writes a second registration, with which the bridge may act as its users themselves",
+    )
     _flag(parser, "-n", "--no-update", "never write to the configuration file")
     _flag(parser, "-v", "--version", "print the version and quit")
     _flag(parser, "--version-json", "print the version and those of the libraries as JSON and quit")
@@ -59,6 +66,12 @@ def config_path(args: argparse.Namespace) -> Path:
 def registration_path(args: argparse.Namespace) -> Path:
     """Where the registration goes."""
     path: Path = getattr(args, "registration", Path("registration.yaml"))
+    return path
+
+
+def doubles_path(args: argparse.Namespace) -> Path | None:
+    """Where the registration of double puppets goes, if anywhere."""
+    path: Path | None = getattr(args, "double_puppet_registration", None)
     return path
 
 

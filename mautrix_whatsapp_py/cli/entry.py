@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 
-from mautrix_whatsapp_py.cli import quickstart, run
+from mautrix_whatsapp_py.cli import channel, quickstart, run
 from mautrix_whatsapp_py.cli.arguments import PROGRAM, Parser, add_run_flags
 from mautrix_whatsapp_py.cli.exit_codes import exit_code_table
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
@@ -48,12 +48,13 @@ def _parser() -> Parser:
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND")
     run.add_parser(subparsers)
     quickstart.add_parser(subparsers)
+    channel.add_parser(subparsers)
     parser.set_defaults(command="run")
     return parser
 
 
 def _command(name: str) -> Command:
-    commands: dict[str, Command] = {"run": run.run, "quickstart": quickstart.run}
+    commands: dict[str, Command] = {"run": run.run, "quickstart": quickstart.run, "channel": channel.run}
     return commands[name]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 
+from mautrix_whatsapp_py.cli.generate import DOUBLES_FILE
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.ops.child import Child
@@ -51,7 +52,11 @@ async def _serve(config: Config, data: Path, port: int, regenerate: str, also: S
         bridges.append(Child("mautrix_whatsapp_py", arguments, inherited=homeserver.locks, held_after=held_after))
 
     homeserver = LocalHomeserver(
-        data / "homeserver", port=port, registration=registration, on_launched=launch_bridge
+        data / "homeserver",
+        port=port,
+        registration=registration,
+        more_registrations=(data / DOUBLES_FILE,),
+        on_launched=launch_bridge,
     )
     try:
         async with homeserver:

@@ -13,11 +13,12 @@ from mautrix_whatsapp_py.cli.arguments import (
     Subparsers,
     add_run_flags,
     config_path,
+    doubles_path,
     is_set,
     registration_path,
     run_options,
 )
-from mautrix_whatsapp_py.cli.generate import write_example, write_registration
+from mautrix_whatsapp_py.cli.generate import RegistrationPaths, write_example, write_registration
 from mautrix_whatsapp_py.cli.version import version_json, version_text
 from mautrix_whatsapp_py.config import Config, read, upgrade
 from mautrix_whatsapp_py.config.example import example_text
@@ -67,9 +68,11 @@ def _generate_registration(args: argparse.Namespace) -> None:
             mend="leave --no-update out",
             code=ExitCode.NO_UPDATE_WITH_GENERATE,
         )
-    config, registration = config_path(args), registration_path(args)
-    write_registration(config, registration, os.environ)
-    print(f"{registration} is written; name it in your Matrix server's configuration and restart that server")
+    paths = RegistrationPaths(bridge=registration_path(args), doubles=doubles_path(args))
+    write_registration(config_path(args), paths, os.environ)
+    written = " and ".join(str(path) for path in paths.all)
+    what, verb = ("them", "are") if paths.doubles else ("it", "is")
+    print(f"{written} {verb} written; name {what} in your Matrix server's configuration and restart that server")
 
 
 def _load(path: Path, *, is_writable: bool) -> Config:

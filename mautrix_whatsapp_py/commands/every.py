@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from mautrix_whatsapp_py.bridge.syncing import Syncing
+from mautrix_whatsapp_py.commands.answers import answer_commands
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.chats import chat_commands
+from mautrix_whatsapp_py.commands.files import file_commands
 from mautrix_whatsapp_py.commands.filtering import filter_commands
 from mautrix_whatsapp_py.commands.groups import group_commands
 from mautrix_whatsapp_py.commands.people import people_commands
@@ -25,6 +27,8 @@ def every_chat_command(
         *sync_commands(deps, syncing),
         *group_commands(deps),
         *wish_commands(deps),
+        *answer_commands(deps),
+        *file_commands(deps),
         *filter_commands(deps),
         *room_commands(deps),
         *power_commands(deps, run_request=run_request, level_of=level_of),

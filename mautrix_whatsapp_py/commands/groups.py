@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from mautrix_whatsapp_py.commands.chat_deps import (
     Answer,
@@ -20,6 +21,7 @@ from mautrix_whatsapp_py.convert.bot_text import quoted
 from mautrix_whatsapp_py.convert.phone import to_international
 from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxRoomId, WaJid, decode_jid
+from mautrix_whatsapp_py.model.content import MxGroupInvite
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_directory import WaJoinOutcome, WaLinkTarget, WaTargetKind
 
@@ -229,6 +231,8 @@ def _accept(deps: ChatDeps) -> Command:
             raise UsageError("Send this as a reply to the message with the invitation.")
         login, _ = await take_login(deps, call)
         message = await deps.talk.chats.fetch_message(request.room_id, request.replied_to)
+        if message is not None and message.invite is not None:
+            return await _accept_invite(deps, login, message.invite)
         link = _LINK.search(message.body) if message is not None else None
         if link is None:
             raise CommandError("There is no invitation in that message. Reply to the one that holds its link.")
@@ -241,6 +245,18 @@ def _accept(deps: ChatDeps) -> Command:
         level=PermissionLevel.USER,
         run=run,
     )
+
+
+async def _accept_invite(deps: ChatDeps, login: Login, invite: MxGroupInvite) -> Said:
+    expires = datetime.fromtimestamp(invite.expires_at_s, UTC)
+    if invite.expires_at_s > 0 and expires < deps.talk.clock.now():
+        raise CommandError("This invitation has expired. Ask whoever sent it for a new one.")
+    with explained("You did not join"):
+        directory = deps.directory(login)
+        outcome = await directory.accept_invite(
+            invite.group, inviter=invite.inviter, code=invite.code, expires=expires
+        )
+    return await _tell_joined(deps, login, outcome, invite.name)
 
 
 async def _tell_joined(deps: ChatDeps, login: Login, outcome: WaJoinOutcome, name: str) -> Said:

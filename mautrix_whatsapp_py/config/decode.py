@@ -8,12 +8,14 @@ from enum import StrEnum
 from types import MappingProxyType, NoneType
 from typing import Any, TypeVar
 
+from mautrix_whatsapp_py.config.channel import ChannelAccounts
+from mautrix_whatsapp_py.config.decode_named import decode_accounts, decode_rules, is_named
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.reference import find_ignored, is_reference_key
 from mautrix_whatsapp_py.config.schema import KeyPath, fields_of, is_section, without_none
+from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.config.suggest import unknown_key_text
-from mautrix_whatsapp_py.config.tree import Section
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -37,7 +39,9 @@ def decode_section(kind: type[SectionT], raw: object, path: KeyPath, findings: F
             _note_unknown(here, value, findings)
             continue
         try:
-            if not _is_left_open(fields[name], value):
+            if fields[name] is ChannelAccounts and isinstance(value, Mapping):
+                values[name] = decode_accounts(value, raw, here, findings, decode_section)
+            elif not _is_left_open(fields[name], value):
                 values[name] = _decode_value(fields[name], value, here, findings)
         except _Mismatch as mismatch:
             findings.add(here, str(mismatch))
@@ -64,12 +68,24 @@ def _decode_value(kind: Any, value: object, path: KeyPath, findings: Findings) -
         return decode_section(kind, value, path, findings)
     if kind is Permissions:
         return _decode_permissions(value, path, findings)
+    if kind is ChannelAccounts or is_named(kind):
+        if not isinstance(value, Mapping):
+            raise _Mismatch(f"must be a group of keys, not {_name(value)}")
+        return decode_rules(kind, value, path, findings, decode_section)
+    if typing.get_origin(kind) is Mapping:
+        return _decode_texts(value, path, findings)
+    return _decode_scalar(kind, value)
+
+
+def _decode_scalar(kind: Any, value: object) -> object:
     if kind is str:
         return _decode_text(value)
     if kind is bool:
         return _decode_bool(value)
     if kind is int:
         return _decode_int(value)
+    if kind is float:
+        return _decode_float(value)
     if _is_choice(kind):
         return _decode_choice(kind, value)
     return _decode_list(value)
@@ -99,6 +115,12 @@ def _decode_int(value: object) -> int:
     raise _Mismatch(f"must be a whole number, not {_name(value)}")
 
 
+def _decode_float(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    raise _Mismatch(f"must be a number, not {_name(value)}")
+
+
 def _decode_choice(kind: type[StrEnum], value: object) -> StrEnum:
     if isinstance(value, str) and value in list(kind):
         return kind(value)
@@ -109,6 +131,18 @@ def _decode_list(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _Mismatch(f"must be a list of texts, not {_name(value)}")
     return tuple(_decode_text(item) for item in value)
+
+
+def _decode_texts(value: object, path: KeyPath, findings: Findings) -> Mapping[str, str]:
+    if not isinstance(value, Mapping):
+        raise _Mismatch(f"must map names to texts, not {_name(value)}")
+    texts: dict[str, str] = {}
+    for name, text in value.items():
+        try:
+            texts[str(name)] = _decode_text(text)
+        except _Mismatch as mismatch:
+            findings.add((*path, str(name)), str(mismatch))
+    return MappingProxyType(texts)
 
 
 def _decode_permissions(value: object, path: KeyPath, findings: Findings) -> Permissions:

@@ -33,19 +33,29 @@ def load(path: Path, env: Mapping[str, str]) -> Config:
     return read(path, env).config
 
 
-def read(path: Path, env: Mapping[str, str], *, is_for_registration: bool = False) -> Loaded:
+def read(
+    path: Path, env: Mapping[str, str], *, is_for_registration: bool = False, is_without_matrix: bool = False
+) -> Loaded:
     """The configuration with what is worth a warning; tokens may be missing while a registration is made."""
-    return decode(read_text(path), path, env, is_for_registration=is_for_registration)
+    text = read_text(path)
+    return decode(text, path, env, is_for_registration=is_for_registration, is_without_matrix=is_without_matrix)
 
 
-def decode(text: str, path: Path, env: Mapping[str, str], *, is_for_registration: bool = False) -> Loaded:
+def decode(
+    text: str,
+    path: Path,
+    env: Mapping[str, str],
+    *,
+    is_for_registration: bool = False,
+    is_without_matrix: bool = False,
+) -> Loaded:
     """The configuration in a text that is, or will be, at this path."""
     raw = parse_document(text, path)
     findings = Findings()
     apply_environment(raw, env, findings)
     translate_reference_forms(raw, findings)
     config = decode_section(Config, raw, (), findings)
-    check_rules(config, findings, is_for_registration=is_for_registration)
+    check_rules(config, findings, is_for_registration=is_for_registration, is_without_matrix=is_without_matrix)
     if not is_for_registration and findings.code is ExitCode.DOMAIN_UNSET:
         findings.code = ExitCode.CONFIG_INVALID
     findings.raise_problems()

@@ -24,7 +24,6 @@ _NETWORK: Final[Defaults] = {
     "pinned_tag": "m.favourite",
     "archive_tag": None,
     "whatsapp_thumbnail": False,
-    "extev_polls": False,
     "disable_view_once": False,
     "force_active_delivery_receipts": False,
     "direct_media_auto_request": True,
@@ -94,7 +93,6 @@ REFERENCE_KEYS: Final[Defaults] = {
     "homeserver": {"async_media": False, "websocket": False, "ping_interval_seconds": 0},
     "appservice": {"public_address": None, "async_transactions": False},
     "matrix": {
-        "sync_direct_chat_list": True,
         "federate_rooms": True,
         "upload_file_threshold": 5242880,
         "ghost_extra_profile_info": False,
@@ -132,7 +130,7 @@ REFERENCE_KEYS: Final[Defaults] = {
             "max_batches_override": ANY,
         },
     },
-    "double_puppet": {"servers": ANY, "allow_discovery": False, "secrets": ANY},
+    "double_puppet": {"allow_discovery": False},
     "env_config_prefix": "MAUTRIX_WHATSAPP_",
     "logging": {"writers": ANY},
 }

@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.config.tree import (
     BridgeSection,
     Config,
     DatabaseSection,
+    DoublePuppetSection,
     HomeserverSection,
     NetworkSection,
     WhatsappSection,
@@ -35,8 +36,14 @@ _WORD = re.compile(r"\S+")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
-def check_rules(config: Config, findings: Findings, *, is_for_registration: bool) -> None:
+def check_rules(
+    config: Config, findings: Findings, *, is_for_registration: bool, is_without_matrix: bool = False
+) -> None:
     """Record what is unset or senseless; a registration can be made without tokens and permissions."""
+    if is_without_matrix:
+        # The channel alone: nothing else of the configuration is looked at.
+        _check_database(config.database, findings)
+        return
     _check_domain(config.homeserver, findings)
     _check_appservice(config.appservice, findings)
     _check_numbers(config, findings)
@@ -44,6 +51,7 @@ def check_rules(config: Config, findings: Findings, *, is_for_registration: bool
     _check_texts(config.bridge, config.network, config.whatsapp, findings)
     _check_subjects(config.bridge.permissions, findings)
     _check_endpoints(config.homeserver, findings)
+    _check_double_puppets(config.double_puppet, config.homeserver.domain, findings)
     if not is_for_registration:
         _check_address(config.homeserver, findings)
         _check_tokens(config.appservice, findings)
@@ -73,6 +81,20 @@ def _check_endpoints(section: HomeserverSection, findings: Findings) -> None:
         value = getattr(section, name)
         if value is not None and _host_of(value) is None:
             findings.add(("homeserver", name), "must be a URL that starts with http:// or https://, or null")
+
+
+def _check_double_puppets(section: DoublePuppetSection, domain: str, findings: Findings) -> None:
+    here = "double_puppet"
+    for server, url in section.servers.items():
+        if _host_of(url) is None:
+            findings.add((here, "servers", server), "must be a URL that starts with http:// or https://")
+    for server, secret in section.secrets.items():
+        kind, _, token = secret.partition(":")
+        if kind != "as_token" or _TOKEN.fullmatch(token) is None:
+            text = "must be as_token: and the token, as --double-puppet-registration writes it"
+            findings.add((here, "secrets", server), text)
+        elif server != domain and server not in section.servers:
+            findings.add((here, "secrets", server), "needs the URL of that server in double_puppet.servers")
 
 
 def _check_appservice(section: AppserviceSection, findings: Findings) -> None:

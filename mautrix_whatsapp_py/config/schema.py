@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Any
 
-from mautrix_whatsapp_py.config.tree import Config, Section
+from mautrix_whatsapp_py.config.section import Section
+from mautrix_whatsapp_py.config.tree import Config
 
 KeyPath = tuple[str, ...]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.ids import MxUserId
 
 TOKEN_PLACEHOLDER = "This value is generated when generating the registration"  # noqa: S105  a placeholder
@@ -76,12 +79,6 @@ class LogFormat(StrEnum):
 
     TEXT = "text"
     JSON = "json"
-
-
-class Section:
-    """A group of keys."""
-
-    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,6 +160,7 @@ class MatrixSection(Section):
     message_status_events: bool = False
     delivery_receipts: bool = False
     message_error_notices: bool = True
+    sync_direct_chat_list: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +213,7 @@ class NetworkSection(Section):
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
     url_previews: bool = False
+    extev_polls: bool = True
     history_sync: HistorySyncSection = field(default_factory=HistorySyncSection)
 
 
@@ -226,6 +225,14 @@ class WhatsappSection(Section):
     sessions_per_host: int = 20
     session_folder: str | None = None
     keep_links_on_stop: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoublePuppetSection(Section):
+    """How the bridge acts as its users themselves."""
+
+    servers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,7 +265,9 @@ class Config(Section):
     backfill: BackfillSection = field(default_factory=BackfillSection)
     history: HistorySection = field(default_factory=HistorySection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
+    double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
+    channel: ChannelSection = field(default_factory=ChannelSection)
     logging: LoggingSection = field(default_factory=LoggingSection)
     data_folder: Path = field(default=Path(), metadata={"key": False})
     """Where files go that have no path of their own: beside an SQLite database, else beside the configuration."""

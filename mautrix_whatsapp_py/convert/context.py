@@ -17,6 +17,8 @@ from mautrix_whatsapp_py.model.content import (
 )
 from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile
 from mautrix_whatsapp_py.model.people import MxPerson
+from mautrix_whatsapp_py.model.polls import PollOption
+from mautrix_whatsapp_py.model.rich import WaVcard
 
 
 class DeletedPolicy(StrEnum):
@@ -72,6 +74,8 @@ class ToMatrixContext:
     placeholder: MxEventId | None = None
     file: MxFile | MediaUnavailable | None = None
     edited: MxMessageContent | None = None
+    album: MxEventId | None = None
+    """The event of the album the file belongs to."""
     preview_image: MxPreviewImage | None = None
     options: ToMatrixOptions = ToMatrixOptions()
 
@@ -104,6 +108,15 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPoll:
+    """How the two sides name a poll's options, how many one may choose, and its text form with the votes."""
+
+    options: tuple[PollOption, ...]
+    max_selections: int = 1
+    result: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToWhatsAppOptions:
     """How people want their messages sent."""
 
@@ -129,5 +142,9 @@ class ToWhatsAppContext:
     is_group_admin: bool = False
     link_preview: WaLinkPreview | None = None
     uploaded: Uploaded | None = None
+    cards: tuple[WaVcard, ...] = ()
+    """The contacts in the file of the message."""
+    poll: KnownPoll | None = None
+    """The poll that is voted in or ended."""
     disappears_after_s: int | None = None
     options: ToWhatsAppOptions = ToWhatsAppOptions()

@@ -30,6 +30,8 @@ from mautrix_whatsapp_py.model.content import (
     WaViewOnceNotice,
 )
 from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
+from mautrix_whatsapp_py.model.rich import WaAlbum, WaCard, WaComment, WaOccasionAnswer, WaPin, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaUndecryptable
 
 _LINK: Final = re.compile(r"https?://[^\s<>]+")
@@ -77,10 +79,29 @@ def needs_of_wa(content: WaContent | WaUndecryptable, chat: WaJid) -> WaNeeds:
             return WaNeeds(target=target)
         case WaRevoke(target=target):
             return WaNeeds(target=target, people=_people(target.sender))
-        case WaUndecryptable() | WaViewOnceNotice() | WaUnsupported() | WaEphemeralTimer() | WaSilent():
+        case (
+            WaUndecryptable() | WaViewOnceNotice() | WaUnsupported() | WaEphemeralTimer() | WaSilent() | WaAlbum()
+        ):
             return WaNeeds()
+        case WaPollVote(target=target) | WaPin(target=target):
+            return WaNeeds(target=target)
+        case WaOccasionAnswer(target=target):
+            return WaNeeds(reply_to=target)
+        case WaComment(target=target, context=context):
+            return replace(_needs_of_text(WaText(body="", context=context), chat), reply_to=target)
         case _:
-            assert_never(content)
+            return _needs_of_text(WaText(body="", context=content.context), chat)
+
+
+def file_of(content: WaContent | WaUndecryptable) -> WaMedia | None:
+    """The file that a message comes with."""
+    match content:
+        case WaMedia():
+            return content
+        case WaCard(media=media):
+            return media
+        case _:
+            return None
 
 
 def needs_of_mx(content: MxContent) -> MxNeeds:
@@ -97,6 +118,10 @@ def needs_of_mx(content: MxContent) -> MxNeeds:
             return MxNeeds(target=event_id)
         case MxRedactionContent(target=target):
             return MxNeeds(target=target)
+        case MxPollStart():
+            return MxNeeds()
+        case MxPollVote(poll=poll) | MxPollEnd(poll=poll):
+            return MxNeeds(target=poll)
         case _:
             assert_never(content)
 

@@ -40,6 +40,12 @@ class Refusal(StrEnum):
     REDACTION_UNCLEAR = "redaction_unclear"
     REDACTION_TOO_OLD = "redaction_too_old"
     REDACTION_NOT_ALLOWED = "redaction_not_allowed"
+    POLL_HIDDEN = "poll_hidden"
+    POLL_QUESTION = "poll_question"
+    POLL_OPTIONS = "poll_options"
+    POLL_REPEATS = "poll_repeats"
+    POLL_UNKNOWN = "poll_unknown"
+    POLL_NOT_OWN = "poll_not_own"
 
 
 def explain(refusal: Refusal) -> str:
@@ -76,6 +82,16 @@ _SENTENCES: Final = {
         "WhatsApp lets you delete only your own messages, and others' only as an admin of the group. "
         "Ask a group admin."
     ),
+    Refusal.POLL_HIDDEN: (
+        "WhatsApp has no polls whose votes stay hidden until the end. Make a poll with open results instead."
+    ),
+    Refusal.POLL_QUESTION: "WhatsApp needs a question of 1 to 255 characters. Make a new poll with such a one.",
+    Refusal.POLL_OPTIONS: (
+        "A poll on WhatsApp has 2 to 12 options of up to 100 characters each. Make a new poll with such options."
+    ),
+    Refusal.POLL_REPEATS: "WhatsApp wants the options of a poll to differ. Make a new poll with such options.",
+    Refusal.POLL_UNKNOWN: "That poll is not on WhatsApp, so nothing was changed there.",
+    Refusal.POLL_NOT_OWN: "Only who made a poll can end it, so people on WhatsApp were told nothing.",
 }
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 from mautrix_whatsapp_py.convert.notices import Refusal, explain
 from mautrix_whatsapp_py.ids import MxEventId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, WaSendable
+from mautrix_whatsapp_py.model.polls import MxPollStart, PollOption
 
 
 class SkipReason(StrEnum):
@@ -67,11 +69,44 @@ class MxRedact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxPollSend:
+    """A poll to show, and its text form with the votes so far, for clients that know no polls."""
+
+    start: MxPollStart
+    text: MxMessageContent
+    options: tuple[PollOption, ...]
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxPollAnswer:
+    """Somebody's vote in a poll, in place of the one before."""
+
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxPin:
+    """Pin an event in its room, or no longer."""
+
+    event_id: MxEventId
+    is_pinned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxLive:
+    """Where somebody is now: a new event, or what the one shared before says from now on."""
+
+    part: MxMessageContent
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WaSend:
     """What to send to the chat."""
 
     content: WaSendable
 
 
-ToMatrix: TypeAlias = MxSend | MxReact | MxRedact | Skipped
+ToMatrix: TypeAlias = MxSend | MxReact | MxRedact | MxPollSend | MxPollAnswer | MxPin | MxLive | Skipped
 ToWhatsApp: TypeAlias = WaSend | Refused | Skipped

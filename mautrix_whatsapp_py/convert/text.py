@@ -51,7 +51,12 @@ def clean(text: str) -> str:
 
 def clean_name(name: str) -> str:
     """A name on one line that cannot turn the text around it."""
-    return _SPACES.sub(" ", _BIDI.sub("", clean(name))).strip()[:_MAX_NAME]
+    return clean_line(name, _MAX_NAME)
+
+
+def clean_line(text: str, limit: int) -> str:
+    """A text on one line that cannot turn the text around it, cut to a length."""
+    return _SPACES.sub(" ", _BIDI.sub("", clean(text))).strip()[:limit]
 
 
 def json_size(text: str) -> int:

@@ -11,8 +11,21 @@ from mautrix_whatsapp_py.convert.context import DeletedPolicy, ToMatrixContext
 from mautrix_whatsapp_py.convert.emoji import to_matrix_emoji
 from mautrix_whatsapp_py.convert.media import place_file
 from mautrix_whatsapp_py.convert.mentions import name_mentions, notify
+from mautrix_whatsapp_py.convert.polls import known_options, note_of, render_poll, to_poll_start
 from mautrix_whatsapp_py.convert.quotes import render_quote
-from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason, ToMatrix
+from mautrix_whatsapp_py.convert.results import (
+    MxLive,
+    MxPin,
+    MxPollAnswer,
+    MxPollSend,
+    MxReact,
+    MxRedact,
+    MxSend,
+    Skipped,
+    SkipReason,
+    ToMatrix,
+)
+from mautrix_whatsapp_py.convert.rich_to_matrix import place, say
 from mautrix_whatsapp_py.convert.text import Formatted, clean, json_size, split_by_size
 from mautrix_whatsapp_py.convert.wa_markup import may_have_markup, render_markup
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid
@@ -31,12 +44,14 @@ from mautrix_whatsapp_py.model.content import (
     WaEphemeralTimer,
     WaReaction,
     WaRevoke,
+    WaRich,
     WaSilent,
     WaText,
     WaUnsupported,
     WaViewOnceNotice,
 )
 from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.rich import WaLiveLocation, WaPin, WaPoll, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaUndecryptable
 
 EVENT_BYTES: Final = 40_000
@@ -76,7 +91,39 @@ def to_matrix(content: WaContent | WaUndecryptable, context: ToMatrixContext) ->
         case WaSilent():
             return Skipped(reason=SkipReason.NOT_FOR_USERS)
         case _:
-            assert_never(content)
+            return _send_rich(content, context)
+
+
+def _send_rich(content: WaRich, context: ToMatrixContext) -> ToMatrix:
+    match content:
+        case WaPoll():
+            return _send_poll(content, context)
+        case WaPollVote(options=digests):
+            return _about_target(MxPollAnswer(digests=digests), context)
+        case WaPin(is_pinned=is_pinned):
+            pins = MxPin(event_id=context.targets[0], is_pinned=is_pinned) if context.targets else None
+            return pins or Skipped(reason=SkipReason.TARGET_UNKNOWN)
+        case WaLiveLocation(sequence=sequence):
+            said = place(content, _send_text(say(content), context), context)
+            return MxLive(part=said.parts[0], sequence=sequence)
+        case _:
+            return place(content, _send_text(say(content), context), context)
+
+
+def _send_poll(content: WaPoll, context: ToMatrixContext) -> MxPollSend:
+    """The text form is said like any other text: it quotes, and goes with the chat's timer."""
+    start = to_poll_start(content)
+    shown = render_poll(start, note=note_of(content))
+    text = _message(shown, WaText(body="", context=content.context), context)
+    if context.placeholder is not None:
+        text = replace(text, relation=MxEdit(event_id=context.placeholder))
+    elif context.reply_to is not None:
+        text = replace(text, relation=MxReply(event_id=context.reply_to.event_id))
+    return MxPollSend(start=start, text=text, options=known_options(content), ends_at=content.ends_at)
+
+
+def _about_target(result: MxPollAnswer, context: ToMatrixContext) -> ToMatrix:
+    return result if context.targets else Skipped(reason=SkipReason.TARGET_UNKNOWN)
 
 
 def _send_text(content: WaText, context: ToMatrixContext) -> MxSend:
@@ -101,6 +148,7 @@ def _send_media(content: WaMedia, context: ToMatrixContext) -> MxSend:
     said = _send_text(WaText(body=content.caption, context=content.context), context)
     is_edit = context.placeholder is not None
     first = place_file(content, context.file, said.parts[0], is_edit=is_edit)
+    first = replace(first, album=context.album)
     return replace(said, parts=(first, *said.parts[1:]))
 
 
@@ -171,13 +219,8 @@ def _send_notice(notice: MxMessageContent, context: ToMatrixContext) -> MxSend:
 def _in_place(notice: MxMessageContent, placeholder: MxEventId | None) -> MxMessageContent:
     if placeholder is None:
         return notice
-    return MxMessageContent(
-        msgtype=notice.msgtype,
-        body=notice.body,
-        mentions=notice.mentions,
-        relation=MxEdit(event_id=placeholder),
-        flags=notice.flags | {MxFlag.HIDES_EDITED},
-    )
+    flags = notice.flags | {MxFlag.HIDES_EDITED}
+    return replace(notice, relation=MxEdit(event_id=placeholder), flags=flags)
 
 
 def _notice(text: str, *flags: MxFlag, relation: MxRelation | None = None) -> MxMessageContent:

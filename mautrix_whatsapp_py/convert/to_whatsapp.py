@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.convert.needs import reply_target
 from mautrix_whatsapp_py.convert.notices import Refusal
 from mautrix_whatsapp_py.convert.quotes import has_caption, kind_of, strip_fallback
 from mautrix_whatsapp_py.convert.results import Refused, Skipped, SkipReason, ToWhatsApp, WaSend
+from mautrix_whatsapp_py.convert.rich_to_whatsapp import end_poll, locate, send_cards, send_poll, send_vote
 from mautrix_whatsapp_py.convert.text import clean
 from mautrix_whatsapp_py.convert.wa_writer import write_markup
 from mautrix_whatsapp_py.model.content import (
@@ -21,6 +22,9 @@ from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxMessageContent,
     MxMsgType,
+    MxPollEnd,
+    MxPollStart,
+    MxPollVote,
     MxReactionContent,
     MxRedactionContent,
     WaContext,
@@ -42,6 +46,7 @@ DELETE_WINDOW: Final = timedelta(days=2)
 EMOTE: Final = "*\u00a0"
 """How an emote begins; after a plain blank WhatsApp would show a list item instead of the star."""
 _MAX_QUOTED: Final = 4_096
+_NAMED: Final = frozenset({WaKind.LOCATION, WaKind.POLL})
 _TEXT_TYPES: Final = frozenset({MxMsgType.TEXT, MxMsgType.EMOTE, MxMsgType.NOTICE})
 
 
@@ -54,6 +59,12 @@ def to_whatsapp(content: MxContent, context: ToWhatsAppContext) -> ToWhatsApp:
             return _react(content, context)
         case MxRedactionContent():
             return _revoke(content, context)
+        case MxPollStart():
+            return send_poll(content, context)
+        case MxPollVote():
+            return send_vote(content, context)
+        case MxPollEnd():
+            return end_poll(context)
         case _:
             assert_never(content)
 
@@ -84,6 +95,8 @@ def _send_message(content: MxMessageContent, context: ToWhatsAppContext) -> ToWh
     is_edit = isinstance(content.relation, MxEdit)
     if content.msgtype in FILE_TYPES and not is_edit:
         return _send_file(content, context)
+    if content.msgtype is MxMsgType.LOCATION and content.location is not None and not is_edit:
+        return locate(content, content.location, _context_of(content, WaMarkup(text=""), context))
     if content.msgtype not in _TEXT_TYPES and not (is_edit and has_caption(content)):
         return Refused(refusal=Refusal.KIND)
     edited: WaTarget | None = None
@@ -99,12 +112,14 @@ def _send_message(content: MxMessageContent, context: ToWhatsAppContext) -> ToWh
 
 
 def _send_file(content: MxMessageContent, context: ToWhatsAppContext) -> ToWhatsApp:
-    if content.file is None or context.uploaded is None:
+    if content.file is None or (context.uploaded is None and not context.cards):
         return Refused(refusal=Refusal.KIND)
     markup = encode_text(content, context.addressed) if has_caption(content) else WaMarkup(text="")
     if len(markup.text) > MAX_TEXT:
         return Refused(refusal=Refusal.TOO_LONG)
     beside = _context_of(content, markup, context)
+    if context.uploaded is None:
+        return send_cards(context, beside)
     return WaSend(content=write_media(content, context.uploaded, markup.text, beside))
 
 
@@ -177,6 +192,8 @@ def _encode_preview(content: MxMessageContent, thumbnail: bytes | None, addresse
     said = WaMarkup(text="")
     if kind is WaKind.TEXT or has_caption(content):
         said = encode_text(content, addressed)
+    elif kind in _NAMED:
+        said = WaMarkup(text=clean(content.body).partition("\n")[0].removeprefix("📍 ").removeprefix("📊 "))
     return WaPreview(
         kind=kind,
         text=said.text[:_MAX_QUOTED],

@@ -15,7 +15,8 @@ from typing import Protocol
 
 from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, StoreError
 from mautrix_whatsapp_py.model.mx import MxMark, MxMissed, MxStored
-from mautrix_whatsapp_py.ports import Clock, MxMarks
+from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.ports_homeserver import MxMarks
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,16 @@ from mautrix.api import Method, Path
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
+from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
 from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
 from mautrix_whatsapp_py.matrix.fields import get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
+from mautrix_whatsapp_py.matrix.poll_content import STARTS, decode_poll_start, encode_poll
 from mautrix_whatsapp_py.matrix.senders import Senders
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReactionContent
 from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +29,12 @@ _ALREADY_THERE = frozenset({"M_FORBIDDEN", "M_UNKNOWN"})
 class HttpMatrixChats:
     """Portals' view of the homeserver."""
 
-    def __init__(self, http: RetryingHttp, *, identity: Identity) -> None:
+    def __init__(
+        self, http: RetryingHttp, *, identity: Identity, doubles: HttpDoublePuppets | None = None
+    ) -> None:
         self._http = http
         self._identity = identity
-        self._senders = Senders(http)
+        self._senders = Senders(http, doubles)
         self._registered: set[MxUserId] = set()
 
     async def ensure_ghost(self, ghost: MxUserId) -> None:
@@ -142,17 +147,49 @@ class HttpMatrixChats:
 
     async def fetch_message(self, room_id: MxRoomId, event_id: MxEventId) -> MxMessageContent | None:
         """What an event says now, edits included; None when it is gone or no message."""
-        path = Path.v3.rooms[room_id].event[event_id]
-        try:
-            event = await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
-        except MatrixRefused as error:
-            if error.status in (403, 404):
-                return None
-            raise
+        event = await self._fetch_event(room_id, event_id)
+        if event is None:
+            return None
+        poll = decode_poll_start(get_fields(event, "content")) if event.get("type") in STARTS else None
+        if poll is not None:
+            return MxMessageContent(msgtype=MxMsgType.POLL, body=poll.question)
         relations = get_fields(get_fields(event, "unsigned"), "m.relations")
         edit = get_fields(get_fields(relations, "m.replace"), "content")
         is_sticker = event.get("type") == "m.sticker"
         return decode_message(edit or get_fields(event, "content"), is_sticker=is_sticker)
+
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        """Make a poll, vote in one, or end one."""
+        kind, said = encode_poll(content)
+        return await self._send(room_id, kind, said, sender, txn_id, sent_at)
+
+    async def fetch_poll(self, room_id: MxRoomId, event_id: MxEventId) -> MxPollStart | None:
+        """The poll of an event; None when it is gone or none."""
+        event = await self._fetch_event(room_id, event_id)
+        return None if event is None else decode_poll_start(get_fields(event, "content"))
+
+    async def set_pinned(self, room_id: MxRoomId, event_id: MxEventId, *, is_pinned: bool) -> None:
+        """Have the bot pin an event, or no longer; the other pins stay."""
+        path = Path.v3.rooms[room_id].state["m.room.pinned_events"]
+        query = {"user_id": self._identity.bot}
+        try:
+            known = (await self._http.call(Method.GET, path, query=query)).get("pinned")
+        except MatrixRefused as error:
+            if error.status != 404:
+                raise
+            known = []
+        pinned = known if isinstance(known, list) else []
+        if (event_id in pinned) is not is_pinned:
+            wanted = [one for one in pinned if one != event_id] + ([event_id] if is_pinned else [])
+            await self._http.call(Method.PUT, path, {"pinned": wanted}, query=query)
 
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         """Tell clients what became of a message."""
@@ -179,6 +216,15 @@ class HttpMatrixChats:
         query = {"ts": str(int(sent_at.timestamp() * 1000))} if sent_at is not None else {}
         answer = await self._senders.put_once(path, content, sender, query=query)
         return MxEventId(require_text(answer, "event_id"))
+
+    async def _fetch_event(self, room_id: MxRoomId, event_id: MxEventId) -> Json | None:
+        path = Path.v3.rooms[room_id].event[event_id]
+        try:
+            return await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
+        except MatrixRefused as error:
+            if error.status in (403, 404):
+                return None
+            raise
 
     async def _find_room(self, alias: str) -> MxRoomId | None:
         try:

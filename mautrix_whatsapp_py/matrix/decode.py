@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message, decode_reaction, decode_redaction
-from mautrix_whatsapp_py.matrix.decode_room import decode_room_change
+from mautrix_whatsapp_py.matrix.decode_room import decode_pins, decode_room_change
+from mautrix_whatsapp_py.matrix.double_puppet import is_own_doing
 from mautrix_whatsapp_py.matrix.fields import (
     EPOCH,
     Fields,
@@ -15,6 +16,14 @@ from mautrix_whatsapp_py.matrix.fields import (
     get_moment,
     get_text,
     is_id,
+)
+from mautrix_whatsapp_py.matrix.poll_content import (
+    ENDS,
+    STARTS,
+    VOTES,
+    decode_poll_end,
+    decode_poll_start,
+    decode_poll_vote,
 )
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
@@ -25,6 +34,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxMessage,
     MxOrigin,
     MxOther,
+    MxPoll,
     MxReaction,
     MxReceipt,
     MxRedaction,
@@ -32,6 +42,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxStored,
     MxTyping,
 )
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 
 _RECEIPTS = {"m.read": False, "m.read.private": True}
 
@@ -47,6 +58,8 @@ def decode_event(stored: MxStored) -> MxEvent:
         kind=stored.kind,
     )
     event: MxEvent | None = None
+    if is_own_doing(get_fields(fields, "content")):
+        return MxOther(origin=origin, kind=stored.kind)
     match stored.kind, "state_key" in fields:
         case (("m.room.message" | "m.sticker"), False):
             content = decode_message(get_fields(fields, "content"), is_sticker=stored.kind == "m.sticker")
@@ -54,6 +67,10 @@ def decode_event(stored: MxStored) -> MxEvent:
         case "m.reaction", False:
             reaction = decode_reaction(get_fields(fields, "content"))
             event = MxReaction(origin=origin, content=reaction) if reaction is not None else None
+        case kind, False if kind in STARTS | VOTES | ENDS:
+            event = _decode_poll(kind, get_fields(fields, "content"), origin)
+        case "m.room.pinned_events", True if fields.get("state_key") == "":
+            event = MxRoomChanged(origin=origin, change=decode_pins(fields))
         case "m.room.redaction", False:
             event = MxRedaction(origin=origin, content=decode_redaction(fields))
         case "m.room.member", True:
@@ -64,6 +81,17 @@ def decode_event(stored: MxStored) -> MxEvent:
         case "m.room.encrypted", False:
             event = MxEncrypted(origin=origin)
     return event or MxOther(origin=origin, kind=stored.kind)
+
+
+def _decode_poll(kind: str, content: Fields, origin: MxOrigin) -> MxPoll | None:
+    said: MxPollStart | MxPollVote | MxPollEnd | None
+    if kind in STARTS:
+        # An edit would be another poll on WhatsApp.
+        is_edit = get_fields(content, "m.relates_to").get("rel_type") == "m.replace"
+        said = None if is_edit else decode_poll_start(content)
+    else:
+        said = decode_poll_vote(content) if kind in VOTES else decode_poll_end(content)
+    return None if said is None else MxPoll(origin=origin, content=said)
 
 
 def _decode_member(fields: Fields, origin: MxOrigin) -> MxMember | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mautrix_whatsapp_py.ids import MxEventId, MxUri, MxUserId
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text, is_id
 from mautrix_whatsapp_py.matrix.file_content import decode_file
+from mautrix_whatsapp_py.matrix.place_content import decode_invite, decode_location
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxFlag,
@@ -42,6 +43,8 @@ def decode_message(content: Fields, *, is_sticker: bool = False) -> MxMessageCon
         link_previews=_decode_previews(said),
         file_name=get_text(said, "filename"),
         file=decode_file(said),
+        location=decode_location(said),
+        invite=decode_invite(said),
     )
 
 

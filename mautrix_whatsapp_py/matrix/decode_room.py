@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from mautrix_whatsapp_py.ids import MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text, is_id
 from mautrix_whatsapp_py.model.levels import DEFAULT_STATE_LEVEL, MxLevels
 from mautrix_whatsapp_py.model.mx_room import (
     MxAvatarSet,
     MxLevelsSet,
     MxNameSet,
+    MxPinsSet,
     MxReplaced,
     MxRoomChange,
     MxTopicSet,
@@ -33,6 +34,17 @@ def decode_room_change(kind: str, content: Fields) -> MxRoomChange | None:
             successor = content.get("replacement_room")
             return MxReplaced(by=MxRoomId(successor)) if is_id(successor) else None
     return None
+
+
+def decode_pins(fields: Fields) -> MxPinsSet:
+    """The events that are pinned now, and those that were before."""
+    before = get_fields(get_fields(fields, "unsigned"), "prev_content")
+    return MxPinsSet(pinned=_pins(get_fields(fields, "content")), before=_pins(before))
+
+
+def _pins(content: Fields) -> tuple[MxEventId, ...]:
+    pinned = content.get("pinned")
+    return tuple(MxEventId(event_id) for event_id in pinned if is_id(event_id)) if isinstance(pinned, list) else ()
 
 
 def decode_levels(content: Fields) -> MxLevels:

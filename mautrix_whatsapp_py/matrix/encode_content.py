@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, assert_never
 
 from mautrix_whatsapp_py.matrix.file_content import encode_file
+from mautrix_whatsapp_py.matrix.place_content import encode_invite, encode_location
+from mautrix_whatsapp_py.matrix.poll_content import encode_poll_start
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxFlag,
@@ -73,6 +75,14 @@ def _encode_said(content: MxMessageContent) -> Json:
         said |= encode_file(content.file, is_audio=msgtype is MxMsgType.AUDIO)
     if content.file_name is not None:
         said["filename"] = content.file_name
+    if content.location is not None:
+        said |= encode_location(content.location, content.body)
+    if content.invite is not None:
+        said |= encode_invite(content.invite)
+    if content.poll is not None:
+        said = encode_poll_start(content.poll) | said
+    if content.album is not None:
+        said["net.mautrix_whatsapp_py.album"] = {"head": content.album}
     if content.link_previews:
         said["com.beeper.linkpreviews"] = [_encode_preview(preview) for preview in content.link_previews]
     if content.disappears_after_s:

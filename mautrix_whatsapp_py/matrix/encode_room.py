@@ -35,7 +35,9 @@ def encode_room(room: MxNewRoom, identity: Identity) -> Json:
         "room_alias_name": room.alias,
         "invite": sorted({*room.invites, *room.members}),
         "initial_state": _initial_state(room, identity),
-        "power_level_content_override": {"events": {"m.room.name": 0, "m.room.power_levels": 100}},
+        "power_level_content_override": {
+            "events": {"m.room.name": 0, "m.room.pinned_events": 0, "m.room.power_levels": 100}
+        },
     }
     if not identity.federates:
         body["creation_content"] = {"m.federate": False}

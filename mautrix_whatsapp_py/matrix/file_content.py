@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text
-from mautrix_whatsapp_py.model.media import MxFile, MxFileKey
+from mautrix_whatsapp_py.model.media import MxFile, MxFileKey, MxThumbnail
 
 Json = dict[str, Any]
 
@@ -20,6 +20,8 @@ _GIF: Final = {
     "fi.mau.hide_controls": True,
     "fi.mau.no_audio": True,
 }
+_BLURHASH: Final = "xyz.amorgan.blurhash"
+_ANIMATED: Final = "org.matrix.msc4230.is_animated"
 _MAX_WAVEFORM: Final = 1_024
 _MAX_NUMBER: Final = 2**31 - 1
 
@@ -57,11 +59,12 @@ def encode_file(file: MxFile, *, is_audio: bool) -> Json:
     said: Json = {"info": {name: value for name, value in info.items() if value}}
     if file.is_gif:
         said["info"] |= _GIF
+    if file.is_animated:
+        said["info"][_ANIMATED] = True
+    if file.blurhash:
+        said["info"][_BLURHASH] = file.blurhash
     if file.thumbnail is not None:
-        said["info"] |= {
-            "thumbnail_url": file.thumbnail,
-            "thumbnail_info": {"mimetype": "image/jpeg", "size": file.thumbnail_bytes},
-        }
+        said["info"] |= _encode_thumbnail(file.thumbnail)
     if file.key is None:
         said["url"] = file.uri
     else:
@@ -71,6 +74,19 @@ def encode_file(file: MxFile, *, is_audio: bool) -> Json:
         if file.waveform:
             said[_AUDIO]["waveform"] = list(file.waveform)
     return said
+
+
+def _encode_thumbnail(thumbnail: MxThumbnail) -> Json:
+    stored = thumbnail.stored
+    info = {
+        "mimetype": thumbnail.mime_type,
+        "size": thumbnail.size_bytes,
+        "w": thumbnail.width,
+        "h": thumbnail.height,
+    }
+    if stored.key is None:
+        return {"thumbnail_url": stored.uri, "thumbnail_info": info}
+    return {"thumbnail_file": _encode_key(stored.uri, stored.key), "thumbnail_info": info}
 
 
 def _decode_waveform(audio: Fields) -> tuple[int, ...]:

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from aiohttp import ClientError, ClientResponse, ClientTimeout
 from mautrix.api import Method
 
 from mautrix_whatsapp_py.errors import MatrixError, MatrixUnreachable, MediaFailed
 from mautrix_whatsapp_py.ids import MxUri, MxUserId
-from mautrix_whatsapp_py.matrix.attachment_crypto import MxDecryptor
+from mautrix_whatsapp_py.matrix.attachment_crypto import MxDecryptor, MxEncryptor
 from mautrix_whatsapp_py.matrix.http import RetryingHttp
-from mautrix_whatsapp_py.model.media import MxFile
+from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile
 
 TOO_LARGE: Final = "it is larger than the homeserver allows ({limit}). Ask its administrator to raise the limit."
 OVER_LIMIT: Final = "it is larger than the {limit} that the bridge can send to WhatsApp. Send a smaller file."
 REFUSED: Final = "the homeserver would not store it. Open WhatsApp on your phone to see it."
 MISSING: Final = "the homeserver does not have it. Send it again."
 _CHUNK_BYTES: Final = 65_536
+_SEALED_TYPE: Final = "application/octet-stream"
 _TIMEOUT: Final = ClientTimeout(total=1_800, sock_connect=20, sock_read=60)
 
 
@@ -31,21 +33,30 @@ class HttpMatrixFiles:
         self._bot = bot
         self._limit_bytes: int | None = None
 
-    async def upload_file(self, path: Path, *, mimetype: str, filename: str) -> MxUri:
+    async def upload_file(
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+    ) -> MxStoredFile:
         """See MatrixFiles."""
         size = path.stat().st_size  # noqa: ASYNC240  (a file of our own, just written)
-        limit = await self._fetch_limit()
+        limit = await self.fetch_limit()
         if limit and size > limit:
             raise MediaFailed(TOO_LARGE.format(limit=name_size(limit)))
         url = self._http.base_url / "_matrix/media/v3/upload"
-        headers = {"Authorization": f"Bearer {self._http.token}", "Content-Type": mimetype}
-        query = {"user_id": self._bot, "filename": filename}
+        encryptor = MxEncryptor() if is_encrypted else None
+        headers = {
+            "Authorization": f"Bearer {self._http.token}",
+            "Content-Type": _SEALED_TYPE if is_encrypted else mimetype,
+            "Content-Length": str(size),
+        }
+        query = {"user_id": self._bot} | ({} if is_encrypted else {"filename": filename})
         try:
-            with path.open("rb") as data:
+            with path.open("rb") as file:
+                data = _read(file, encryptor)
                 async with self._http.session.post(
                     url, data=data, params=query, headers=headers, timeout=_TIMEOUT
                 ) as response:
-                    return await self._read_uri(response)
+                    uri = await self._read_uri(response)
+            return MxStoredFile(uri=uri, key=None if encryptor is None else encryptor.key)
         except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise MatrixUnreachable from error
 
@@ -65,8 +76,8 @@ class HttpMatrixFiles:
         except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             raise MatrixUnreachable from error
 
-    async def _fetch_limit(self) -> int:
-        """What the homeserver takes; 0 when it does not say."""
+    async def fetch_limit(self) -> int:
+        """See MatrixFiles."""
         if self._limit_bytes is None:
             try:
                 answer = await self._http.call(Method.GET, "/_matrix/client/v1/media/config")
@@ -104,6 +115,11 @@ def _check_download(status: int) -> None:
     if status in (401, 429) or status >= 500:
         raise MatrixUnreachable(status=status)
     raise MediaFailed(MISSING)
+
+
+async def _read(file: BinaryIO, encryptor: MxEncryptor | None) -> AsyncIterator[bytes]:
+    while chunk := file.read(_CHUNK_BYTES):
+        yield encryptor.update(chunk) if encryptor else chunk
 
 
 async def _save(response: ClientResponse, file: MxFile, into: Path, *, max_bytes: int) -> None:

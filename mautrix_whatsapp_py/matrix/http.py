@@ -89,6 +89,10 @@ class RetryingHttp(HTTPAPI):
             patience=patience,
         )
 
+    def with_token(self, token: str, *, base_url: str) -> RetryingHttp:
+        """The same manners towards this or another homeserver, for somebody else."""
+        return RetryingHttp(base_url, token, session=self.session, clock=self._clock, patience=self._patience)
+
     async def call(
         self,
         method: Method,

@@ -76,6 +76,20 @@ def build_registration(
     )
 
 
+def encode_doubles_registration(config: Config, *, as_token: str) -> str:
+    """The text of a registration that only lets the bridge act as the users of its server."""
+    values: dict[str, object] = {
+        "id": f"{config.appservice.id}-doublepuppet",
+        "url": None,
+        "as_token": as_token,
+        "hs_token": new_token(),
+        "sender_localpart": new_sender(),
+        "rate_limited": False,
+        "namespaces": {"users": [{"regex": f"@.*:{re.escape(config.homeserver.domain)}", "exclusive": False}]},
+    }
+    return _dump(values)
+
+
 def user_patterns(config: Config) -> tuple[str, ...]:
     """Regular expressions of the users that are the bridge's alone: its bot and its ghosts."""
     before, _, after = config.appservice.username_template.partition(GHOST_ID)
@@ -109,6 +123,10 @@ def encode_registration(registration: Registration) -> str:
         values["org.matrix.msc3202"] = True
     if registration.wants_msc4190:
         values["io.element.msc4190"] = True
+    return _dump(values)
+
+
+def _dump(values: dict[str, object]) -> str:
     text = io.StringIO()
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = False

@@ -9,6 +9,7 @@ from mautrix.api import Method, Path, PathBuilder
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxUserId, decode_mx_user
+from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,9 @@ DEVICE_ID = "WHATSAPPBRIDGE"
 class Senders:
     """The users an application service acts as."""
 
-    def __init__(self, http: RetryingHttp) -> None:
+    def __init__(self, http: RetryingHttp, doubles: HttpDoublePuppets | None = None) -> None:
         self._http = http
+        self._doubles = doubles
         self._devices: dict[MxUserId, bool] = {}
 
     async def put_once(
@@ -36,6 +38,9 @@ class Senders:
         Synapse keeps an application service's transaction ids in memory only, unless the request names a device.
         """
         more = query or {}
+        double = self._doubles.get(sender) if self._doubles is not None else None
+        if double is not None:
+            return await double.put(path, content, more)
         await self.ensure_device(sender)
         try:
             return await self._http.call(Method.PUT, path, content, query={**self._identity(sender), **more})

@@ -62,7 +62,7 @@ class WaDownloads:
                         out.write(decryptor.update(chunk))
                     out.write(decryptor.finish())
         except BrokenFile as error:
-            raise MediaFailed(BROKEN) from error
+            raise MediaFailed(BROKEN, is_passing=True) from error
         except ValueError as error:
             # An address that is none, or a proxy of a kind that the HTTP library does not speak.
             raise MediaFailed(AWAY) from error

@@ -6,8 +6,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
 
-from mautrix_whatsapp_py.ids import MxEventId, MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxEventId, MxUri, MxUserId, WaJid
 from mautrix_whatsapp_py.model.media import MxFile, WaMedia
+from mautrix_whatsapp_py.model.polls import MxPollEnd as MxPollEnd
+from mautrix_whatsapp_py.model.polls import MxPollStart as MxPollStart
+from mautrix_whatsapp_py.model.polls import MxPollVote as MxPollVote
+from mautrix_whatsapp_py.model.rich import (
+    WaAlbum,
+    WaCard,
+    WaComment,
+    WaContactCards,
+    WaGroupInvite,
+    WaLiveLocation,
+    WaLocation,
+    WaOccasion,
+    WaOccasionAnswer,
+    WaPin,
+    WaPoll,
+    WaPollResult,
+    WaPollVote,
+)
 from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa_context import WaContext as WaContext
 from mautrix_whatsapp_py.model.wa_context import WaKind as WaKind
@@ -78,9 +96,15 @@ class WaSilent(WaStruct, frozen=True, kw_only=True):
     kind: str
 
 
-WaSendable: TypeAlias = WaText | WaMedia | WaEdit | WaRevoke | WaReaction | WaEphemeralTimer
+WaRichSendable: TypeAlias = WaLocation | WaContactCards | WaPoll | WaPollVote | WaOccasionAnswer | WaPin
+"""What the bridge sends beside texts and files."""
+WaRich: TypeAlias = (
+    WaRichSendable | WaLiveLocation | WaPollResult | WaGroupInvite | WaOccasion | WaAlbum | WaComment | WaCard
+)
+"""What messages say beside texts and files."""
+WaSendable: TypeAlias = WaText | WaMedia | WaEdit | WaRevoke | WaReaction | WaEphemeralTimer | WaRichSendable
 """What the bridge sends."""
-WaContent: TypeAlias = WaSendable | WaViewOnceNotice | WaUnsupported | WaSilent
+WaContent: TypeAlias = WaSendable | WaRich | WaViewOnceNotice | WaUnsupported | WaSilent
 """What a message that could be read says."""
 
 
@@ -170,6 +194,25 @@ class MxLinkPreview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxLocation:
+    """A place on earth, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxGroupInvite:
+    """What `accept` needs of an invitation to a group."""
+
+    group: WaJid
+    code: str
+    inviter: WaJid
+    expires_at_s: int = 0
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxMessageContent:
     """What an `m.room.message` says; of an edit, what it says from now on.
 
@@ -186,6 +229,12 @@ class MxMessageContent:
     link_previews: tuple[MxLinkPreview, ...] = ()
     file_name: str | None = None
     file: MxFile | None = None
+    location: MxLocation | None = None
+    invite: MxGroupInvite | None = None
+    poll: MxPollStart | None = None
+    """The poll whose text form this is, where it has no event of its own."""
+    album: MxEventId | None = None
+    """The head of the album a file belongs to."""
     disappears_after_s: int | None = None
 
 
@@ -216,4 +265,6 @@ class MxRedactionContent:
         return self.top_level or self.in_content
 
 
-MxContent: TypeAlias = MxMessageContent | MxReactionContent | MxRedactionContent
+MxContent: TypeAlias = (
+    MxMessageContent | MxReactionContent | MxRedactionContent | MxPollStart | MxPollVote | MxPollEnd
+)

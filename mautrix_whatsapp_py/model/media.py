@@ -50,6 +50,25 @@ class MxFileKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxStoredFile:
+    """Where the homeserver keeps a file, and what opens it when it was encrypted."""
+
+    uri: MxUri
+    key: MxFileKey | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxThumbnail:
+    """A small picture of a file."""
+
+    stored: MxStoredFile
+    mime_type: str
+    size_bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxFile:
     """A file in the homeserver's media store and what is known of it."""
 
@@ -62,9 +81,12 @@ class MxFile:
     waveform: tuple[int, ...] = ()
     """Loudness over time, 0 to 1024."""
     key: MxFileKey | None = None
-    thumbnail: MxUri | None = None
-    thumbnail_bytes: int = 0
+    thumbnail: MxThumbnail | None = None
+    blurhash: str = ""
     is_gif: bool = False
+    is_animated: bool = False
+    is_bare: bool = False
+    """Nothing but a file, whatever WhatsApp takes it for: clients had better not open it to show it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,5 +94,9 @@ class MediaUnavailable:
     """A file could not be brought over; the sentence says why."""
 
     sentence: str
+    is_passing: bool = False
+    """Whether it may come by itself later."""
+    may_be_retried: bool = True
+    """Whether somebody may ask for another try."""
     is_coming: bool = False
     """Whether it will be later, without anybody's doing."""

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
 from mautrix_whatsapp_py.model.mx_room import MxRoomChange
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 
 
 class MxMembership(StrEnum):
@@ -108,6 +109,14 @@ class MxReaction:
 
     origin: MxOrigin
     content: MxReactionContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxPoll:
+    """A poll was made, voted in or ended."""
+
+    origin: MxOrigin
+    content: MxPollStart | MxPollVote | MxPollEnd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,5 +250,7 @@ class MxServerInfo:
     software: str | None = None
 
 
-MxEvent: TypeAlias = MxMessage | MxReaction | MxRedaction | MxMember | MxRoomChanged | MxEncrypted | MxOther
+MxEvent: TypeAlias = (
+    MxMessage | MxReaction | MxRedaction | MxPoll | MxMember | MxRoomChanged | MxEncrypted | MxOther
+)
 MxEphemeral: TypeAlias = MxTyping | MxReceipt

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from mautrix_whatsapp_py.ids import MxRoomId, MxUri, MxUserId
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.levels import MxLevels
 
 
@@ -75,4 +75,12 @@ class MxReplaced:
     by: MxRoomId
 
 
-MxRoomChange: TypeAlias = MxNameSet | MxTopicSet | MxAvatarSet | MxLevelsSet | MxReplaced
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxPinsSet:
+    """Other events of a room are pinned than before."""
+
+    pinned: tuple[MxEventId, ...]
+    before: tuple[MxEventId, ...] = ()
+
+
+MxRoomChange: TypeAlias = MxNameSet | MxTopicSet | MxAvatarSet | MxLevelsSet | MxPinsSet | MxReplaced

@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.ids import (
     WaJid,
     WaMessageId,
 )
+from mautrix_whatsapp_py.model.polls import PollOption
 
 PortalId = NewType("PortalId", int)
 PERSON_SERVER = "person"
@@ -75,6 +76,22 @@ class ReactionRow:
     person_id: PersonId
     event_id: MxEventId
     key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PollRow:
+    """A poll: how the two sides name its options, and the events that show it and its votes."""
+
+    portal_id: PortalId
+    message_id: WaMessageId
+    options: tuple[PollOption, ...]
+    max_selections: int = 1
+    """0 is any number."""
+    event_id: MxEventId | None = None
+    """None where polls are shown as text alone."""
+    tally_event_id: MxEventId | None = None
+    ends_at: datetime | None = None
+    is_from_matrix: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,3 +60,5 @@ class WaContext(WaStruct, frozen=True, kw_only=True):
     is_forwarded: bool = False
     quote: WaQuote | None = None
     disappears_after_s: int | None = None
+    album: WaMessageId | None = None
+    """The head of the album a file belongs to."""

@@ -10,7 +10,7 @@ import hmac
 import os
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -48,13 +48,15 @@ class LocalHomeserver:
         *,
         port: int,
         registration: Path,
+        more_registrations: Sequence[Path] = (),
         on_launched: Callable[[], None] = lambda: None,
     ) -> None:
-        """`on_launched` is for what can be done while Synapse starts."""
+        """`more_registrations` are used where they exist, `on_launched` is for what can be done meanwhile."""
         self._on_launched = on_launched
         self._folder = folder.resolve()
         self._port = port
         self._registration = registration.resolve()
+        self._more_registrations = tuple(path.resolve() for path in more_registrations)
         self._child: Child | None = None
         self._lock: int | None = None
         self._credentials: LocalCredentials | None = None
@@ -196,7 +198,7 @@ class LocalHomeserver:
             port=self._port,
             host=HOST,
             server_name=SERVER_NAME,
-            registration=self._registration,
+            registrations=[self._registration, *(path for path in self._more_registrations if path.is_file())],
             registration_shared_secret=credentials.registration_shared_secret,
             macaroon_secret_key=credentials.macaroon_secret_key,
             form_secret=credentials.form_secret,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from string import Template
 
@@ -16,7 +17,7 @@ log_config: $log_config
 signing_key_path: $signing_key
 media_store_path: $media
 database: {name: sqlite3, args: {database: $database}}
-app_service_config_files: [$registration]
+app_service_config_files: $registrations
 
 # Reachable from this machine only, and alone in the world: no other servers, no sign-up, no statistics.
 listeners:
@@ -63,7 +64,7 @@ def write_synapse_config(
     host: str,
     port: int,
     server_name: str,
-    registration: Path,
+    registrations: Sequence[Path],
     registration_shared_secret: str,
     macaroon_secret_key: str,
     form_secret: str,
@@ -76,7 +77,7 @@ def write_synapse_config(
         "signing_key": folder / "signing.key",
         "media": folder / "media",
         "database": folder / "homeserver.db",
-        "registration": registration,
+        "registrations": [str(path) for path in registrations],
         "port": port,
         "host": host,
         "registration_shared_secret": registration_shared_secret,

@@ -8,6 +8,7 @@ from sqlalchemy import Row, delete, or_, select, update
 
 from mautrix_whatsapp_py.ids import MxUri, MxUserId, PersonId
 from mautrix_whatsapp_py.model.people import NameRank, Person
+from mautrix_whatsapp_py.store.polls import merge_votes
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import messages, persons, portals, reactions
 
@@ -81,6 +82,7 @@ class PersonRows:
         await tx.execute(update(messages).where(messages.c.person_id == drop).values(person_id=keep))
         for column in (reactions.c.person_id, reactions.c.author_id):
             await tx.execute(update(reactions).where(column == drop).values({column.name: keep}))
+        await merge_votes(tx, keep=keep, drop=drop)
         known = select(portals.c.receiver).where(portals.c.chat == keep_chat)
         await tx.execute(
             update(portals)

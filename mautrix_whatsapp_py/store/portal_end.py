@@ -30,6 +30,12 @@ class PortalEnd:
             for key in table.foreign_keys:
                 if key.column.table is portals:
                     await tx.execute(delete(table).where(key.parent == portal_id))
-        for prefix in (f"invited:{portal_id}:", f"read:{portal_id}:", f"post:{portal_id}:"):
+        for prefix in (
+            f"invited:{portal_id}:",
+            f"read:{portal_id}:",
+            f"post:{portal_id}:",
+            f"live:{portal_id}:",
+            f"album:{portal_id}:",
+        ):
             await tx.execute(delete(kv).where(kv.c.key.startswith(prefix, autoescape=True)))
         await tx.execute(delete(portals).where(portals.c.id == portal_id))

@@ -169,6 +169,30 @@ reactions = Table(
 )
 """The one reaction a person has on a message."""
 
+polls = Table(
+    "polls",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("options", Text, nullable=False),
+    Column("max_selections", Integer, nullable=False),
+    Column("event_id", Text),
+    Column("tally_event_id", Text),
+    Column("ends_at_ms", BigInteger, index=True),
+    Column("is_from_matrix", Boolean, nullable=False),
+)
+"""How the two sides name the options of a poll (digests, no words), its events, and when it ends."""
+
+poll_votes = Table(
+    "poll_votes",
+    metadata,
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("message_id", Text, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("persons.id"), primary_key=True, autoincrement=False),
+    Column("digests", Text, nullable=False),
+)
+"""What somebody chose in a poll."""
+
 outbox = Table(
     "outbox",
     metadata,
@@ -184,6 +208,82 @@ outbox = Table(
 )
 """What is on its way to WhatsApp; gone once its fate is known."""
 
+channel_items = Table(
+    "channel_items",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("taken_at_ms", BigInteger, nullable=False),
+    Column("ready_at_ms", BigInteger, nullable=False),
+    UniqueConstraint("account", "chat", "message_id", name="uq_channel_items_account_chat_message_id"),
+    sqlite_autoincrement=True,
+)
+"""Messages for readers of the channel: with a body until they are acknowledged, then only their ids."""
+
+channel_context = Table(
+    "channel_context",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("account", Text, nullable=False),
+    Column("chat", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("account", "chat", "message_id", name="uq_channel_context_account_chat_message_id"),
+    sqlite_autoincrement=True,
+)
+"""Messages that woke nobody, until one does."""
+
+channel_sends = Table(
+    "channel_sends",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("chat", Text, nullable=False),
+    Column("login_id", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("parts", LargeBinary, nullable=False),
+    Column("message_ids", Text, nullable=False),
+    Column("is_done", Boolean, nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+)
+"""What was asked to be sent, by the key of whoever asked, so that asking again sends nothing twice."""
+
+channel_strangers = Table(
+    "channel_strangers",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("told_at_ms", BigInteger, nullable=False),
+    Column("is_settled", Boolean, nullable=False),
+)
+"""Who was told a code, and when."""
+
+channel_approved = Table(
+    "channel_approved",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("number", Text, primary_key=True),
+    Column("approved_at_ms", BigInteger, nullable=False),
+)
+"""Who was let in by a code."""
+
+channel_activation = Table(
+    "channel_activation",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("chat", Text, primary_key=True),
+    Column("activation", Text, nullable=False),
+)
+"""What wakes the reader of a chat, where it was chosen there."""
+
 disappearing = Table(
     "disappearing",
     metadata,
@@ -192,6 +292,20 @@ disappearing = Table(
     Column("due_at_ms", BigInteger, nullable=False, index=True),
 )
 """Events that are to be redacted, and when."""
+
+missing_files = Table(
+    "missing_files",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), nullable=False),
+    Column("login_id", Text, nullable=False),
+    Column("message", LargeBinary, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("is_asked", Boolean, nullable=False),
+    Column("next_at_ms", BigInteger, index=True),
+    Column("created_at_ms", BigInteger, nullable=False),
+)
+"""Notices in the place of files, with what it takes to try those again; not by itself where no time is set."""
 
 filter_rules = Table(
     "filter_rules",
@@ -212,6 +326,14 @@ chat_privacy = Table(
     Column("presence", Boolean, nullable=False),
 )
 """What an account shows of itself in a chat, where its user said so."""
+
+double_puppets = Table(
+    "double_puppets",
+    metadata,
+    Column("mxid", Text, primary_key=True),
+    Column("access_token", Text, nullable=False),
+)
+"""Users who gave the bridge a token of theirs; an empty one is of somebody whom it shall not act as."""
 
 backfill_runs = Table(
     "backfill_runs",

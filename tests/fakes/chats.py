@@ -9,6 +9,7 @@ from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxReactionContent
 from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
+from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.ports import MatrixChats
 from tests.fakes.matrix import BOT, FakeMatrixApi, FakeRoom, _end
 
@@ -20,7 +21,7 @@ class Said:
     room_id: MxRoomId
     event_id: MxEventId
     sender: MxUserId
-    content: MxMessageContent | MxReactionContent
+    content: MxMessageContent | MxReactionContent | MxPollStart | MxPollVote | MxPollEnd
     txn_id: MxTxnId
     sent_at: datetime | None
 
@@ -52,6 +53,11 @@ class FakeMatrixChats:
         self.statuses: list[MxSendStatus] = []
         self.written: dict[MxEventId, MxMessageContent] = {}
         """What people wrote, for whoever quotes it."""
+        self.polls: dict[MxEventId, MxPollStart] = {}
+        """The polls that people made."""
+        self.pins: dict[MxRoomId, list[MxEventId]] = {}
+        self.unaccepted: set[MxUserId] = set()
+        """Senders whose token is not known any more."""
         self._events: dict[tuple[MxUserId, MxRoomId, MxTxnId], MxEventId] = {}
         self._redactions: set[MxTxnId] = set()
 
@@ -171,6 +177,40 @@ class FakeMatrixChats:
         _end(fault)
         return found
 
+    async def send_poll(
+        self,
+        room_id: MxRoomId,
+        content: MxPollStart | MxPollVote | MxPollEnd,
+        *,
+        sender: MxUserId,
+        txn_id: MxTxnId,
+        sent_at: datetime | None = None,
+    ) -> MxEventId:
+        fault = self.homeserver._begin("send_poll")
+        event_id = self._say(room_id, content, sender, txn_id, sent_at)
+        _end(fault)
+        return event_id
+
+    async def fetch_poll(self, room_id: MxRoomId, event_id: MxEventId) -> MxPollStart | None:
+        fault = self.homeserver._begin("fetch_poll")
+        found = self.polls.get(event_id)
+        for one in self.said:
+            if one.event_id == event_id and isinstance(one.content, MxPollStart):
+                found = one.content
+            elif one.event_id == event_id and isinstance(one.content, MxMessageContent):
+                found = one.content.poll
+        _end(fault)
+        return found
+
+    async def set_pinned(self, room_id: MxRoomId, event_id: MxEventId, *, is_pinned: bool) -> None:
+        fault = self.homeserver._begin("set_pinned")
+        pins = self.pins.setdefault(room_id, [])
+        if event_id in pins:
+            pins.remove(event_id)
+        if is_pinned:
+            pins.append(event_id)
+        _end(fault)
+
     async def send_status(self, room_id: MxRoomId, status: MxSendStatus, *, txn_id: MxTxnId) -> None:
         fault = self.homeserver._begin("send_status")
         self.statuses.append(status)
@@ -179,7 +219,7 @@ class FakeMatrixChats:
     def _say(
         self,
         room_id: MxRoomId,
-        content: MxMessageContent | MxReactionContent,
+        content: MxMessageContent | MxReactionContent | MxPollStart | MxPollVote | MxPollEnd,
         sender: MxUserId,
         txn_id: MxTxnId,
         sent_at: datetime | None,
@@ -195,6 +235,8 @@ class FakeMatrixChats:
         return self._events[key]
 
     def _require_member(self, room_id: MxRoomId, user: MxUserId) -> None:
+        if user in self.unaccepted:
+            raise MatrixRefused(errcode="M_UNKNOWN_TOKEN", status=401)
         if user not in self.homeserver._require_room(room_id).joined:
             raise MatrixRefused(errcode="M_FORBIDDEN", status=403)
 

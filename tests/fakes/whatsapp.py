@@ -73,6 +73,10 @@ class FakeClient:
         self.sent: dict[SendId, WaSent | WaSendUncertain] = {}
         self.messages: list[FakeSend] = []
         self.uploads: list[tuple[bytes, WaKind]] = []
+        self.upload_faults: deque[WhatsAppError] = deque()
+        """What the next uploads end in."""
+        self.upload_hold: asyncio.Event | None = None
+        """Uploads end when it is set."""
         self.marked: list[FakeMark] = []
         self.typing: list[tuple[WaJid, bool]] = []
         self.presences: list[bool] = []
@@ -111,6 +115,10 @@ class FakeClient:
         return self.sent[send_id]
 
     async def upload_file(self, path: Path, kind: WaKind) -> WaFile:
+        if self.upload_hold is not None:
+            await self.upload_hold.wait()
+        if self.upload_faults:
+            raise self.upload_faults.popleft()
         self.uploads.append((path.read_bytes(), kind))
         return WaFile(direct_path="/v/file", media_key=b"k" * 32, sha256=b"p" * 32, enc_sha256=b"e" * 32)
 

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
-from aiohttp import ClientSession
+from PIL import Image
 
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.data.media import broken
+from tests.data.media.clips import loudness, sounds, videos
+from tests.data.media.compare import correlation, difference, duration_of
+from tests.data.media.pictures import SIZE, animations, clear_quarters, moving, pictures, quarters, saved, was
+from tests.data.media.sample import Sample
 from tests.flow.linking_stage import Seat, Stage
 from tests.flow.test_talk_on_synapse import BEN_NUMBER, WAIT_SECONDS, Talk, first_room
 from tests.homeserver import PortPool, Registration
+from tests.homeserver.events import Event
 from tests.simulator.api import host_command, kinds, simulator
 from tests.simulator.media_crypto import decrypt_media
+from tests.simulator.media_host import MediaFault
+from tests.simulator.outgoing import Outgoing
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
-PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 4_000
+LIMIT_BYTES = 4 << 20
+PARTS = ("imageMessage", "videoMessage", "audioMessage", "documentMessage", "stickerMessage")
 
 
 @pytest.fixture
@@ -34,7 +45,7 @@ async def talk(
         monkeypatch.setenv("SSL_CERT_FILE", str(wa.authority.ca_file))
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
-        synapse = await make_synapse(registration)
+        synapse = await make_synapse(registration, overrides={"max_upload_size": "4M"})
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "network": {"proxy": wa.proxy_url},
@@ -53,36 +64,193 @@ async def talk(
         yield Talk(stage=stage, ben=ben, room=room, ghost=first.sender, first=first, first_id=first_id)
         await bridge.stop()
         assert "Traceback" not in bridge.output
+        assert not list(bridge.folder.glob("**/media/*")), "files were left behind"
 
 
 async def test_files_cross(talk: Talk) -> None:
-    """A photo with a caption arrives as it was, each way; one that is gone is told of."""
-    wa, alice, ben = talk.stage.wa, talk.alice, talk.ben
-    file = kinds.upload(wa.media, PHOTO, "image")
-    await ben.phone.send(talk.own.pn, kinds.image(file, caption="look *here*"))
-    seen = await talk.hears("look")
-    assert seen.content["msgtype"] == "m.image"
-    assert seen.content["filename"] == "image.jpg"
-    assert seen.content["formatted_body"] == "look <strong>here</strong>"
-    server, media_id = seen.content["url"].removeprefix("mxc://").split("/")
-    url = f"{talk.stage.synapse.url}/_matrix/client/v1/media/download/{server}/{media_id}"
-    headers = {"Authorization": f"Bearer {alice.access_token}"}
-    async with ClientSession() as session, session.get(url, headers=headers) as response:
-        assert hashlib.sha256(await response.read()).digest() == hashlib.sha256(PHOTO).digest()
-    sent = {
-        "msgtype": "m.image",
-        "body": "mine",
-        "filename": "mine.jpg",
-        "url": seen.content["url"],
-        "info": {"mimetype": "image/jpeg", "w": 3, "h": 4},
-    }
-    await alice.send(talk.room, "m.room.message", sent)
-    received = await asyncio.wait_for(ben.phone.receive_next(), WAIT_SECONDS)
-    image = received.message.imageMessage
-    assert (image.caption, image.mimetype, image.width, image.height) == ("mine", "image/jpeg", 3, 4)
-    blob = wa.media.blobs[image.directPath.partition("?")[0]]
-    assert decrypt_media(blob, image.mediaKey, "image") == PHOTO
-    wa.media.blobs.clear()
-    await ben.phone.send(talk.own.pn, kinds.image(file, caption="gone"))
-    notice = await talk.hears("gone")
-    assert notice.content["msgtype"] == "m.notice"
+    """Every kind in the corpus, both ways; then what goes wrong with files, and how it is mended."""
+    await _from_whatsapp(talk)
+    await _from_matrix(talk)
+    await _broken_from_matrix(talk)
+    await _missing(talk)
+    await _homeserver_limit(talk)
+
+
+async def _from_whatsapp(talk: Talk) -> None:
+    photo, film, song, voice = _sample("photo.jpg"), _sample("film.mp4"), _sample("song.mp3"), _sample("voice.ogg")
+    event = await _receive(talk, photo, "image", lambda file: kinds.image(file, caption="look *here*"))
+    assert event.content["formatted_body"] == "look <strong>here</strong>"
+    assert (event.content["msgtype"], event.content["filename"]) == ("m.image", "image.jpg")
+    await _check_seen(talk, event, size=SIZE)
+    assert await talk.alice.download(event.content["url"]) == photo.data
+    for make in (kinds.video, kinds.ptv):
+        event = await _receive(talk, film, "video", make)
+        assert event.content["msgtype"] == "m.video"
+        await _check_seen(talk, event, size=(160, 120), duration_ms=2_000)
+        assert await talk.alice.download(event.content["url"]) == film.data
+    event = await _receive(talk, _sample("silent.mp4"), "video", kinds.gif)
+    assert (event.content["msgtype"], event.content["info"]["mimetype"]) == ("m.image", "image/gif")
+    gif = Image.open(io.BytesIO(await talk.alice.download(event.content["url"])))
+    assert gif.is_animated  # type: ignore[attr-defined]
+    assert difference(gif.convert("RGB"), quarters((160, 120))) < 16
+    event = await _receive(talk, voice, "audio", lambda file: kinds.voice(file, waveform=bytes(64)))
+    assert event.content["org.matrix.msc3245.voice"] == {}
+    audio = event.content["org.matrix.msc1767.audio"]
+    assert abs(audio["duration"] - 3_000) <= 50
+    assert correlation(audio["waveform"], [loudness(bar + 0.5, 64) for bar in range(64)]) > 0.95
+    event = await _receive(talk, song, "audio", kinds.audio)
+    assert abs(event.content["info"]["duration"] - 3_000) <= 50
+    event = await _receive(
+        talk, photo, "document", lambda file: kinds.document(file, "scan.pdf", caption="read it")
+    )
+    assert (event.content["msgtype"], event.content["filename"]) == ("m.file", "scan.pdf")
+    assert await talk.alice.download(event.content["url"]) == photo.data
+    sticker = Sample(name="s", mime_type="image/webp", data=moving("WEBP"))
+    event = await _receive(talk, sticker, "image", lambda file: kinds.sticker(file, is_animated=True))
+    assert event.type == "m.sticker"
+    assert await talk.alice.download(event.content["url"]) == sticker.data
+    drawn = Sample(name="s", mime_type="application/was", data=was())
+    event = await _receive(talk, drawn, "image", lambda file: kinds.sticker(file, is_lottie=True))
+    assert (event.type, event.content["info"]["mimetype"]) == ("m.sticker", "image/webp")
+    webp = Image.open(io.BytesIO(await talk.alice.download(event.content["url"])))
+    assert webp.is_animated  # type: ignore[attr-defined]
+
+
+async def _from_matrix(talk: Talk) -> None:
+    for sample in pictures():
+        part, data = await _send(talk, sample, "m.image")
+        assert part.DESCRIPTOR.name == "ImageMessage", sample.name
+        assert Image.open(io.BytesIO(part.JPEGThumbnail)).format == "JPEG"
+        picture = Image.open(io.BytesIO(data))
+        assert (part.width, part.height) == picture.size or "turned" in sample.name
+        if not sample.name.endswith("svg"):
+            wanted = clear_quarters() if "clear" in sample.name else quarters()
+            assert difference(picture, wanted) < 6, sample.name
+    for sample in animations():
+        part, data = await _send(talk, sample, "m.image")
+        assert part.gifPlayback
+        assert abs(duration_of(data) - sample.duration_ms) <= 50
+    for sample in videos():
+        part, data = await _send(talk, sample, "m.video")
+        assert (part.width, part.height, part.seconds) == (160, 120, 2), sample.name
+        assert abs(duration_of(data) - sample.duration_ms) <= 50, sample.name
+        with av.open(io.BytesIO(data)) as film:
+            assert difference(next(film.decode(video=0)).to_image(), quarters((160, 120))) < 12, sample.name
+    for sample in sounds():
+        part, data = await _send(talk, sample, "m.audio", {"org.matrix.msc3245.voice": {}})
+        assert (part.PTT, part.mimetype, part.seconds) == (True, "audio/ogg; codecs=opus", 3), sample.name
+        assert abs(duration_of(data) - sample.duration_ms) <= 50, sample.name
+        assert correlation(part.waveform, [loudness(bar + 0.5, 64) for bar in range(64)]) > 0.95, sample.name
+    for name in ("song.mp3", "take.wav", "voice.webm"):
+        part, data = await _send(talk, _sample(name), "m.audio")
+        assert (part.PTT, part.mimetype) == (False, "audio/mpeg" if name == "song.mp3" else "audio/mp4")
+        assert abs(duration_of(data) - 3_000) <= 60, name
+    for sample in (*animations(), _sample("clear.png")):
+        part, data = await _send(talk, sample, "m.sticker")
+        assert part.DESCRIPTOR.name == "StickerMessage"
+        assert part.isAnimated == sample.name.startswith("moving")
+        assert Image.open(io.BytesIO(data)).format == "WEBP"
+    part, data = await _send(talk, _sample("photo.heic"), "m.file")
+    assert (part.fileName, data) == ("photo.heic", _sample("photo.heic").data)
+
+
+async def _broken_from_matrix(talk: Talk) -> None:
+    """What would do harm is refused; what is only damaged goes as a document, and is said so."""
+    for sample, reason in broken.broken_pictures():
+        if not sample.data:
+            continue
+        mark = talk.alice.mark()
+        if reason.is_dangerous:
+            await _put(talk, sample, "m.image")
+            await talk.hears("was not bridged", sender="@whatsappbot:localhost", after=mark)
+        else:
+            part, data = await _send(talk, sample, "m.image")
+            assert (part.DESCRIPTOR.name, data) == ("DocumentMessage", sample.data)
+            await talk.hears("as a document", sender="@whatsappbot:localhost", after=mark)
+
+
+async def _missing(talk: Talk) -> None:
+    """Files that cannot be had are named, and come when they are asked for."""
+    media, photo = talk.stage.wa.media, _sample("photo.jpg")
+    for fault, how in ((MediaFault.GONE, "🔁"), (MediaFault.NOT_FOUND, "retry"), (MediaFault.GONE, "!wa retry")):
+        media.break_downloads(fault)
+        mark = talk.alice.mark()
+        file = kinds.upload(media, photo.data, "image")
+        await talk.ben.phone.send(talk.own.pn, kinds.image(file, caption=f"lost {fault.name} {how}"))
+        notice = await talk.hears("could not be shown", after=mark)
+        media.repair()
+        if how == "🔁":
+            about = {"rel_type": "m.annotation", "event_id": notice.event_id, "key": how}
+            await talk.alice.send(talk.room, "m.reaction", {"m.relates_to": about})
+        else:
+            reply = {"m.in_reply_to": {"event_id": notice.event_id}}
+            await talk.alice.send(
+                talk.room, "m.room.message", {"msgtype": "m.text", "body": how, "m.relates_to": reply}
+            )
+        edit = await talk.relation("m.room.message", notice.event_id)
+        shown = edit.content["m.new_content"]
+        assert shown["msgtype"] == "m.image"
+        assert await talk.alice.download(shown["url"]) == photo.data
+
+
+async def _homeserver_limit(talk: Talk) -> None:
+    """Photos are made to fit; anything else is told of, with the limit."""
+    noise = Sample(name="n", mime_type="image/png", data=saved(Image.effect_noise((2_600, 2_000), 120), "PNG"))
+    assert len(noise.data) > LIMIT_BYTES
+    event = await _receive(talk, noise, "image", lambda file: kinds.image(file, mime="image/png"))
+    assert event.content["info"]["mimetype"] == "image/jpeg"
+    photo = await talk.alice.download(event.content["url"])
+    assert len(photo) == event.content["info"]["size"] <= LIMIT_BYTES
+    info = event.content["info"]
+    assert Image.open(io.BytesIO(photo)).size == (info["w"], info["h"])
+    event = await _receive(talk, noise, "document", lambda file: kinds.document(file, "n.png", mime="image/png"))
+    assert event.content["msgtype"] == "m.notice"
+    assert "larger than the homeserver allows (4 MB)" in event.body
+
+
+def _sample(name: str) -> Sample:
+    return next(one for one in (*pictures(), *animations(), *videos(), *sounds()) if one.name == name)
+
+
+async def _receive(talk: Talk, sample: Sample, kind: str, make: Any) -> Event:
+    """What alice sees of a file of Ben's."""
+    mark = talk.alice.mark()
+    outgoing: Outgoing = make(kinds.upload(talk.stage.wa.media, sample.data, kind))
+    await talk.ben.phone.send(talk.own.pn, outgoing)
+
+    def fits(event: Event) -> bool:
+        is_message = event.type in ("m.room.message", "m.sticker")
+        return is_message and event.room_id == talk.room and event.sender == talk.ghost
+
+    return await talk.alice.wait_for(fits, after=mark)
+
+
+async def _check_seen(talk: Talk, event: Event, *, size: tuple[int, int], duration_ms: int = 0) -> None:
+    """Size, duration, thumbnail and blurhash are those of the file."""
+    info = event.content["info"]
+    assert (info["w"], info["h"]) == size
+    assert abs(info.get("duration", 0) - duration_ms) <= 50
+    assert len(info["xyz.amorgan.blurhash"]) == 28
+    thumbnail = Image.open(io.BytesIO(await talk.alice.download(info["thumbnail_url"])))
+    assert thumbnail.size == (info["thumbnail_info"]["w"], info["thumbnail_info"]["h"])
+    assert difference(thumbnail, quarters(thumbnail.size)) < 12
+
+
+async def _put(talk: Talk, sample: Sample, msgtype: str, more: dict[str, Any] | None = None) -> None:
+    uri = await talk.alice.upload(sample.data, mimetype=sample.mime_type, filename=sample.name)
+    content = {"body": sample.name, "url": uri, "info": {"mimetype": sample.mime_type}, **(more or {})}
+    if msgtype == "m.sticker":
+        await talk.alice.send(talk.room, msgtype, content)
+    else:
+        await talk.alice.send(talk.room, "m.room.message", {**content, "msgtype": msgtype})
+
+
+async def _send(talk: Talk, sample: Sample, msgtype: str, more: dict[str, Any] | None = None) -> tuple[Any, bytes]:
+    """What Ben gets of a file of alice's, and its bytes."""
+    await _put(talk, sample, msgtype, more)
+    message = (await asyncio.wait_for(talk.ben.phone.receive_next(), WAIT_SECONDS)).message
+    name = next(name for name in PARTS if message.HasField(name))
+    part = getattr(message, name)
+    kind = {"stickerMessage": "image"}.get(name, name.removesuffix("Message"))
+    blob = talk.stage.wa.media.blobs[part.directPath.partition("?")[0]]
+    return part, decrypt_media(blob, part.mediaKey, kind)

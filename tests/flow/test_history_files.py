@@ -32,7 +32,9 @@ class FakeFiles(NoFiles):
         self.may_go = asyncio.Event()
         self.may_go.set()
 
-    async def bring_to_matrix(self, media: WaMedia) -> MxFile | MediaUnavailable:
+    async def bring_to_matrix(
+        self, media: WaMedia, *, is_encrypted: bool = False, is_patient: bool = False
+    ) -> MxFile | MediaUnavailable:
         self.asked.append(media.caption)
         self._now += 1
         self.most_at_once = max(self.most_at_once, self._now)

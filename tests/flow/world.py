@@ -6,31 +6,29 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
-from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
+from mautrix_whatsapp_py.bridge.delivery import DeliverySettings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
-from mautrix_whatsapp_py.bridge.filters import Filters
-from mautrix_whatsapp_py.bridge.ghosts import Ghosts
-from mautrix_whatsapp_py.bridge.group_work import GroupAdapters, GroupSettings, Surroundings, make_following
+from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
+from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
+from mautrix_whatsapp_py.bridge.group_work import GroupSettings
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
-from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.persons import Persons
-from mautrix_whatsapp_py.bridge.portals import Portals
-from mautrix_whatsapp_py.bridge.privacy import Privacy
-from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.showcase import Showcase
-from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
+from mautrix_whatsapp_py.bridge.talk import Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
+from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.tree import StatusNotices
@@ -38,7 +36,6 @@ from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
 from mautrix_whatsapp_py.model.filtering import FilterRule
-from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
     MxEvent,
@@ -48,19 +45,23 @@ from mautrix_whatsapp_py.model.mx import (
     MxOrigin,
     MxStored,
 )
-from mautrix_whatsapp_py.model.picture import Picture
+from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
-from tests.fakes.groups import FakeGroups, FakeJpegs, FakeMatrixGroups
+from tests.fakes.doubles import ClosedDoor
+from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
+from tests.fakes.media import FakeMatrixFiles
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.bystanders import Artist, Reporter
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
+from tests.flow.world_talk import make_talk_of
 
 DEADLINE_SECONDS = 20
 ROOT = MxUserId("@root:localhost")
@@ -89,19 +90,6 @@ PERMISSIONS = Permissions(
 )
 
 
-class _Artist:
-    def draw_qr(self, text: str) -> Picture:
-        return Picture(data=text.encode(), mimetype="image/png", filename="qr.png", width=600, height=600)
-
-
-class _Reporter:
-    def __init__(self, states: list[tuple[MxUserId, str]]) -> None:
-        self._states = states
-
-    def publish_state(self, user: MxUserId, login: Login, state: WaState) -> None:
-        self._states.append((user, f"{login.id} {state.kind}"))
-
-
 class _Sink:
     def __init__(self, world: World) -> None:
         self._world = world
@@ -123,6 +111,7 @@ class World:
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
         self.network = FakeNetwork()
+        self.small_files = FakeMatrixFiles()
         self.states: list[tuple[MxUserId, str]] = []
         """What the status endpoint was told."""
         self.notices = StatusNotices.ERRORS
@@ -130,12 +119,16 @@ class World:
         self.checkpoints = FakeCheckpoints()
         self.delivery = DeliverySettings(with_status_events=True, with_receipts=True)
         self.talk_settings = TalkSettings()
+        self.files: FileBearer = NoFiles()
+        self.has_encrypted_rooms = False
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
         self.directories = Directories(self.network)
         self.groups = FakeMatrixGroups(self.matrix)
         self.wa_groups: dict[LoginId, FakeGroups] = {}
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
+        self.doubles: Doubles = NoDoubles()
+        self.more_commands: Callable[[Talk], tuple[Command, ...]] = partial(double_commands, ClosedDoor())
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -144,7 +137,7 @@ class World:
         dialogs = Dialogs()
         self._make_links()
         links = links_part(logins=self.logins, network=self.network, clock=self.clock)
-        talk = self._make_talk()
+        talk = make_talk_of(self)
         self.work = make_chat_work(
             talk,
             matrix=self.matrix,
@@ -158,6 +151,7 @@ class World:
         commands = (
             *login_commands(linking=self.linking, logins=self.logins),
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
+            *self.more_commands(talk),
             *self.work.commands,
             *admin_commands(admin),
         )
@@ -180,67 +174,10 @@ class World:
         self.logins.add_listener(bridge.on_state)
         return bridge
 
-    def _make_talk(self) -> Talk:
-        names = GhostNames(template="whatsapp_{{.}}", domain="localhost")
-        self.persons, portals = Persons(self.store, names), Portals(self.store)
-        ghosts = Ghosts(chats=self.chats, persons=self.persons, bot=BOT)
-        rooms = Rooms(
-            store=self.store, chats=self.chats, portals=portals, persons=self.persons, ghosts=ghosts, names=names
-        )
-        around = Surroundings(
-            store=self.store,
-            chats=self.chats,
-            persons=self.persons,
-            portals=portals,
-            ghosts=ghosts,
-            rooms=rooms,
-            logins=self.logins,
-            network=self.network,
-            open_directory=self.directories.open,
-            clock=self.clock,
-        )
-        adapters = GroupAdapters(
-            matrix=self.matrix,
-            rooms=self.rooms,
-            groups=self.groups,
-            open_groups=self._open_groups,
-            jpegs=FakeJpegs(),
-        )
-        self.following = make_following(around, adapters, self.group_settings)
-        self.talk = Talk(
-            store=self.store,
-            rows=Rows(),
-            chats=self.chats,
-            persons=self.persons,
-            portals=portals,
-            ghosts=ghosts,
-            rooms=rooms,
-            logins=self.logins,
-            network=self.network,
-            delivery=Delivery(
-                chats=self.chats,
-                bot=BOT,
-                store=self.store,
-                clock=self.clock,
-                checkpoints=self.checkpoints,
-                settings=self.delivery,
-            ),
-            filters=Filters(
-                store=self.store,
-                clock=self.clock,
-                open_directory=self.directories.open,
-                configured=self.configured,
-            ),
-            privacy=Privacy(self.store),
-            open_directory=self.directories.open,
-            following=self.following,
-            clock=self.clock,
-            new_secret=lambda: b"s" * 32,
-            settings=self.talk_settings,
-        )
-        return self.talk
+    async def is_encrypted(self, _portal: Portal) -> bool:
+        return self.has_encrypted_rooms
 
-    def _open_groups(self, login: LoginId) -> FakeGroups | None:
+    def open_groups(self, login: LoginId) -> FakeGroups | None:
         if login not in self.network.clients:
             return None
         return self.wa_groups.setdefault(login, FakeGroups())
@@ -248,7 +185,7 @@ class World:
     def _make_links(self) -> None:
         self.book = FaultyLoginBook(self.store)
         self.logins = Logins(
-            book=self.book, network=self.network, clock=self.clock, reporter=_Reporter(self.states)
+            book=self.book, network=self.network, clock=self.clock, reporter=Reporter(self.states)
         )
         self.network.sink = _Sink(self)
         self.herald = LinkHerald(
@@ -267,7 +204,7 @@ class World:
                 network=self.network,
                 logins=self.logins,
                 users=self.users,
-                showcase=Showcase(matrix=self.matrix, artist=_Artist(), shown=self.shown),
+                showcase=Showcase(matrix=self.matrix, artist=Artist(), shown=self.shown),
                 clock=self.clock,
                 max_logins=lambda user: PERMISSIONS.get_permission(user).max_logins,
             )

@@ -44,6 +44,8 @@ class Registration:
         }
 
     def _aliases(self) -> list[dict[str, object]]:
+        if self.owns_everyone:
+            return []
         pattern = f"^#{re.escape(self.ghost_prefix)}.*:{re.escape(self.server_name)}$"
         return [{"regex": pattern, "exclusive": True}]
 

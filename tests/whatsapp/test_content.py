@@ -28,8 +28,8 @@ from mautrix_whatsapp_py.model.content import (
     WaSendable,
     WaSilent,
     WaText,
-    WaUnsupported,
 )
+from mautrix_whatsapp_py.model.rich import WaPoll
 from mautrix_whatsapp_py.model.wa import WaMessage
 from mautrix_whatsapp_py.model.wa_link import WaSendUnknown, WaSent, WaStateKind
 from mautrix_whatsapp_py.whatsapp import wire
@@ -196,7 +196,7 @@ async def test_what_comes_from_a_person(tmp_path: Path) -> None:
         assert await x.receive(chat, kinds.with_timer("soon gone", 86_400)) == WaText(
             body="soon gone", context=WaContext(disappears_after_s=86_400)
         )
-        assert await x.receive(chat, kinds.poll("Lunch?", ["a"])) == WaUnsupported(kind="pollCreationMessageV3")
+        assert await x.receive(chat, kinds.poll("Lunch?", ["a"])) == WaPoll(question="Lunch?", options=("a",))
 
 
 async def test_what_comes_from_a_group(tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
+from mautrix_whatsapp_py.convert.needs import file_of
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
+from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.model.wa_history import WaHistoryItem, WaHistoryStage
 
@@ -52,9 +53,13 @@ class LateFiles:
                 return
             content = item.events[0].content if item.events else None
             portal = await self._deps.find_portal(item.chat, None, self._login)
-            if isinstance(content, WaMedia) and portal is not None:
+            media = None if content is None else file_of(content)
+            if media is not None and portal is not None:
                 # Outside of the chat's turn: a large file must not hold up what people write.
-                file = await self._deps.talk.files.bring_to_matrix(content)
+                is_encrypted = await self._deps.talk.is_encrypted(portal)
+                file = await self._deps.talk.files.bring_to_matrix(
+                    media, is_encrypted=is_encrypted, is_patient=True
+                )
                 show = partial(self._show, item, portal.id, file)
                 await self._deps.talk.following.deps.turns.take(portal.id, show)
             await self._source.settle(item.chat, [item.key], WaHistoryStage.DONE)

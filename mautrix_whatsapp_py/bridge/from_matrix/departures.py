@@ -43,6 +43,7 @@ class Departures:
         self._puzzled: dict[MxEventId, datetime] = {}
         """Until when events wait for the message they are about."""
         self._tasks: set[asyncio.Task[None]] = set()
+        talk.uploads.bind(self.call)
 
     @property
     def depth(self) -> int:
@@ -82,6 +83,7 @@ class Departures:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._talk.uploads.stop()
 
     async def forget_sends(self) -> None:
         """Let the links forget what is recorded here; what they are not told they only keep."""
@@ -169,6 +171,7 @@ class Departures:
         await outgoing.drop(cancelled, self._talk)
         self._waiting.remove(place, cancelled)
         self._puzzled.pop(cancelled.event.origin.event_id, None)
+        self._talk.uploads.forget(cancelled.event.origin.event_id)
         await outgoing.drop(letter, self._talk)
         return True
 

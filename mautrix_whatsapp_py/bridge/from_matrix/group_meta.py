@@ -8,6 +8,7 @@ from typing import assert_never
 
 import msgspec
 
+from mautrix_whatsapp_py.bridge.from_matrix import pins
 from mautrix_whatsapp_py.bridge.from_matrix.stage import Stage, change_member
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.group_levels import (
@@ -33,6 +34,7 @@ from mautrix_whatsapp_py.model.mx_room import (
     MxLevelsChange,
     MxLevelsSet,
     MxNameSet,
+    MxPinsSet,
     MxReplaced,
     MxTopicSet,
 )
@@ -51,6 +53,9 @@ async def handle(event: MxRoomChanged, portal: Portal, talk: Talk) -> None:
     room_id = event.origin.room_id
     if isinstance(event.change, MxReplaced):
         await _follow(portal, event.change, talk)
+        return
+    if isinstance(event.change, MxPinsSet):
+        await pins.handle(event.origin, event.change, portal, talk)
         return
     if not portal.key.chat.is_group or portal.room_id != room_id:
         return

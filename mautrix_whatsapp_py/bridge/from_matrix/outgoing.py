@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
+from mautrix_whatsapp_py.bridge.from_matrix import polls
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
 from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -20,6 +21,7 @@ from mautrix_whatsapp_py.convert.media import FILE_TYPES, Uploaded
 from mautrix_whatsapp_py.convert.needs import needs_of_mx
 from mautrix_whatsapp_py.convert.results import Refused, Skipped
 from mautrix_whatsapp_py.convert.to_whatsapp import to_whatsapp
+from mautrix_whatsapp_py.convert.vcard import MAX_VCARD_BYTES, is_vcard, read_vcards
 from mautrix_whatsapp_py.errors import (
     MatrixUnreachable,
     StoreError,
@@ -29,16 +31,26 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUncertain,
 )
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
-from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaReaction, WaSendable
+from mautrix_whatsapp_py.model.content import (
+    MxEdit,
+    MxMessageContent,
+    MxPollEnd,
+    MxPollStart,
+    MxPollVote,
+    WaReaction,
+    WaSendable,
+)
 from mautrix_whatsapp_py.model.media import MediaUnavailable
-from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxRedaction
+from mautrix_whatsapp_py.model.mx import MxMessage, MxPoll, MxReaction, MxRedaction
 from mautrix_whatsapp_py.model.portal import MessagePart, OutboxRow, PortalId, ReactionRow, SendState
+from mautrix_whatsapp_py.model.rich import WaVcard
 from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSent
 from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
-MxOutgoing: TypeAlias = MxMessage | MxReaction | MxRedaction
+MxOutgoing: TypeAlias = MxMessage | MxReaction | MxRedaction | MxPoll
+_POLL_WORDS: Final = {MxPollStart: "poll", MxPollVote: "vote", MxPollEnd: "end of the poll"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +66,8 @@ class Letter:
         match self.event:
             case MxReaction():
                 return "reaction"
+            case MxPoll(content=said):
+                return _POLL_WORDS[type(said)]
             case MxRedaction():
                 return "redaction"
             case MxMessage(content=content):
@@ -193,11 +207,17 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         if row is not None:
             return row
     context = await fetch_context(letter.event.content, origin, target, stage, talk)
-    if has_file(letter):
+    context = replace(context, poll=await polls.fetch_known(letter.event.content, target, stage, talk))
+    cards = await _read_cards(letter, talk)
+    if cards:
+        context = replace(context, cards=cards)
+    elif has_file(letter):
         uploaded = await _upload(letter, stage, talk)
         if isinstance(uploaded, MediaUnavailable):
             await _give_up(letter, uploaded.sentence, talk)
             return None
+        if uploaded.note:
+            await talk.delivery.remark(origin, uploaded.note)
         context = replace(context, uploaded=uploaded)
     result = to_whatsapp(letter.event.content, context)
     if isinstance(result, Skipped):
@@ -231,12 +251,23 @@ def has_file(letter: Letter) -> bool:
     )
 
 
+async def _read_cards(letter: Letter, talk: Talk) -> tuple[WaVcard, ...]:
+    """The contacts in a file; none when it is anything else, or cannot be read here."""
+    content = letter.event.content
+    if not has_file(letter) or not isinstance(content, MxMessageContent) or content.file is None:
+        return ()
+    if not is_vcard(content.file.mime_type, content.file_name or content.body):
+        return ()
+    data = await talk.small_files.read(content.file, max_bytes=MAX_VCARD_BYTES)
+    return () if isinstance(data, MediaUnavailable) else read_vcards(data)
+
+
 async def _upload(letter: Letter, stage: Stage, talk: Talk) -> Uploaded | MediaUnavailable:
     client = talk.network.get_client(stage.login.id)
     if client is None or not client.state.is_usable:
         raise WhatsAppUnavailable
     assert isinstance(letter.event.content, MxMessageContent)
-    return await talk.files.bring_to_whatsapp(letter.event.content, client)
+    return await talk.uploads.get(letter.event.origin.event_id, letter.event.content, client)
 
 
 async def _record(
@@ -257,6 +288,7 @@ async def _record(
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, [part])
         await _add_timer(tx, letter, stage, talk)
+        await polls.record(tx, letter.event.content, content, part, target, talk)
         if before is not None:
             await talk.rows.reactions.remove_event(tx, before.event_id)
         if isinstance(letter.event, MxReaction) and target.part is not None:
@@ -270,6 +302,7 @@ async def _record(
     await talk.store.write(record)
     if isinstance(outcome, WaSent):
         await talk.delivery.sent(origin)
+    await polls.show(content, origin, target, talk)
 
 
 async def _replace_reaction(

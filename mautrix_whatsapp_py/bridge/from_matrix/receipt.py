@@ -64,9 +64,8 @@ async def deliver(receipt: WaitingReceipt, talk: Talk) -> bool:
     client = talk.network.get_client(receipt.login_id)
     if client is None or not client.state.is_usable:
         return False
-    key = f"read:{receipt.portal_id}:{receipt.login_id}"
     async with talk.store.reading() as tx:
-        known = await talk.rows.facts.get(tx, key)
+        known = await talk.rows.facts.get(tx, _read_key(receipt.portal_id, receipt.login_id))
     after = _EPOCH + timedelta(milliseconds=int(known)) if known else None
     if after is not None and receipt.until <= after:
         return True
@@ -79,9 +78,17 @@ async def deliver(receipt: WaitingReceipt, talk: Talk) -> bool:
         return True
     except WhatsAppError:
         return False
-    async with talk.store.transaction() as tx:
-        await talk.rows.facts.put(tx, key, str(_ms(receipt.until)))
+    await note_read(receipt.until, receipt.portal_id, receipt.login_id, talk)
     return True
+
+
+async def note_read(until: datetime, portal_id: PortalId, login_id: LoginId, talk: Talk) -> None:
+    """WhatsApp knows that an account's user has read so far."""
+    key = _read_key(portal_id, login_id)
+    async with talk.store.transaction() as tx:
+        known = await talk.rows.facts.get(tx, key)
+        if known is None or int(known) < _ms(until):
+            await talk.rows.facts.put(tx, key, str(_ms(until)))
 
 
 async def get_waiting(talk: Talk, login_id: LoginId | None = None) -> list[WaitingReceipt]:
@@ -117,6 +124,10 @@ async def _fetch_unread(
     for part in reversed(parts):
         by_sender[part.sender].append(part.message_id)
     return by_sender
+
+
+def _read_key(portal_id: PortalId, login_id: LoginId) -> str:
+    return f"read:{portal_id}:{login_id}"
 
 
 def _ms(moment: datetime) -> int:

@@ -133,16 +133,18 @@ class Arrivals:
 
     async def _route(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
-        if login is None:
-            return self._is_stray(arrival)
         try:
-            portal = await self._find_chat(arrival.event, login)
+            portal = None if login is None else await self._find_chat(arrival.event, login)
+            if portal is None:
+                await self._talk.tap.pass_on(arrival.login_id, arrival.event)
         except StoreUnavailable:
             log.warning("an event of login %s has to wait for the database", login_tag(arrival.login_id))
             return False
         except Exception:
             log.exception("the chat of an event of login %s could not be found", login_tag(arrival.login_id))
             portal = None
+        if login is None:
+            return self._is_stray(arrival)
         if portal is None:
             self._ack(arrival)
         else:
@@ -251,6 +253,7 @@ class Arrivals:
             return Handled()
         match arrival.event:
             case WaMessage() | WaUndecryptable():
+                await self._talk.tap.pass_on(arrival.login_id, arrival.event)
                 handled = await message.handle(arrival.event, portal, login, self._talk)
                 group.note_speaker(arrival.event.source, login, self._talk)
                 return handled

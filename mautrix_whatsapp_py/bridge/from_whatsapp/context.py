@@ -9,12 +9,14 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.scene import Scene
 from mautrix_whatsapp_py.bridge.persons import is_person
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.context import MxTarget, OwnReaction, ToMatrixContext, ToMatrixOptions
-from mautrix_whatsapp_py.convert.needs import needs_of_wa
+from mautrix_whatsapp_py.convert.needs import file_of, needs_of_wa
+from mautrix_whatsapp_py.convert.vcard import VCARD_TYPE, name_file, write_vcards
 from mautrix_whatsapp_py.ids import MxEventId, PersonId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import MxMessageContent, WaContent, WaEdit, WaMessageRef, WaReaction
 from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
 from mautrix_whatsapp_py.model.people import MxPerson
 from mautrix_whatsapp_py.model.portal import MessagePart
+from mautrix_whatsapp_py.model.rich import WaContactCards
 from mautrix_whatsapp_py.model.wa import WaSource, WaUndecryptable
 
 
@@ -39,8 +41,9 @@ async def fetch_context(
     *,
     placeholder: MxEventId | None,
     file: MxFile | MediaUnavailable | None = None,
+    is_patient: bool = False,
 ) -> Fetched:
-    """Everything a message needs."""
+    """Everything a message needs; whoever is patient waits for a slow file."""
     needs = needs_of_wa(content, source.chat)
     people = await _fetch_people(needs.people, talk)
     targets: tuple[MessagePart, ...] = ()
@@ -57,12 +60,35 @@ async def fetch_context(
         targets=tuple(part.event_id for part in targets),
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
-        file=file or (await talk.files.bring_to_matrix(content) if isinstance(content, WaMedia) else None),
         preview_image=await talk.cards.bring_picture(needs.preview_thumbnail) if needs.preview_thumbnail else None,
+        file=file or await _fetch_file(content, scene, talk, is_patient=is_patient),
         edited=await _fetch_edited(content, targets, scene, talk),
+        album=await _fetch_album(content, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),
     )
     return Fetched(context=context, targets=targets)
+
+
+async def _fetch_album(content: WaContent | WaUndecryptable, scene: Scene, talk: Talk) -> MxEventId | None:
+    """The head of the album a file belongs to, whose sender is that of the file."""
+    if not isinstance(content, WaMedia) or content.context.album is None:
+        return None
+    parts = await _fetch_parts(scene, talk, content.context.album, scene.sender.id)
+    return parts[0].event_id if parts else None
+
+
+async def _fetch_file(
+    content: WaContent | WaUndecryptable, scene: Scene, talk: Talk, *, is_patient: bool
+) -> MxFile | MediaUnavailable | None:
+    media = file_of(content)
+    if media is None and not isinstance(content, WaContactCards):
+        return None
+    is_encrypted = await talk.is_encrypted(scene.portal)
+    if isinstance(content, WaContactCards):
+        data, name = write_vcards(content), name_file(content)
+        return await talk.small_files.store(data, mime_type=VCARD_TYPE, name=name, is_encrypted=is_encrypted)
+    assert media is not None
+    return await talk.files.bring_to_matrix(media, is_encrypted=is_encrypted, is_patient=is_patient)
 
 
 async def _fetch_edited(

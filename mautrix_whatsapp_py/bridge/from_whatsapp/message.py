@@ -5,35 +5,46 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from enum import Enum
 from functools import partial
-from typing import assert_never
+
+import msgspec
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, set_timer, shown_timer
-from mautrix_whatsapp_py.bridge.from_whatsapp import timer
+from mautrix_whatsapp_py.bridge.from_whatsapp import rich, timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
-from mautrix_whatsapp_py.bridge.from_whatsapp.scene import STATUS_CHAT, Scene, TargetUnknown, is_lid_addressed
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
+    STATUS_CHAT,
+    Scene,
+    TargetUnknown,
+    double_of,
+    is_lid_addressed,
+)
+from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.groups import ensure_described
-from mautrix_whatsapp_py.bridge.names import txn_from_wa
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
-from mautrix_whatsapp_py.convert.needs import needs_of_wa
+from mautrix_whatsapp_py.convert.needs import file_of, needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
-from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId, MxRoomId, MxTxnId, WaMessageId
+from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
+from mautrix_whatsapp_py.model.missing import MissingFile
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
 from mautrix_whatsapp_py.store.store import Tx
 
 log = logging.getLogger(__name__)
 
+FIRST_PAUSE = timedelta(seconds=30)
+"""How long after it failed a file is tried again."""
 BY_ADMIN = "Deleted by an admin of the group"
-_COMING = MediaUnavailable(sentence="", is_coming=True)
+_COMING = MediaUnavailable(sentence="", is_coming=True, may_be_retried=False)
 
 
 class Way(Enum):
@@ -44,27 +55,6 @@ class Way(Enum):
     """Before its user is called, its file later, its timer no news."""
     PAST_FILE = "past-file"
     """The file of one that came before."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
-    """A message, where it happened, and the room it goes to."""
-
-    event: WaMessage | WaUndecryptable
-    scene: Scene
-    room_id: MxRoomId
-    way: Way
-
-    @property
-    def is_waiting_file(self) -> bool:
-        """Whether what is shown stands for a file that is still to come."""
-        is_media = isinstance(self.event, WaMessage) and isinstance(self.event.content, WaMedia)
-        return is_media and self.way is Way.PAST
-
-    def txn_id(self, part: int, purpose: str) -> MxTxnId:
-        return txn_from_wa(
-            self.scene.portal, self.event.message_id, self.scene.sender.id, part=part, purpose=purpose
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,20 +104,21 @@ async def handle(
     content = event.content if isinstance(event, WaMessage) else event
     if isinstance(content, WaSilent) or (isinstance(content, WaUndecryptable) and content.is_to_be_hidden):
         return Handled()
-    scene = await _set_scene(event, portal, login, talk)
+    scene = await set_scene(event, portal, login, talk)
     if scene is None:
         return Handled()
+    scene = replace(scene, is_past=way is not Way.LIVE)
     known = await _fetch_known(event, scene, talk)
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
     if known and scene.portal.person_id is None:
         # Another login may have brought it here first, and its user alone was invited.
         await talk.rooms.ensure_room(scene.portal, login, is_quiet=way is not Way.LIVE)
-    is_waiting_file = way is Way.PAST and isinstance(content, WaMedia)
+    is_waiting_file = way is Way.PAST and file_of(content) is not None
     if (known and (placeholder is None or is_waiting_file)) or await is_echo(event, scene, talk):
         return Handled(is_waiting_file=is_waiting_file and placeholder is not None)
-    fetched = await fetch_context(
-        content, event.source, scene, talk, placeholder=placeholder, file=_COMING if is_waiting_file else file
-    )
+    content = await rich.with_caption_once(content, event.message_id, scene, talk)
+    file = _COMING if is_waiting_file else file
+    fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder, file=file)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
         if result.reason is SkipReason.TARGET_UNKNOWN:
@@ -135,7 +126,7 @@ async def handle(
         return Handled()
     described = await ensure_described(scene.portal, login, talk)
     room_id = await talk.rooms.ensure_room(described, login, is_quiet=way is not Way.LIVE)
-    told = _Told(event=event, scene=scene, room_id=room_id, way=way)
+    told = Told(event=event, scene=scene, room_id=room_id, is_waiting_file=is_waiting_file)
     match result:
         case MxSend():
             return await _send(result, content, told, fetched, talk)
@@ -144,7 +135,7 @@ async def handle(
         case MxRedact():
             await _redact(result, told, fetched, talk)
         case _:
-            assert_never(result)
+            return Handled(has_come=await rich.show(result, told, fetched, talk))
     return Handled()
 
 
@@ -154,10 +145,13 @@ def stands_alone(event: WaEvent, portal_id: PortalId, talk: Talk) -> bool:
         return False
     needs = needs_of_wa(event.content, event.source.chat)
     replied = () if needs.reply_to is None else (needs.reply_to.message_id,)
-    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied))
+    media = event.content if isinstance(event.content, WaMedia) else None
+    album = () if media is None or media.context.album is None else (media.context.album,)
+    return needs.target is None and talk.records.may_pass(portal_id, (event.message_id, *replied, *album))
 
 
-async def _set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
+async def set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Scene | None:
+    """Who said it and where; None when nobody of whom Matrix could be told."""
     source = event.source
     if source.is_from_me:
         sender = await talk.rooms.own_person(login)
@@ -187,7 +181,7 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
 
 
 async def _send(
-    result: MxSend, content: WaContent | WaUndecryptable, told: _Told, fetched: Fetched, talk: Talk
+    result: MxSend, content: WaContent | WaUndecryptable, told: Told, fetched: Fetched, talk: Talk
 ) -> Handled:
     sent = _Sent()
     for index, part in enumerate(result.parts):
@@ -197,11 +191,14 @@ async def _send(
             person=told.scene.sender,
             txn_id=told.txn_id(index, "edit" if isinstance(part.relation, MxEdit) else "send"),
             sent_at=told.event.timestamp,
+            double=double_of(told.scene, talk),
         )
         sent.add(index, event_id, part)
     for index, event_id in enumerate(result.redacts):
-        txn_id = told.txn_id(index, "rest")
-        await talk.ghosts.send_redaction(told.room_id, event_id, person=told.scene.sender, txn_id=txn_id)
+        txn_id, double = told.txn_id(index, "rest"), double_of(told.scene, talk)
+        await talk.ghosts.send_redaction(
+            told.room_id, event_id, person=told.scene.sender, txn_id=txn_id, double=double
+        )
     write = partial(_record, sent, content, told, fetched, talk)
     names = (told.event.message_id, *(event_id for _, event_id in sent.parts))
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
@@ -214,7 +211,7 @@ async def _send(
             is_waiting_file=told.is_waiting_file,
         )
     await write()
-    if told.way is not Way.LIVE:
+    if told.scene.is_past:
         return Handled(has_come=True, is_waiting_file=told.is_waiting_file)
     if result.timer_s is not None:
         await set_timer(told.scene.portal, result.timer_s, talk)
@@ -232,7 +229,7 @@ def _quieten(part: MxMessageContent, scene: Scene, talk: Talk) -> MxMessageConte
 async def _record(
     sent: _Sent,
     content: WaContent | WaUndecryptable,
-    told: _Told,
+    told: Told,
     fetched: Fetched,
     talk: Talk,
     *,
@@ -240,45 +237,48 @@ async def _record(
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
-    parts = [_part(message_id, index, event_id, content, told) for index, event_id in sent.parts]
+    is_placeholder = isinstance(content, WaUndecryptable) or told.is_waiting_file
+    parts = [
+        told.part(index, event_id, message_id=message_id, is_placeholder=is_placeholder)
+        for index, event_id in sent.parts
+    ]
+
+    missing = _missing_file(sent, told, fetched, talk)
 
     async def record(tx: Tx) -> None:
         await talk.rows.messages.add(tx, parts)
         await add_disappearing(tx, sent.timers, room_id=told.room_id, sent_at=event.timestamp, talk=talk)
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
             await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
+        if missing is not None:
+            await talk.rows.missing.add(tx, missing)
 
     await talk.store.write(record, is_patient=is_patient)
 
 
-def _part(
-    message_id: WaMessageId,
-    index: int,
-    event_id: MxEventId,
-    content: WaContent | WaUndecryptable,
-    told: _Told,
-) -> MessagePart:
-    event, scene = told.event, told.scene
-    return MessagePart(
-        portal_id=scene.portal.id,
-        message_id=message_id,
-        person_id=scene.sender.id,
-        part=index,
+def _missing_file(sent: _Sent, told: Told, fetched: Fetched, talk: Talk) -> MissingFile | None:
+    """What it takes to try again what a notice stands for."""
+    failure = fetched.context.file
+    event_id = sent.parts[0][1] if sent.parts else fetched.context.placeholder
+    if not isinstance(failure, MediaUnavailable) or not failure.may_be_retried or event_id is None:
+        return None
+    now = talk.clock.now()
+    return MissingFile(
         event_id=event_id,
-        sender=event.source.sender.bare,
-        sent_at=event.timestamp,
-        login_id=scene.login.id,
-        is_own=event.source.is_from_me,
-        is_placeholder=isinstance(content, WaUndecryptable) or told.is_waiting_file,
+        portal_id=told.scene.portal.id,
+        login_id=told.scene.login.id,
+        message=msgspec.msgpack.encode(told.event),
+        next_at=now + FIRST_PAUSE if failure.is_passing else None,
+        created_at=now,
     )
 
 
-async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> None:
+async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> None:
     event_id: MxEventId | None = None
-    person = told.scene.sender
+    person, double = told.scene.sender, double_of(told.scene, talk)
     if result.redacts is not None:
         txn_id = told.txn_id(0, "unreact")
-        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id)
+        await talk.ghosts.send_redaction(told.room_id, result.redacts, person=person, txn_id=txn_id, double=double)
     if result.sends is not None:
         event_id = await talk.ghosts.send_reaction(
             told.room_id,
@@ -286,6 +286,7 @@ async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> 
             person=person,
             txn_id=told.txn_id(0, "react"),
             sent_at=told.event.timestamp,
+            double=double,
         )
     target = fetched.targets[0]
     async with talk.store.transaction() as tx:
@@ -303,7 +304,7 @@ async def _react(result: MxReact, told: _Told, fetched: Fetched, talk: Talk) -> 
             await talk.rows.reactions.put(tx, row)
 
 
-async def _redact(result: MxRedact, told: _Told, fetched: Fetched, talk: Talk) -> None:
+async def _redact(result: MxRedact, told: Told, fetched: Fetched, talk: Talk) -> None:
     """The rows stay: whoever sees the message later, on another login, must not bring it back."""
     for part in fetched.targets:
         if part.is_placeholder:
@@ -316,6 +317,7 @@ async def _redact(result: MxRedact, told: _Told, fetched: Fetched, talk: Talk) -
             person=told.scene.sender,
             txn_id=told.txn_id(index, "redact"),
             reason=BY_ADMIN if result.is_by_admin else "",
+            double=double_of(told.scene, talk),
         )
 
 

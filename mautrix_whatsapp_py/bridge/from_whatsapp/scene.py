@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 from mautrix_whatsapp_py.bridge.persons import Persons, is_person
 from mautrix_whatsapp_py.bridge.talk import Talk
-from mautrix_whatsapp_py.ids import BROADCAST_SERVER, LID_SERVER, NEWSLETTER_SERVER, PortalKey, WaJid
+from mautrix_whatsapp_py.ids import (
+    BROADCAST_SERVER,
+    LID_SERVER,
+    NEWSLETTER_SERVER,
+    MxUserId,
+    PortalKey,
+    WaJid,
+)
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, direct_chat
@@ -28,6 +35,8 @@ class Scene:
     portal: Portal
     login: Login
     sender: Person
+    is_past: bool = False
+    """Whether it came before its user was called, who can then do nothing here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +67,14 @@ def special_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | None:
     if chat == STATUS_CHAT and talk.settings.with_status_broadcast:
         return PortalKey(chat=chat, receiver=login.id)
     return None
+
+
+def double_of(scene: Scene, talk: Talk) -> MxUserId | None:
+    """The user who did it; in the chats of one account nobody else acts as themselves."""
+    login = talk.login_of(scene.sender)
+    if scene.is_past or login is None or (scene.portal.key.receiver is not None and login.id != scene.login.id):
+        return None
+    return login.user
 
 
 async def resolve_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | None:

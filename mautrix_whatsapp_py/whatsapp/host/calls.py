@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from mautrix_whatsapp_py.whatsapp.host.gate import SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.groups import GroupCalls, group_exports
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
-from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id
+from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_secrets
 from mautrix_whatsapp_py.whatsapp.host.session import Session
 from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
@@ -148,7 +149,7 @@ class Calls:
             return self._library.call("Upload", self._session.uuid, data, len(data), MEDIA_TYPES[call.kind])
 
         try:
-            body = await self._through_gate(upload)
+            body = await self._through_gate(upload, is_transfer=True)
         except OSError as error:
             raise CallFailed("file-gone") from error
         return decode_upload(body, self._protobuf)
@@ -178,9 +179,9 @@ class Calls:
         if error:
             raise classify(error.decode(errors="replace"))
 
-    async def _through_gate(self, function: Callable[[], bytes]) -> bytes:
+    async def _through_gate(self, function: Callable[[], bytes], *, is_transfer: bool = False) -> bytes:
         try:
-            return await self._session.gate.call(function)
+            return await self._session.gate.call(function, is_transfer=is_transfer)
         except SessionNotLive as error:
             raise CallFailed("not-connected") from error
 
@@ -216,7 +217,13 @@ class Calls:
 
     def _encode(self, call: wire.SendMessage) -> bytes:
         at_ms = time.time_ns() // 1_000_000
-        sending = Sending(chat=call.chat, own=self._session.own, secret=call.secret, at_ms=at_ms)
+        sending = Sending(
+            chat=call.chat,
+            own=self._session.own,
+            secret=call.secret,
+            at_ms=at_ms,
+            get_secrets=partial(get_secrets, self._session.folder.database),
+        )
         try:
             return encode_content(call.content, sending, self._protobuf)
         except ValueError as error:

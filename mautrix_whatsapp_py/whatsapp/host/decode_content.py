@@ -5,11 +5,11 @@ Nothing raises here: a field that is missing is empty, and an enum's value of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
-from mautrix_whatsapp_py.ids import LID_SERVER, USER_SERVER, WaJid, WaMessageId
+import msgspec
+
 from mautrix_whatsapp_py.model.content import (
     WaContent,
     WaEdit,
@@ -22,9 +22,10 @@ from mautrix_whatsapp_py.model.content import (
     WaUnsupported,
     WaViewOnceNotice,
 )
-from mautrix_whatsapp_py.model.wa import WaSource
+from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.rich import WaCard, WaCardKind, WaPin
+from mautrix_whatsapp_py.whatsapp.host.decode_cards import decode_card, decode_wrapper_card
 from mautrix_whatsapp_py.whatsapp.host.decode_context import (
-    MAX_ID,
     MAX_TEXT,
     decode_context,
     decode_link_preview,
@@ -33,32 +34,43 @@ from mautrix_whatsapp_py.whatsapp.host.decode_context import (
     unwrap,
 )
 from mautrix_whatsapp_py.whatsapp.host.decode_media import MEDIA, decode_media
-from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_address, get_text, has_unknown_fields
-from mautrix_whatsapp_py.whatsapp.host.secrets import Sealed, SealUse, StoredSecret, unseal
+from mautrix_whatsapp_py.whatsapp.host.decode_rich import decode_rich
+from mautrix_whatsapp_py.whatsapp.host.decode_scene import Scene as Scene
+from mautrix_whatsapp_py.whatsapp.host.decode_scene import decode_target, open_sealed
+from mautrix_whatsapp_py.whatsapp.host.protobuf import get_text, has_unknown_fields
+from mautrix_whatsapp_py.whatsapp.host.secrets import SealUse
 
 _MAX_EMOJI = 64
 _VIEW_ONCE_WRAPPERS = frozenset({"viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension"})
 _SEEN_ONCE = frozenset({"imageMessage", "videoMessage", "ptvMessage", "audioMessage"})
 _SILENT = frozenset({"call", "stickerSyncRmrMessage", "groupRootKeyShare", "rootSecretDistributeMessage"})
 """Keys and signals between devices."""
+_SEALED_KINDS = {
+    "EVENT_EDIT": WaCardKind.EVENT_CHANGED,
+    "MESSAGE_SCHEDULE": WaCardKind.SCHEDULED,
+    "POLL_ADD_OPTION": WaCardKind.POLL_OPTION_ADDED,
+}
 _BY_ACCOUNT = frozenset({"INITIATED_BY_ME", "INITIATED_BY_OTHER"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """What a message's content does not say itself: who said it where, and how sealed parts are opened."""
-
-    source: WaSource
-    own: WaJid
-    get_secrets: Callable[[WaJid, WaMessageId], Sequence[StoredSecret]]
-    protobuf: Protobuf
-    is_view_once: bool = False
 
 
 def decode_content(message: Any, scene: Scene) -> WaContent:
     """What a message says."""
     inner, wrappers = unwrap(message)
     name, part = get_part(inner)
+    content = _decode_part(name, part, inner, wrappers, scene)
+    match content:
+        case WaSilent():
+            return decode_wrapper_card(wrappers, inner, scene) or content
+        case WaMedia():
+            return _place(content, (message, inner), scene)
+        case WaPin(is_pinned=True):
+            seconds = max(part.messageContextInfo.messageAddOnDurationInSecs for part in (message, inner))
+            return msgspec.structs.replace(content, seconds=seconds)
+        case _:
+            return content
+
+
+def _decode_part(name: str, part: Any, inner: Any, wrappers: frozenset[str], scene: Scene) -> WaContent:
     match name:
         case "":
             # A kind newer than the library's protocol is there all the same.
@@ -72,13 +84,25 @@ def decode_content(message: Any, scene: Scene) -> WaContent:
         case "encReactionMessage":
             return _decode_sealed_reaction(name, part, scene)
         case "secretEncryptedMessage":
-            return _decode_sealed_edit(name, part, scene)
+            return _decode_sealed_edit(part, scene)
         case _ if name in _SILENT:
             return WaSilent(kind=name)
         case _ if name in MEDIA:
             return _decode_file(name, part, wrappers, scene)
         case _:
-            return WaUnsupported(kind=name)
+            return decode_rich(name, part, scene) or decode_card(name, part, scene) or WaUnsupported(kind=name)
+
+
+def _place(media: WaMedia, messages: Iterable[Any], scene: Scene) -> WaMedia:
+    """A file of an album names its head."""
+    for message in messages:
+        association = message.messageContextInfo.messageAssociation
+        if scene.protobuf.enum_name(association, "associationType") == "MEDIA_ALBUM":
+            head = decode_target(association.parentMessageKey, scene)
+            if head is not None:
+                context = msgspec.structs.replace(media.context, album=head.message_id)
+                return msgspec.structs.replace(media, context=context)
+    return media
 
 
 def _decode_text(name: str, part: Any, scene: Scene) -> WaText:
@@ -106,7 +130,7 @@ def _is_view_once(part: Any, wrappers: frozenset[str], scene: Scene) -> bool:
 def _decode_protocol(part: Any, scene: Scene) -> WaContent:
     # A type of a later protocol reads as the first one, a revocation, unless one asks whether it is set.
     kind = scene.protobuf.enum_name(part, "type") if part.HasField("type") else ""
-    target = _decode_target(part.key, scene)
+    target = decode_target(part.key, scene)
     match kind:
         case "REVOKE" if target is not None:
             return WaRevoke(target=target)
@@ -136,7 +160,7 @@ def _decode_edit(message: Any, target: WaMessageRef, scene: Scene) -> WaContent:
 
 
 def _decode_reaction(name: str, part: Any, key: Any, scene: Scene) -> WaContent:
-    target = _decode_target(key, scene)
+    target = decode_target(key, scene)
     if target is None:
         return WaUnsupported(kind=name)
     return WaReaction(target=target, emoji=get_text(part.text, _MAX_EMOJI))
@@ -146,67 +170,20 @@ def _decode_reaction(name: str, part: Any, key: Any, scene: Scene) -> WaContent:
 
 
 def _decode_sealed_reaction(name: str, part: Any, scene: Scene) -> WaContent:
-    opened = _open(part, SealUse.REACTION, scene.protobuf.e2e.ReactionMessage, scene)
+    key = part.targetMessageKey
+    opened = open_sealed(part, key, SealUse.REACTION, scene.protobuf.e2e.ReactionMessage, scene)
     if opened is None:
-        return WaUnsupported(kind=name)
-    return _decode_reaction(name, opened, part.targetMessageKey, scene)
+        return WaCard(kind=WaCardKind.SEALED)
+    return _decode_reaction(name, opened, key, scene)
 
 
-def _decode_sealed_edit(name: str, part: Any, scene: Scene) -> WaContent:
+def _decode_sealed_edit(part: Any, scene: Scene) -> WaContent:
     if scene.protobuf.enum_name(part, "secretEncType") != "MESSAGE_EDIT":
-        return WaUnsupported(kind=name)
-    opened = _open(part, SealUse.EDIT, scene.protobuf.e2e.Message, scene)
-    target = _decode_target(part.targetMessageKey, scene)
+        return WaCard(kind=_SEALED_KINDS.get(scene.protobuf.enum_name(part, "secretEncType"), WaCardKind.SEALED))
+    key = part.targetMessageKey
+    opened = open_sealed(part, key, SealUse.EDIT, scene.protobuf.e2e.Message, scene)
+    target = decode_target(key, scene)
     if opened is None or target is None:
-        return WaUnsupported(kind=name)
+        return WaCard(kind=WaCardKind.SEALED)
     inner, _ = unwrap(opened)
     return _decode_edit(inner.protocolMessage.editedMessage, target, scene)
-
-
-def _open(part: Any, use: SealUse, kind: Any, scene: Scene) -> Any | None:
-    """The message inside of a sealed one; None when its secret is not known or it holds something else."""
-    target = _decode_target(part.targetMessageKey, scene)
-    if target is None:
-        return None
-    sealed = Sealed(target=target.message_id, use=use, payload=part.encPayload, iv=part.encIV)
-    source = scene.source
-    body = unseal(
-        sealed,
-        scene.get_secrets(target.chat, target.message_id),
-        authors=_known(target.sender, get_address(part.targetMessageKey.remoteJID)),
-        actors=_known(source.sender, source.sender_alt),
-    )
-    if body is None:
-        return None
-    try:
-        return kind.FromString(body)
-    except scene.protobuf.decode_error:
-        return None
-
-
-def _known(*jids: WaJid | None) -> tuple[WaJid, ...]:
-    return tuple(jid.bare for jid in jids if jid is not None)
-
-
-# Which message is meant
-
-
-def _decode_target(key: Any, scene: Scene) -> WaMessageRef | None:
-    """The message a key names, in this chat: a key that names another chat is not to be believed."""
-    message_id = get_text(key.ID, MAX_ID)
-    if not message_id:
-        return None
-    return WaMessageRef(
-        chat=scene.source.chat.bare, message_id=WaMessageId(message_id), sender=_decode_author(key, scene)
-    )
-
-
-def _decode_author(key: Any, scene: Scene) -> WaJid | None:
-    """Whose message a key names; it was written from its sender's point of view."""
-    source = scene.source
-    if key.fromMe:
-        return source.sender.bare
-    participant = get_address(key.participant)
-    if participant is not None or source.chat.server not in {USER_SERVER, LID_SERVER}:
-        return participant
-    return source.chat.bare if source.is_from_me else scene.own

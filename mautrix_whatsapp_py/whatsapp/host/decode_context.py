@@ -30,6 +30,25 @@ _WRAPPERS = (
     "botInvokeMessage",
     "botForwardedMessage",
     "associatedChildMessage",
+    "audioStickerMessage",
+    "botTaskMessage",
+    "eventCoverImage",
+    "groupStatusMessage",
+    "groupStatusMessageV2",
+    "newsletterAdminProfileMessage",
+    "newsletterAdminProfileStatusMessage",
+    "newsletterScheduledMessage",
+    "pollCreationMessageV4",
+    "pollCreationOptionImageMessage",
+    "questionMessage",
+    "questionReplyMessage",
+    "spoilerMessage",
+    "statusAddYours",
+    "acp2SettingMessage",
+    "botPlatformRegistrationSuccessMessage",
+    "groupStatusMentionMessage",
+    "limitSharingMessage",
+    "statusMentionMessage",
 )
 """Messages that say how the message inside is meant."""
 _BESIDE = frozenset(
@@ -37,6 +56,7 @@ _BESIDE = frozenset(
         "messageContextInfo",
         "senderKeyDistributionMessage",
         "fastRatchetKeySenderKeyDistributionMessage",
+        "statusLinkPreviewMetadata",
     }
 )
 """Fields that accompany content."""

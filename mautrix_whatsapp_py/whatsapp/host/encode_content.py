@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, assert_never
+from functools import partial
+from typing import Any
 
-from mautrix_whatsapp_py.ids import LID_SERVER, USER_SERVER, WaJid
+from mautrix_whatsapp_py.ids import LID_SERVER, USER_SERVER, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import (
     WaEdit,
     WaEphemeralTimer,
@@ -18,7 +20,9 @@ from mautrix_whatsapp_py.model.content import (
 from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.whatsapp.host.encode_context import encode_context, encode_link_preview
 from mautrix_whatsapp_py.whatsapp.host.encode_media import encode_media
+from mautrix_whatsapp_py.whatsapp.host.encode_rich import RichSending, encode_rich
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
+from mautrix_whatsapp_py.whatsapp.host.secrets import StoredSecret
 
 _DIRECT = frozenset({USER_SERVER, LID_SERVER})
 
@@ -34,6 +38,11 @@ class OwnAddresses:
         return jid.bare in {self.pn.bare, self.lid.bare if self.lid else None}
 
 
+def no_secrets(_chat: WaJid, _message_id: WaMessageId) -> Sequence[StoredSecret]:
+    """Where no message's secret is known."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sending:
     """Where a message goes, from whom and when; its secret tells it from all others."""
@@ -42,6 +51,7 @@ class Sending:
     own: OwnAddresses
     secret: bytes
     at_ms: int
+    get_secrets: Callable[[WaJid, WaMessageId], Sequence[StoredSecret]] = no_secrets
 
 
 def encode_content(content: WaSendable, sending: Sending, protobuf: Protobuf) -> bytes:
@@ -74,7 +84,18 @@ def _encode(content: WaSendable, sending: Sending, protobuf: Protobuf) -> Any:
         case WaEphemeralTimer():
             return _encode_timer(content, sending, protobuf)
         case _:
-            assert_never(content)
+            return encode_rich(content, _rich(sending), protobuf)
+
+
+def _rich(sending: Sending) -> RichSending:
+    return RichSending(
+        chat=sending.chat,
+        own_pn=sending.own.pn,
+        own_lid=sending.own.lid,
+        at_ms=sending.at_ms,
+        get_secrets=sending.get_secrets,
+        encode_key=partial(_encode_key, sending=sending),
+    )
 
 
 def _encode_text(content: WaText, sending: Sending, protobuf: Protobuf) -> Any:

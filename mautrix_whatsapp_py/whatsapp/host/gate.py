@@ -12,6 +12,7 @@ from typing import TypeVar
 
 Answer = TypeVar("Answer")
 CALL_THREADS = 4
+TRANSFER_THREADS = 8
 SPACING_SECONDS = 0.1
 _SETTLE_SECONDS = 0.15
 
@@ -57,6 +58,7 @@ class Gate:
     def __init__(self, name: str, turnstile: Turnstile) -> None:
         self._turnstile = turnstile
         self._executor = ThreadPoolExecutor(CALL_THREADS, thread_name_prefix=f"calls-{name}")
+        self._transfers = ThreadPoolExecutor(TRANSFER_THREADS, thread_name_prefix=f"files-{name}")
         self._is_open = False
         self._in_flight = 0
         self._empty = asyncio.Event()
@@ -88,15 +90,18 @@ class Gate:
             return False
         return True
 
-    async def call(self, function: Callable[[], Answer]) -> Answer:
-        """Run a call on a thread of this session; SessionNotLive when the gate is closed."""
+    async def call(self, function: Callable[[], Answer], *, is_transfer: bool = False) -> Answer:
+        """Run a call on a thread of this session; SessionNotLive when the gate is closed.
+
+        Transfers of files have threads of their own: they take long, and no message is to wait for them.
+        """
         await self._turnstile.settled()
         if not self._is_open:
             raise SessionNotLive
         self._in_flight += 1
         self._empty.clear()
         loop = asyncio.get_running_loop()
-        future = self._executor.submit(function)
+        future = (self._transfers if is_transfer else self._executor).submit(function)
         future.add_done_callback(lambda _: post(loop, self._returned))
         # Shielded: a call that entered the library cannot be taken back, and its end must still be counted.
         return await asyncio.shield(asyncio.wrap_future(future))
@@ -109,6 +114,7 @@ class Gate:
     def shutdown(self) -> None:
         """Give the threads back once they are done."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+        self._transfers.shutdown(wait=False, cancel_futures=True)
 
 
 def post(loop: asyncio.AbstractEventLoop, callback: Callable[..., None], *arguments: object) -> None:

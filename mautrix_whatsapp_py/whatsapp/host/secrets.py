@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from mautrix_whatsapp_py.whatsapp.tables import read_apart
 _KEY_BYTES = 32
 _MOST_ROWS = 8
 """An id names one message, but other people of a chat may repeat it."""
+_IV_BYTES = 12
 _FIND_SENT = "SELECT message_id FROM whatsmeow_message_secrets WHERE hex(key) = upper(?) LIMIT 1"
 _FIND = """
 SELECT hex(found.key), found.sender_jid, person.lid || '@lid', person.pn || '@s.whatsapp.net'
@@ -38,6 +40,12 @@ class SealUse(StrEnum):
 
     REACTION = "Enc Reaction"
     EDIT = "Message Edit"
+    VOTE = "Poll Vote"
+    EVENT_ANSWER = "Event Response"
+    COMMENT = "Enc Comment"
+
+
+_BOUND = frozenset({SealUse.VOTE, SealUse.EVENT_ANSWER})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,19 +100,48 @@ def unseal(
     return None
 
 
+def seal(
+    target: WaMessageId, use: SealUse, plain: bytes, stored: Sequence[StoredSecret], *, actor: WaJid
+) -> Sealed | None:
+    """Something to be said about a message; None when its secret is not known.
+
+    Of the addresses its author may have had, others' devices try the one of the actor's own kind first.
+    """
+    for item in stored:
+        authors = sorted(item.authors, key=lambda jid: jid.server != actor.server)
+        if authors:
+            # Few sessions ever need it, and it adds megabytes to a host.
+            from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+            iv = os.urandom(_IV_BYTES)
+            key = _derive(item.secret, target, use, authors[0], actor)
+            payload = AESGCM(key).encrypt(iv, plain, _beside(target, use, actor))
+            return Sealed(target=target, use=use, payload=payload, iv=iv)
+    return None
+
+
 def _open(sealed: Sealed, secret: bytes, author: WaJid, actor: WaJid) -> bytes | None:
-    # Few sessions ever need it, and it adds megabytes to a host.
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    key = _derive(secret, sealed.target, sealed.use, author, actor)
+    try:
+        return AESGCM(key).decrypt(sealed.iv, sealed.payload, _beside(sealed.target, sealed.use, actor))
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _derive(secret: bytes, target: WaMessageId, use: SealUse, author: WaJid, actor: WaJid) -> bytes:
     from cryptography.hazmat.primitives.hashes import SHA256
     from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-    info = f"{sealed.target}{author.bare}{actor.bare}{sealed.use.value}".encode()
-    key = HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(secret)
-    try:
-        return AESGCM(key).decrypt(sealed.iv, sealed.payload, None)
-    except (InvalidTag, ValueError):
-        return None
+    info = f"{target}{author.bare}{actor.bare}{use.value}".encode()
+    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(secret)
+
+
+def _beside(target: WaMessageId, use: SealUse, actor: WaJid) -> bytes | None:
+    """What is authenticated beside the payload, by the kinds that do."""
+    return f"{target}\0{actor.bare}".encode() if use in _BOUND else None
 
 
 def _decode_jids(texts: Iterable[object]) -> tuple[WaJid, ...]:

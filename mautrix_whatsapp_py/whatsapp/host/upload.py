@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from mautrix_whatsapp_py.model.media import WaFile
@@ -22,11 +23,18 @@ MEDIA_TYPES: Final = {
 """The library's numbers; it guesses the type with a MIME library where none is given."""
 
 
+_STATUS: Final = re.compile(r"status code (\d{3})")
+_PASSING: Final = frozenset({"401", "403", "408", "429"})
+"""What a new permission to upload, or patience, may heal."""
+
+
 def decode_upload(body: bytes, protobuf: Protobuf) -> WaFile:
-    """Where the file is. Nothing was sent yet, so that any failure may be tried again."""
+    """Where the file is; a refusal for good is final, other failures may be tried again."""
     answer = protobuf.messages.UploadReturnFunction.FromString(body)
     if answer.Error:
-        raise CallFailed("upload-failed")
+        status = _STATUS.search(answer.Error)
+        is_final = status is not None and status[1].startswith("4") and status[1] not in _PASSING
+        raise CallFailed("upload-refused" if is_final else "upload-failed", is_final=is_final)
     response = answer.UploadResponse
     return WaFile(
         direct_path=response.DirectPath,

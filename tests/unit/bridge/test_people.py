@@ -9,9 +9,11 @@ import pytest
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.door import CommandDoor
+from mautrix_whatsapp_py.bridge.files import NoFiles
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.bridge.talk import Rows, Talk
 from mautrix_whatsapp_py.bridge.turns import Turns
+from mautrix_whatsapp_py.bridge.uploads import Uploads
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.ports import MxInbox
@@ -61,7 +63,16 @@ def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
         commands=cast(CommandDoor, None),
         clock=FakeClock(),
         settings=settings,
-        talk=cast(Talk, SimpleNamespace(persons=Listeners(), clock=FakeClock(), following=FOLLOWING)),
+        talk=cast(
+            Talk,
+            SimpleNamespace(
+                persons=Listeners(),
+                clock=FakeClock(),
+                following=FOLLOWING,
+                uploads=Uploads(NoFiles()),
+                rows=Rows(),
+            ),
+        ),
     )
 
 

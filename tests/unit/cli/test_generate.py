@@ -171,6 +171,28 @@ def test_registration_is_not_written_over_the_configuration(command: CommandLine
     assert (tmp_path / "config.yaml").read_text() == SMALLEST
 
 
+def test_a_second_registration_lets_the_bridge_act_as_users(command: CommandLine, tmp_path: Path) -> None:
+    text = SMALLEST + 'double_puppet:\n    servers: {other.test: "https://other.test"}\n'
+    text += '    secrets: {other.test: "as_token:other"}\n'
+    (tmp_path / "config.yaml").write_text(text)
+    assert command("-g", "--double-puppet-registration", "double.yaml").code == ExitCode.OK
+    double = parse_yaml((tmp_path / "double.yaml").read_text())
+    config = load(tmp_path / "config.yaml", {})
+    assert config.double_puppet.secrets == {
+        "other.test": "as_token:other",
+        "localhost": f"as_token:{double['as_token']}",
+    }
+    assert (double["url"], double["id"]) == (None, "whatsapp-doublepuppet")
+    assert double["namespaces"] == {"users": [{"regex": "@.*:localhost", "exclusive": False}]}
+    assert double["as_token"] != parse_yaml((tmp_path / "registration.yaml").read_text())["as_token"]
+
+
+def test_the_second_registration_needs_a_file_of_its_own(command: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(SMALLEST)
+    assert command("-g", "-r", "a.yaml", "--double-puppet-registration", "a.yaml").code == ExitCode.USAGE
+    assert names(tmp_path) == ["config.yaml"]
+
+
 def test_tokens_of_the_environment_are_in_the_way(
     command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -196,7 +218,9 @@ def test_first_files_start_a_bridge(tmp_path: Path) -> None:
         for user in ("@me:localhost", "@you:localhost", "@they:elsewhere")
     ]
     assert levels == [PermissionLevel.ADMIN, PermissionLevel.USER, PermissionLevel.RELAY]
-    assert names(tmp_path / "data") == ["config.yaml", "registration.yaml"]
+    doubles = parse_yaml((tmp_path / "data" / "doublepuppet.yaml").read_text())
+    assert config.double_puppet.secrets == {"localhost": f"as_token:{doubles['as_token']}"}
+    assert names(tmp_path / "data") == ["config.yaml", "doublepuppet.yaml", "registration.yaml"]
     assert [mode_of(path) for path in (tmp_path / "data", files.config, files.registration)] == [
         0o700,
         0o600,

@@ -54,11 +54,26 @@ bridge:
     outbox_expiry_hours: 1
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
-network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080", history_sync: {dispatch_wait: 1m30s}}
+network:
+    {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080", extev_polls: false,
+    history_sync: {dispatch_wait: 1m30s}}
 backfill: {enabled: false, max_initial_messages: -1, max_initial_days: 1, max_catchup_messages: 2}
 history: {keep: 0}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
+double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
 encryption: {allow: true, msc4190: false}
+channel:
+    {enabled: true, login: "+14155550001", auth_dir: d, allowed_chat_ids: [], dm_policy: open, allow_from: ["*"],
+    group_policy: open, group_allow_from: [], groups: {"*": {require_mention: true}}, mention_patterns: [hal],
+    activation: always, self_chat_mode: true, message_prefix: "", response_prefix: "", history_limit: 0,
+    dm_history_limit: 1, dms: {"+1": {history_limit: 1}}, session: {dm_scope: per_contact}, debounce_ms: 1,
+    text_chunk_limit: 100, chunk_mode: newline, media_max_mb: 1, outbound_media_max_mb: 1,
+    send_read_receipts: false, ack_reaction: {emoji: x}, actions: {reactions: false, polls: false},
+    config_writes: false,
+    web: {enabled: false, heartbeat_seconds: 1, stall_minutes: 1,
+    reconnect: {initial_ms: 1, max_ms: 2, factor: 2, jitter: 0.1, max_attempts: 1}},
+    bridge_url: "http://127.0.0.1:1/b", bridge_url_env: A, auth_dir_env: B, allow_non_loopback: true, token: t,
+    media_roots: [m], webhook_max_age_hours: 1, accounts: {work: {enabled: false}}}
 logging: {min_level: debug, format: json, file: b.log}
 """
     config = read_text_as_config(tmp_path, text).config
@@ -71,6 +86,22 @@ logging: {min_level: debug, format: json, file: b.log}
     assert config.network.proxy == "socks5://127.0.0.1:1080"
     unchanged = [name for name in fields_of(Config) if getattr(config, name) == getattr(default, name)]
     assert unchanged == []
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("secrets: {localhost: abc}", "double_puppet.secrets.localhost"),
+        ("secrets: {localhost: 'as_token:'}", "double_puppet.secrets.localhost"),
+        ("secrets: {far.test: 'as_token:a'}", "double_puppet.secrets.far.test"),
+        ("secrets: [a]", "double_puppet.secrets"),
+        ("servers: {far.test: 1}", "double_puppet.servers.far.test"),
+        ("servers: {far.test: far.test}", "double_puppet.servers.far.test"),
+    ],
+)
+def test_odd_double_puppets_are_named(line: str, path: str, tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, SMALLEST + f"double_puppet:\n    {line}\n")
+    assert problem.startswith(f"{path}: ")
 
 
 def test_relative_paths_count_from_the_folder_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

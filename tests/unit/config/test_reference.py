@@ -20,7 +20,7 @@ network:
     get_proxy_url: null
     displayname_template: '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)'
     call_start_notices: true
-    extev_polls: true
+    whatsapp_thumbnail: true
     history_sync:
         max_initial_conversations: -1
         dispatch_wait: 5m
@@ -97,7 +97,7 @@ def test_whole_file_is_read_and_what_was_changed_is_reported(tmp_path: Path) -> 
     assert loaded.config.database.uri == f"sqlite:///{tmp_path}/whatsapp.db"
     assert loaded.config.logging.min_level is LogLevel.WARN
     assert loaded.ignored == (
-        "network.extev_polls",
+        "network.whatsapp_thumbnail",
         "bridge.relay.enabled",
         "encryption.default",
     )

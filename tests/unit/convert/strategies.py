@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 from hypothesis import strategies as st
 
 from mautrix_whatsapp_py.convert.context import OwnReaction, Quoted
 from mautrix_whatsapp_py.ids import MxEventId, WaMessageId
 from mautrix_whatsapp_py.model import content as model
+from mautrix_whatsapp_py.model import rich
+from mautrix_whatsapp_py.model.polls import MxPollOption
 from tests.unit.convert.builders import ALICE, ALICE_MX, BOB, BOB_MX, CAROL, GROUP, REF
 
 LOOSE = st.text(st.characters(exclude_categories=()), max_size=40)
@@ -97,6 +101,62 @@ WA_TEXTS = st.builds(
     context=WA_CONTEXTS,
     link_preview=st.none() | st.builds(model.WaLinkPreview, url=LOOSE, title=LOOSE),
 )
+_LINES = st.lists(LOOSE | WA_MARKUP, max_size=3).map(tuple)
+_TIMES = st.none() | st.datetimes(timezones=st.just(UTC))
+_DEGREES = st.floats(allow_nan=False, allow_infinity=False, min_value=-180, max_value=180)
+WA_RICH: st.SearchStrategy[model.WaContent] = st.one_of(
+    st.builds(
+        rich.WaLocation, latitude=_DEGREES, longitude=_DEGREES, name=LOOSE, address=LOOSE, context=WA_CONTEXTS
+    ),
+    st.builds(rich.WaLiveLocation, latitude=_DEGREES, longitude=_DEGREES, caption=WA_MARKUP, context=WA_CONTEXTS),
+    st.builds(
+        rich.WaContactCards,
+        cards=st.lists(st.builds(rich.WaVcard, name=LOOSE, text=LOOSE), max_size=3).map(tuple),
+        title=LOOSE,
+        context=WA_CONTEXTS,
+    ),
+    st.builds(
+        rich.WaPoll,
+        question=LOOSE,
+        options=_LINES,
+        selectable=st.integers(0, 30),
+        ends_at=_TIMES,
+        is_quiz=st.booleans(),
+        context=WA_CONTEXTS,
+    ),
+    st.builds(rich.WaPollVote, target=st.just(REF), options=st.lists(st.binary(max_size=40)).map(tuple)),
+    st.builds(
+        rich.WaPollResult,
+        question=LOOSE,
+        votes=st.tuples(st.builds(rich.WaTally, option=LOOSE, count=st.integers())),
+    ),
+    st.builds(
+        rich.WaGroupInvite, group=st.just(GROUP), code=LOOSE, name=LOOSE, caption=WA_MARKUP, expires_at=_TIMES
+    ),
+    st.builds(rich.WaOccasion, name=LOOSE, description=WA_MARKUP, starts_at=_TIMES, place=LOOSE, join_link=LOOSE),
+    st.builds(
+        rich.WaOccasionAnswer,
+        target=st.just(REF),
+        answer=st.sampled_from(rich.WaAnswer),
+        guests=st.integers(0, 2**31),
+    ),
+    st.builds(rich.WaPin, target=st.just(REF), is_pinned=st.booleans()),
+    st.builds(rich.WaAlbum, images=st.integers(0, 99), videos=st.integers(0, 99)),
+    st.builds(rich.WaComment, target=st.just(REF), body=WA_MARKUP, context=WA_CONTEXTS),
+    st.builds(
+        rich.WaCard,
+        kind=st.sampled_from(rich.WaCardKind),
+        title=LOOSE,
+        body=WA_MARKUP,
+        footer=LOOSE,
+        details=_LINES,
+        choices=_LINES,
+        amount=st.none() | st.builds(rich.WaAmount, thousandths=st.integers(), currency=LOOSE),
+        at=_TIMES,
+        link=LOOSE,
+        context=WA_CONTEXTS,
+    ),
+)
 WA_CONTENTS: st.SearchStrategy[model.WaContent] = st.one_of(
     WA_TEXTS,
     st.builds(model.WaEdit, target=st.just(REF), content=WA_TEXTS),
@@ -106,6 +166,7 @@ WA_CONTENTS: st.SearchStrategy[model.WaContent] = st.one_of(
     st.builds(model.WaViewOnceNotice, kind=st.sampled_from(model.WaKind)),
     st.builds(model.WaUnsupported, kind=LOOSE),
     st.builds(model.WaEphemeralTimer, timer_s=st.integers(), is_automatic=st.booleans()),
+    WA_RICH,
 )
 EVENTS = st.sampled_from([MxEventId("$1"), MxEventId("$2")])
 OWN_REACTIONS = st.none() | st.builds(OwnReaction, event_id=EVENTS, key=LOOSE)
@@ -130,6 +191,15 @@ MX_CONTENTS: st.SearchStrategy[model.MxContent] = st.one_of(
     MX_MESSAGES,
     st.builds(model.MxReactionContent, event_id=EVENTS, key=LOOSE),
     st.builds(model.MxRedactionContent, top_level=st.none() | EVENTS, in_content=st.none() | EVENTS),
+    st.builds(
+        model.MxPollStart,
+        question=LOOSE,
+        options=st.lists(st.builds(MxPollOption, id=LOOSE, text=LOOSE), max_size=14).map(tuple),
+        max_selections=st.integers(0, 20),
+        is_hidden=st.booleans(),
+    ),
+    st.builds(model.MxPollVote, poll=EVENTS, options=st.lists(LOOSE, max_size=4).map(tuple)),
+    st.builds(model.MxPollEnd, poll=EVENTS),
 )
 QUOTED = st.none() | st.builds(Quoted, ref=st.just(REF), sender=JIDS, content=st.none() | MX_MESSAGES)
 

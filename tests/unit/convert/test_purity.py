@@ -18,6 +18,7 @@ PURE = frozenset(
             "dataclasses",
             "datetime",
             "enum",
+            "hashlib",
             "html",
             "itertools",
             "math",

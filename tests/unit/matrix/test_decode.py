@@ -184,7 +184,14 @@ def test_encrypted_events() -> None:
     assert decode(room_event("m.room.encrypted", {"ciphertext": "a"})) == MxEncrypted(origin=ORIGIN)
 
 
-ROOM_CHANGES = {"m.room.name", "m.room.topic", "m.room.avatar", "m.room.power_levels", "m.room.tombstone"}
+ROOM_CHANGES = {
+    "m.room.name",
+    "m.room.pinned_events",
+    "m.room.topic",
+    "m.room.avatar",
+    "m.room.power_levels",
+    "m.room.tombstone",
+}
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event["type"])

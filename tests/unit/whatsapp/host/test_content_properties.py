@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,12 +18,14 @@ from mautrix_whatsapp_py.model.content import WaContent, WaSendable, WaUnsupport
 from mautrix_whatsapp_py.model.wa import WaMessage, WaUnknown
 from mautrix_whatsapp_py.whatsapp.host.decode import Account, decode_row
 from mautrix_whatsapp_py.whatsapp.host.decode_content import Scene, decode_content
+from mautrix_whatsapp_py.whatsapp.host.decode_context import _WRAPPERS
 from mautrix_whatsapp_py.whatsapp.host.encode_content import encode_content
 from mautrix_whatsapp_py.whatsapp.host.journal import Row
 from mautrix_whatsapp_py.whatsapp.host.protobuf import MESSAGE_CODE
 from mautrix_whatsapp_py.whatsapp.host.secrets import StoredSecret
 from mautrix_whatsapp_py.whatsapp.wire import MAX_FRAME_BYTES
 from tests.unit.whatsapp import strategies
+from tests.unit.whatsapp.host.broken import messages, mutated
 from tests.unit.whatsapp.host.contents import (
     ANA,
     BEN,
@@ -57,83 +60,6 @@ def test_what_is_sent_to_a_person_reads_as_it_was_meant(content: WaSendable) -> 
 def test_what_is_sent_to_a_group_reads_as_it_was_meant(content: WaSendable) -> None:
     if not isinstance(content, model.WaEphemeralTimer):
         require_same(content, FROM_ME_IN_GROUP)
-
-
-# Protobufs of every kind, broken in every way
-
-_SCALARS: dict[int, st.SearchStrategy[Any]] = {
-    1: st.floats(allow_nan=True, width=64),
-    2: st.floats(width=32),
-    3: st.integers(-(2**63), 2**63 - 1),
-    4: st.integers(0, 2**64 - 1),
-    5: st.integers(-(2**31), 2**31 - 1),
-    8: st.booleans(),
-    9: st.text(st.characters(codec="utf-8"), max_size=20)
-    | st.sampled_from(["1@lid", "2:3@s.whatsapp.net", "@", ":@", "1@g.us", "T"]),
-    12: st.binary(max_size=20),
-    13: st.integers(0, 2**32 - 1),
-}
-_INTERESTING = (
-    "extendedTextMessage",
-    "protocolMessage",
-    "reactionMessage",
-    "encReactionMessage",
-    "secretEncryptedMessage",
-    "editedMessage",
-    "ephemeralMessage",
-    "imageMessage",
-)
-
-
-def _fill(draw: st.DrawFn, message: Any, depth: int) -> None:
-    fields = list(message.DESCRIPTOR.fields)
-    if not fields:
-        return
-    likely = [field for field in fields if field.name in _INTERESTING]
-    chosen = draw(st.lists(st.sampled_from(fields) | st.sampled_from(likely or fields), max_size=4))
-    for field in chosen:
-        _set(draw, message, field, depth)
-
-
-def _set(draw: st.DrawFn, message: Any, field: Any, depth: int) -> None:
-    if field.message_type is not None:
-        if depth > 0 and not field.is_repeated:
-            getattr(message, field.name).SetInParent()
-            _fill(draw, getattr(message, field.name), depth - 1)
-        return
-    if field.enum_type is not None:
-        values: st.SearchStrategy[Any] = st.sampled_from(sorted(field.enum_type.values_by_number))
-    else:
-        values = _SCALARS.get(field.type, st.just(0))
-    if field.is_repeated:
-        getattr(message, field.name).extend(draw(st.lists(values, max_size=3)))
-    else:
-        setattr(message, field.name, draw(values))
-
-
-@st.composite
-def messages(draw: st.DrawFn) -> Any:
-    message = Message()
-    _fill(draw, message, 5)
-    return message
-
-
-@st.composite
-def mutated(draw: st.DrawFn) -> bytes:
-    """A serialized message some bytes of which were changed, cut or doubled."""
-    body = bytearray(draw(messages()).SerializeToString())
-    for _ in range(draw(st.integers(0, 6))):
-        position = draw(st.integers(0, max(len(body) - 1, 0)))
-        match draw(st.sampled_from(["set", "cut", "double", "insert"])):
-            case "set" if body:
-                body[position] = draw(st.integers(0, 255))
-            case "cut":
-                del body[position : position + draw(st.integers(1, 4))]
-            case "double":
-                body += body[position : position + 20]
-            case _:
-                body[position:position] = draw(st.binary(max_size=4))
-    return bytes(body)
 
 
 def any_secret(chat: WaJid, message_id: WaMessageId) -> tuple[StoredSecret, ...]:
@@ -195,6 +121,32 @@ def test_the_largest_message_fits_the_socket() -> None:
     key = {"ID": "T", "fromMe": True}
     edit = E2E.ProtocolMessage(type=E2E.ProtocolMessage.MESSAGE_EDIT, key=key, editedMessage=message)
     require_fit_for_the_bridge(decode_content(Message(protocolMessage=edit), FROM_ANA))
+
+
+def gorge(message: Any, depth: int) -> None:
+    """Fill every field with more than anybody sends."""
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is not None and depth > 0:
+            part = getattr(message, field.name)
+            for one in [part.add() for _ in range(120)] if field.is_repeated else [part]:
+                gorge(one, depth - 1 if not field.is_repeated else 0)
+        elif field.type in (9, 12) and not field.is_repeated and "JID" not in field.name:
+            text = "😀" * 140_000
+            setattr(message, field.name, text if field.type == 9 else b"x" * 70_000)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [field.name for field in Message.DESCRIPTOR.fields if field.message_type and field.name not in _WRAPPERS],
+)
+def test_the_largest_of_every_kind_fits_the_socket(name: str) -> None:
+    message = Message()
+    part = getattr(message, name)
+    part.SetInParent()
+    gorge(part, 1)
+    if hasattr(part, "contextInfo"):
+        part.contextInfo.ClearField("quotedMessage")
+    require_fit_for_the_bridge(decode_content(message, FROM_ANA))
 
 
 def test_wrappers_without_end() -> None:

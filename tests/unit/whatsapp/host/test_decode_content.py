@@ -336,11 +336,6 @@ ACTIONS: dict[str, tuple[Any, WaContent]] = {
         wrapped("documentWithCaptionMessage", Message(documentMessage=E2E.DocumentMessage())),
         WaUnsupported(kind="documentMessage"),
     ),
-    "poll": (
-        Message(pollCreationMessageV3=E2E.PollCreationMessage()),
-        WaUnsupported(kind="pollCreationMessageV3"),
-    ),
-    "call log": (Message(callLogMesssage=E2E.CallLogMessage()), WaUnsupported(kind="callLogMesssage")),
     "nothing": (Message(), WaSilent(kind="none")),
     "nothing in a wrapper": (wrapped("ephemeralMessage", Message()), WaSilent(kind="none")),
     "keys": (

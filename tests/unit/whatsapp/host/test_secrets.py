@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.model.content import (
     WaText,
     WaUnsupported,
 )
+from mautrix_whatsapp_py.model.rich import WaCard, WaCardKind
 from mautrix_whatsapp_py.whatsapp.host.decode_content import decode_content
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_secrets
 from tests.simulator import message_secrets
@@ -102,8 +103,7 @@ def test_a_sealed_edit_opens(tables: Path) -> None:
     assert decode(sealed_edit(), tables, ANA, ANA) == EDIT
 
 
-REACTION_UNSEEN = WaUnsupported(kind="encReactionMessage")
-EDIT_UNSEEN = WaUnsupported(kind="secretEncryptedMessage")
+REACTION_UNSEEN = EDIT_UNSEEN = WaCard(kind=WaCardKind.SEALED)
 
 
 def test_without_its_secret_nothing_opens(tables: Path, tmp_path: Path) -> None:

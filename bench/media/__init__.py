@@ -1,0 +1,1 @@
+"""Files through the bridge, measured beside the bare homeserver."""

@@ -1,0 +1,154 @@
+"""The channel without Matrix: what is brought up in which order, and taken down in the opposite one."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+
+import uvloop
+
+from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.channel import ChannelParts, auth_folder, opened_channel, put_bound
+from mautrix_whatsapp_py.app.links import network_options
+from mautrix_whatsapp_py.app.running import (
+    Service,
+    claimed,
+    listen_to_signals,
+    opened_store,
+    run_until,
+    start_logging,
+    unless,
+)
+from mautrix_whatsapp_py.bridge.clock import SystemClock
+from mautrix_whatsapp_py.bridge.names import GhostNames
+from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.channel.alone import AloneDoor
+from mautrix_whatsapp_py.channel.linking import LinkWish, link
+from mautrix_whatsapp_py.config import Config, RunOptions
+from mautrix_whatsapp_py.config.channel import ChannelAccounts
+from mautrix_whatsapp_py.errors import ExitCode
+from mautrix_whatsapp_py.model.wa_link import WaPaired, WaPairingFailed, WaPairingStep
+from mautrix_whatsapp_py.ops.folder import FolderLock
+from mautrix_whatsapp_py.store.channel_people import NOWHERE
+from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.url import decode_database_url
+from mautrix_whatsapp_py.whatsapp.network import Network
+
+log = logging.getLogger(__name__)
+
+Show = Callable[[str, WaPairingStep], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AloneOptions:
+    """What the command line says about one start."""
+
+    wish: LinkWish = field(default_factory=LinkWish)
+    ends_when_linked: bool = False
+    """Only link, then stop."""
+    show: Show
+
+
+def run_alone(config: Config, options: RunOptions, alone: AloneOptions) -> int:
+    """Run the channel until it is told to stop; the exit code. Raises StartupError when it cannot start."""
+    start_logging(config)
+    lock = FolderLock(config.data_folder)
+    lock.acquire()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_main(_enabled(config), options, alone))
+    finally:
+        lock.release()
+
+
+def _enabled(config: Config) -> Config:
+    """Whoever runs the channel wants it."""
+    section = config.channel
+    if section.enabled:
+        return config
+    accounts = {name: dataclasses.replace(keys, enabled=True) for name, keys in section.accounts.items()}
+    section = dataclasses.replace(section, enabled=True, accounts=ChannelAccounts(MappingProxyType(accounts)))
+    return dataclasses.replace(config, channel=section)
+
+
+async def _main(config: Config, options: RunOptions, alone: AloneOptions) -> int:
+    stop = asyncio.Event()
+    listen_to_signals(stop)
+    outcome = [ExitCode.OK]
+    async with AsyncExitStack() as stack:
+        services = await unless(stop, _start(config, options, alone, stack, stop, outcome))
+        if services is not None:
+            log.info("ready: the channel runs without Matrix")
+            await run_until(stop, services)
+        log.info("stopping")
+    log.info("stopped")
+    return outcome[0]
+
+
+async def _start(
+    config: Config,
+    options: RunOptions,
+    alone: AloneOptions,
+    stack: AsyncExitStack,
+    stop: asyncio.Event,
+    outcome: list[ExitCode],
+) -> tuple[Service, ...]:
+    log.info("starting the channel of mautrix-whatsapp-py %s", __version__)
+    clock = SystemClock()
+    address = decode_database_url(config.database.uri)
+    services = await claimed(address, clock, stack)
+    store = await stack.enter_async_context(opened_store(address, options))
+    persons = Persons(store, GhostNames(template=config.appservice.username_template, domain=NOWHERE))
+    door = AloneDoor(persons=persons, clock=clock)
+    network_settings = network_options(config)
+    folder = auth_folder(config.channel)
+    if folder is not None:
+        network_settings = dataclasses.replace(network_settings, folder=folder)
+    network = Network(network_settings, door)
+    stack.push_async_callback(network.stop)
+    parts = await stack.enter_async_context(
+        opened_channel(
+            config, store=store, network=network, persons=persons, door=door, clock=clock, owns_links=True
+        )
+    )
+    stack.push_async_callback(door.stop)
+    door.bind(network, parts.intake.take)
+    await network.start()
+    linking = partial(_link_all, parts, alone, persons, store, network, stop, outcome)
+    if alone.ends_when_linked:
+        return (*services, linking)
+    await parts.start()
+    return (*services, parts.watch.run, linking)
+
+
+async def _link_all(
+    parts: ChannelParts,
+    alone: AloneOptions,
+    persons: Persons,
+    store: Store,
+    network: Network,
+    stop: asyncio.Event,
+    outcome: list[ExitCode],
+) -> None:
+    """Link the account that is wished for, if it is not linked yet; then wait for ever."""
+    account = parts.channel.require_account(alone.wish.account)
+    if parts.channel.deps.accounts.login_of(account) is None:
+        async for step in link(network, alone.wish, parts.channel.deps.clock):
+            if isinstance(step, WaPaired):
+                device = step.device
+                # Both addresses belong to one person from the start: mentions come under either.
+                await persons.resolve(device.jid, device.lid)
+                parts.channel.deps.accounts.bind(account.name, device.login)
+                await put_bound(store, account.name, device.login)
+            await alone.show(account.name, step)
+            if isinstance(step, WaPairingFailed):
+                outcome[0] = ExitCode.USAGE
+    if alone.ends_when_linked:
+        stop.set()
+    await asyncio.Event().wait()

@@ -1,0 +1,1 @@
+"""The channel: a linked account as a local API for agents and scripts."""

@@ -1,0 +1,67 @@
+"""What a WhatsApp message says to a reader of the channel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mautrix_whatsapp_py.channel.texts import Quoted, Speaker, to_body, to_placeholder
+from mautrix_whatsapp_py.model.channel import ChannelFile
+from mautrix_whatsapp_py.model.content import (
+    WaContent,
+    WaContext,
+    WaKind,
+    WaQuote,
+    WaText,
+    WaUnsupported,
+    WaViewOnceNotice,
+)
+from mautrix_whatsapp_py.model.media import WaMedia
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The text and what came with it."""
+
+    text: str
+    plain: str
+    """The text as it was written, for patterns and commands."""
+    context: WaContext = field(default_factory=WaContext)
+    files: tuple[ChannelFile, ...] = ()
+
+
+def read_content(content: WaContent) -> Reading | None:
+    """A message as text; None for what is no message: edits, deletions, reactions, signs among devices."""
+    match content:
+        case WaText(body=body, context=context):
+            return Reading(text=to_body(kind=WaKind.TEXT, text=body), plain=body, context=context)
+        case WaMedia():
+            return _read_media(content)
+        case WaViewOnceNotice(kind=kind):
+            return Reading(text=f"<media:{kind}> (to be viewed once, on the phone only)", plain="")
+        case WaUnsupported(kind=kind):
+            return Reading(text=f"<unsupported:{kind}>", plain="")
+        case _:
+            return None
+
+
+def _read_media(media: WaMedia) -> Reading:
+    file = ChannelFile(
+        kind=to_placeholder(media.kind).removeprefix("<media:").removesuffix(">"),
+        mime=media.mime_type,
+        size=media.file.size_bytes,
+        name=media.file_name,
+        media=media,
+    )
+    return Reading(
+        text=to_body(kind=media.kind, text=media.caption),
+        plain=media.caption,
+        context=media.context,
+        files=(file,),
+    )
+
+
+def read_quote(quote: WaQuote, sender: Speaker) -> Quoted:
+    """The message that a reply answers."""
+    preview = quote.preview
+    body = "" if preview is None else to_body(kind=preview.kind, text=preview.text)
+    return Quoted(stanza_id=quote.message_id, sender=sender, body=body)

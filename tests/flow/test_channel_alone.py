@@ -1,0 +1,117 @@
+"""The channel without a homeserver: real process, real client library, simulated phones."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.flow.channel_stage import BEN, OWN, TOKEN, ChannelProcess, channel_stage
+from tests.homeserver import PortPool
+from tests.homeserver.processes import Process
+from tests.homeserver.runner import ENVIRONMENT
+from tests.simulator.api import groups, kinds
+
+pytestmark = pytest.mark.neonize
+
+
+async def test_a_stranger_is_let_in_and_answered(tmp_path: Path, ports: PortPool) -> None:
+    """Link by QR code, a stranger's code, approval, messages both ways, reaction, restart."""
+    async with channel_stage(tmp_path, ports) as stage:
+        channel, own, ben = stage.channel, stage.own, stage.ben
+        await ben.phone.text(own.pn, "who is there?")
+        told = await ben.phone.receive_next()
+        (request,) = (await channel.call("GET", "/v1/pairing"))["requests"]
+        assert request["number"] == f"+{BEN}"
+        assert request["code"] in told.text
+        assert await channel.receive(wait_ms=0) == []
+        code, said = await channel.run("pairing", "approve", request["code"])
+        assert code == 0, said
+        assert f"+{BEN}" in said
+
+        await ben.phone.text(own.pn, "hello")
+        item = await channel.receive_one()
+        assert item["text"] == "hello"
+        assert item["reply_target"]["id"] == f"whatsapp-personal:default:contact:+{BEN}"
+        assert await channel.receive(wait_ms=0) == []
+
+        target = {"id": item["reply_target"]["id"]}
+        send = {"target": target, "message": {"Text": "hi Ben"}, "idempotency_key": "one"}
+        first = await channel.operate("send_message", send)
+        assert await channel.operate("send_message", send) == first
+        assert (await ben.phone.receive_next()).text == "hi Ben"
+        source = item["delivery"]["source_message_id"]
+        await channel.call("POST", "/v1/reactions", {"target": target["id"], "message_id": source, "emoji": "👍"})
+        reaction = (await ben.phone.receive_next()).message.reactionMessage
+        assert (reaction.text, reaction.key.ID) == ("👍", source)
+
+        await ben.phone.text(own.pn, "before the restart")
+        (waiting,) = await channel.receive()
+        await channel.process.stop()
+        await ben.phone.text(own.pn, "while it was away")
+        await channel.start()
+        await channel.until_connected()
+        assert (await channel.receive_one())["delivery"] == waiting["delivery"]
+        assert (await channel.receive_one())["text"] == "while it was away"
+        assert OWN not in channel.process.output.replace(f'"+{OWN}"', "")
+        assert BEN not in channel.process.output
+
+
+async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, ports: PortPool) -> None:
+    async with channel_stage(tmp_path, ports, allow_from=[f"+{BEN}"]) as stage:
+        channel, own, ben = stage.channel, stage.own, stage.ben
+        club = groups.create_group(stage.wa.world, ben, "Club", [own])
+        await ben.phone.text(club.jid, "nothing for you")
+        await ben.phone.send(club.jid, kinds.mention(f"@{own.lid.user} look", [own.lid]))
+        item = await channel.receive_one()
+        assert "nothing for you" in item["text"]
+        assert "look" in item["text"]
+        await channel.call("POST", "/v1/messages", {"target": item["reply_target"]["id"], "text": "I see"})
+        assert (await ben.phone.receive_next()).text == "I see"
+
+
+async def test_the_example_and_serve_answer(tmp_path: Path, ports: PortPool) -> None:
+    """The page's example as it stands there, then the same by `channel serve`."""
+    async with channel_stage(tmp_path, ports, allow_from=[f"+{BEN}"]) as stage:
+        channel, own, ben = stage.channel, stage.own, stage.ben
+        folder = channel.folder
+        (folder / "channel-token").write_text(TOKEN)
+        page = (Path(__file__).resolve().parents[2] / "docs" / "channel.md").read_text(encoding="utf-8")
+        example = page.split("<!-- echo -->\n```python\n")[1].split("```")[0]
+        assert len([line for line in example.splitlines() if line]) <= 30
+        (folder / "echo.py").write_text(example)
+        environment = {**ENVIRONMENT, "WHATSAPP_PERSONAL_BRIDGE_URL": f"{channel.url}/bridge"}
+        echo = Process("echo", [sys.executable, "echo.py"], folder=folder, environment=environment)
+        echo.launch()
+        try:
+            await ben.phone.text(own.pn, "hello")
+            assert (await ben.phone.receive_next(timeout_seconds=30)).text == "You said: hello"
+            async with asyncio.timeout(30):
+                while await waiting(channel):
+                    await asyncio.sleep(0.05)
+        finally:
+            await echo.kill()
+
+        await channel.operate("complete_batch", {})
+        (folder / "loud.py").write_text("import json, sys; print(json.load(sys.stdin)['text'].upper())")
+        await ben.phone.text(own.pn, "quiet")
+        async with asyncio.timeout(30):
+            while not await waiting(channel):
+                await asyncio.sleep(0.05)
+        code, said = await channel.run("serve", "--once", "--exec", f"{sys.executable} loud.py")
+        assert code == 0, said
+        answers = {(await ben.phone.receive_next(timeout_seconds=30)).text}
+        assert answers == {"QUIET"}
+        assert await waiting(channel) == 0
+        code, said = await channel.run("send", "--target", f"contact:+{BEN}", "--text", "by hand", "--json")
+        assert code == 0, said
+        assert (await ben.phone.receive_next()).text == "by hand"
+        code, said = await channel.run("status")
+        assert (code, "CONNECTED" in said) == (0, True)
+
+
+async def waiting(channel: ChannelProcess) -> int:
+    """How much waits for the reader."""
+    return int((await channel.call("GET", "/v1/accounts/default"))["waiting"])

@@ -1,0 +1,158 @@
+"""Being oneself in every room: real homeserver, real bridge, real client library, simulated phones."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from mautrix_whatsapp_py.bridge.doubles import LOST
+from mautrix_whatsapp_py.commands.doubles import ON
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.linking_stage import Seat, Stage
+from tests.homeserver import MatrixClient, PortPool, Registration
+from tests.homeserver.events import Event
+from tests.simulator.api import Account, host_command, kinds, simulator
+from tests.simulator.kinds.actions import MessageRef
+
+pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
+
+WAIT_SECONDS = 60
+OWN_GHOST = "@whatsapp_15550001111:localhost"
+
+
+@dataclass(slots=True, kw_only=True)
+class Double:
+    """Alice, linked, as whom the bridge can act."""
+
+    stage: Stage
+    ben: Account
+
+    @property
+    def alice(self) -> MatrixClient:
+        return self.stage.alice.client
+
+    @property
+    def own(self) -> Account:
+        return self.stage.phone
+
+    async def from_phone(self, text: str, room: str) -> Event:
+        """Alice writes on her phone; the event that it becomes."""
+        await self.own.phone.text(self.ben.pn, text)
+
+        def fits(event: Event) -> bool:
+            return event.is_message and event.room_id == room and event.body == text
+
+        return await self.alice.wait_for(fits, deadline_seconds=WAIT_SECONDS)
+
+
+@pytest.fixture
+async def double(
+    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool
+) -> AsyncIterator[Double]:
+    async with simulator(tmp_path / "wa") as wa:
+        port = ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        everyone = Registration(
+            url=None,
+            id="doubles",
+            as_token="doubles-as-token",
+            hs_token="doubles-hs-token",
+            sender_localpart="doubles-sender",
+            owns_everyone=True,
+            msc4190=False,
+        )
+        synapse = await make_synapse(registration, everyone)
+        sections: dict[str, dict[str, object]] = {
+            "whatsapp": {"host_command": list(host_command(wa))},
+            "double_puppet": {"secrets": {"localhost": "as_token:doubles-as-token"}},
+        }
+        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        await bridge.start()
+        alice = await Seat.take(await synapse.create_client("alice"), bridge)
+        phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Ben")
+        stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
+        await alice.scan(phone)
+        await alice.until_connected()
+        yield Double(stage=stage, ben=ben)
+        await bridge.stop()
+        assert "Traceback" not in bridge.output
+        assert "doubles-as-token" not in bridge.output
+        assert alice.client.access_token not in bridge.output
+
+
+async def test_alice_is_herself_on_both_sides(double: Double) -> None:
+    """Her room opens by itself, she writes, edits, reacts, deletes and reads as herself, and nothing echoes."""
+    alice, ben, own = double.alice, double.ben.phone, double.own.phone
+    first_id = await ben.text(double.own.pn, "hello")
+    first = await alice.wait_for(lambda event: event.body == "hello", deadline_seconds=WAIT_SECONDS)
+    room, ghost = first.room_id, first.sender
+    assert alice.user_id in await alice.joined_members(room)
+    said = await double.from_phone("from my phone", room)
+    assert (said.sender, said.content["fi.mau.double_puppet_source"]) == (alice.user_id, "mautrix-whatsapp-py")
+    direct = await alice.request("GET", f"/user/{alice.user_id}/account_data/m.direct")
+    assert direct[ghost] == [room]
+
+    # what she does on the phone
+    received = await ben.receive_next()
+    assert received.text == "from my phone"
+    mine = MessageRef(chat=double.ben.lid, message_id=received.message_id, sender=double.own.lid, is_own=True)
+    await own.send(double.ben.pn, kinds.edit(mine, kinds.text("edited").message))
+    edit = await alice.wait_for(lambda event: "m.new_content" in event.content)
+    assert (edit.sender, edit.content["m.relates_to"]["event_id"]) == (alice.user_id, said.event_id)
+    await own.mark(double.ben.pn, [first_id])
+    await alice.wait_for(
+        lambda event: event.type == "m.fully_read" and event.content["event_id"] == first.event_id
+    )
+    await own.send(double.ben.pn, kinds.revoke(mine))
+    await alice.wait_for(lambda event: event.redacts == said.event_id and event.sender == alice.user_id)
+    for _ in ("edit", "revocation"):
+        await ben.receive_next()
+
+    # what she does in a client; nothing of the above came back to Ben
+    await alice.send_text(room, "from a client")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "from a client"
+
+    # a crash in between neither loses nor doubles
+    bridge = double.stage.bridge
+    writing = asyncio.create_task(_write(double, count=20))
+    await asyncio.sleep(0.3)
+    await bridge.kill()
+    await bridge.start()
+    await writing
+    await double.from_phone("the end", room)
+    events = [event for event in await alice.messages(room) if event.is_message and event.sender == alice.user_id]
+    bodies = [event.body for event in events if event.body.startswith("number")]
+    assert bodies == [f"number {number}" for number in range(20)]
+    assert OWN_GHOST not in {event.sender for event in await alice.messages(room) if event.is_message}
+    await _manual(double, room)
+
+
+async def _write(double: Double, *, count: int) -> None:
+    for number in range(count):
+        await double.own.phone.text(double.ben.pn, f"number {number}")
+        await double.ben.phone.receive_next()
+
+
+async def _manual(double: Double, room: str) -> None:
+    """She declines, gives a token of her own, and ends its session."""
+    seat, alice = double.stage.alice, double.alice
+    await seat.ask("logout-matrix", answer="forgotten")
+    assert (await double.from_phone("as a ghost", room)).sender == OWN_GHOST
+    session = await double.stage.synapse.login("alice")
+    asked = await alice.send_text(seat.room, f"login-matrix {session.access_token}")
+    await seat.heard(ON)
+    await seat.until_redacted(await alice.wait_for(lambda event: event.event_id == asked))
+    assert (await double.from_phone("as myself again", room)).sender == alice.user_id
+    headers = {"Authorization": f"Bearer {session.access_token}"}
+    logout = f"{double.stage.synapse.url}/_matrix/client/v3/logout"
+    async with aiohttp.ClientSession(headers=headers) as http, http.post(logout, json={}) as response:
+        assert response.status == 200
+    # The registration covers her still, but she is told that her own token is of no use any more.
+    await double.from_phone("after the logout", room)
+    await seat.heard(LOST.partition(",")[0])
+    assert session.access_token not in double.stage.bridge.output
