@@ -131,8 +131,8 @@ class MatrixChats(Protocol):
     async def create_room(self, room: MxNewRoom) -> MxRoomId:
         """Make a room; asking for the same alias again gives the room that is there."""
 
-    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite somebody; who is there or invited already stays so."""
+    async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
+        """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""
 
     async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
         """Have the bot invite one of our users, who joins."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 
@@ -91,11 +92,15 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, prepare: Callable[[Simulator, Account], Awaitable[None]] | None = None, *, max_upload: str = ""
+    folder: Path,
+    prepare: Callable[[Simulator, Account], Awaitable[None]] | None = None,
+    *,
+    max_upload: str = "",
+    more: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
     """Everything set up, alice linked and nobody talking yet; `prepare` her account before it is linked.
 
-    Files may be of a size, if one is given.
+    Files may be of a size, if one is given; `more` are sections of the configuration.
     """
     async with AsyncExitStack() as stack:
         wa = await stack.enter_async_context(simulator(folder / "wa"))
@@ -118,7 +123,7 @@ async def stage(
             homeserver_url=synapse.url,
             registration=registration,
             port=port,
-            sections=sections,
+            sections={**sections, **more},
         )
         stack.push_async_callback(bridge.aclose)
         await bridge.start()

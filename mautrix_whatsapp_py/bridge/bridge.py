@@ -121,6 +121,8 @@ class Bridge:
     def on_mx_event(self, event: MxEvent, seq: InboxSeq) -> None:
         """Queue a stored event behind all that its chat still has to handle."""
         room_id = event.origin.room_id
+        if not self._deps.is_ours(event.origin.sender):
+            self._talk.gate.note_live()
         portal_id = self._talk.portals.get_id(room_id)
         if portal_id is None:
             self._lanes.put(room_id, partial(self._settle, event, seq, None))

@@ -30,10 +30,6 @@ _NETWORK: Final[Defaults] = {
     "use_whatsapp_retry_store": False,
     "animated_sticker": {"target": "webp", "args": {"width": 320, "height": 320, "fps": 25}},
     "history_sync": {
-        "max_initial_conversations": -1,
-        "request_full_sync": False,
-        "dispatch_wait": "1m",
-        "full_sync_config": {"days_limit": None, "size_mb_limit": None, "storage_quota_mb": None},
         "media_requests": {
             "auto_request_media": True,
             "request_method": "immediate",
@@ -119,10 +115,6 @@ REFERENCE_KEYS: Final[Defaults] = {
         "server_key": ANY,
     },
     "backfill": {
-        "enabled": False,
-        "max_initial_messages": 50,
-        "max_catchup_messages": 500,
-        "unread_hours_threshold": 720,
         "threads": {"max_initial_messages": 50},
         "queue": {
             "enabled": False,

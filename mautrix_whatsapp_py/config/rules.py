@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from mautrix_whatsapp_py.config.durations import decode_duration
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
 from mautrix_whatsapp_py.config.permissions import EVERYBODY, PermissionLevel, Permissions
@@ -144,6 +145,11 @@ def _check_numbers(config: Config, findings: Findings) -> None:
         (("encryption", "rotation", "milliseconds"), config.encryption.rotation.milliseconds, 60_000, 10**12),
         (("encryption", "rotation", "messages"), config.encryption.rotation.messages, 1, 10_000),
         (("whatsapp", "sessions_per_host"), config.whatsapp.sessions_per_host, 1, 1000),
+        (("backfill", "max_initial_messages"), config.backfill.max_initial_messages, -1, 1_000_000),
+        (("backfill", "max_initial_days"), config.backfill.max_initial_days, -1, 36_500),
+        (("backfill", "max_catchup_messages"), config.backfill.max_catchup_messages, -1, 1_000_000),
+        (("backfill", "unread_hours_threshold"), config.backfill.unread_hours_threshold, -1, 1_000_000),
+        (("history", "keep"), config.history.keep, 0, 3650),
     )
     for path, value, lowest, highest in ranges:
         if not lowest <= value <= highest:
@@ -180,6 +186,10 @@ def _check_texts(
         findings.add(("network", "os_name"), "must not be empty")
     if network.proxy is not None and _proxy_scheme(network.proxy) not in ("http", "https", "socks5"):
         findings.add(("network", "proxy"), "must start with http://, https:// or socks5://, or be null for none")
+    try:
+        decode_duration(network.history_sync.dispatch_wait)
+    except ValueError:
+        findings.add(("network", "history_sync", "dispatch_wait"), "must be a length of time, like 10s or 1m")
     if not all(whatsapp.host_command):
         findings.add(("whatsapp", "host_command"), "must hold no empty word; leave the list empty for the default")
 

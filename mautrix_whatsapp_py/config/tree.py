@@ -167,6 +167,43 @@ class MatrixSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FullSyncSection(Section):
+    """How much a phone is asked for with a full history."""
+
+    days_limit: int | None = None
+    size_mb_limit: int | None = None
+    storage_quota_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySyncSection(Section):
+    """The history that a phone hands over when it is linked."""
+
+    max_initial_conversations: int = -1
+    request_full_sync: bool = False
+    dispatch_wait: str = "10s"
+    full_sync_config: FullSyncSection = field(default_factory=FullSyncSection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillSection(Section):
+    """What of the past is brought into rooms."""
+
+    enabled: bool = True
+    max_initial_messages: int = 50
+    max_initial_days: int = 30
+    max_catchup_messages: int = 500
+    unread_hours_threshold: int = 720
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySection(Section):
+    """What is kept of the past besides."""
+
+    keep: int = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSection(Section):
     """How the bridge appears to WhatsApp and reaches it."""
 
@@ -181,6 +218,7 @@ class NetworkSection(Section):
     mute_status_broadcast: bool = True
     url_previews: bool = False
     extev_polls: bool = True
+    history_sync: HistorySyncSection = field(default_factory=HistorySyncSection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,6 +281,8 @@ class Config(Section):
     bridge: BridgeSection = field(default_factory=BridgeSection)
     matrix: MatrixSection = field(default_factory=MatrixSection)
     network: NetworkSection = field(default_factory=NetworkSection)
+    backfill: BackfillSection = field(default_factory=BackfillSection)
+    history: HistorySection = field(default_factory=HistorySection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
     double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)

@@ -78,11 +78,16 @@ class HttpMatrixChats:
             return found
         return MxRoomId(require_text(answer, "room_id"))
 
-    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite somebody; who is there or invited already stays so."""
+    async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
+        """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""
         query = {"user_id": self._identity.bot}
         try:
-            await self._http.call(Method.POST, Path.v3.rooms[room_id].invite, {"user_id": user}, query=query)
+            if is_direct:
+                # The endpoint for invitations cannot say so.
+                path = Path.v3.rooms[room_id].state["m.room.member"][user]
+                await self._http.call(Method.PUT, path, {"membership": "invite", "is_direct": True}, query=query)
+            else:
+                await self._http.call(Method.POST, Path.v3.rooms[room_id].invite, {"user_id": user}, query=query)
         except MatrixRefused as error:
             # Whoever is there already cannot be invited; no other answer tells it apart.
             if error.errcode not in _ALREADY_THERE:

@@ -24,6 +24,7 @@ from tests.fakes.directory import FakeDirectory
 from tests.fakes.matrix import BOT, FakeMatrixApi
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.no_history import without_history
 
 
 class Directories:
@@ -95,7 +96,7 @@ def make_chat_work(
         run_request=answer,
         level_of=lambda user: permissions.get_permission(user).level,
     )
-    return ChatWork(deps=deps, syncing=syncing, commands=commands)
+    return ChatWork(deps=deps, syncing=syncing, commands=(*commands, *without_history(deps)))
 
 
 def is_ours(user: MxUserId) -> bool:

@@ -56,7 +56,9 @@ bridge:
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network:
   {displayname_template: "{{.Phone}}", os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080",
-   extev_polls: false}
+   extev_polls: false, history_sync: {dispatch_wait: 1m30s}}
+backfill: {enabled: false, max_initial_messages: -1, max_initial_days: 1, max_catchup_messages: 2}
+history: {keep: 0}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
 encryption:
