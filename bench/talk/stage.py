@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,8 @@ class Stage:
     http: aiohttp.ClientSession
     alice: MatrixClient
     own: Account
+    management: str
+    """The room where alice gives commands."""
     chats: tuple[Chat, ...] = ()
 
     @property
@@ -91,13 +93,14 @@ class Stage:
 @asynccontextmanager
 async def stage(
     folder: Path,
+    prepare: Callable[[Simulator, Account], Awaitable[None]] | None = None,
     *,
     max_upload: str = "",
     more: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
 ) -> AsyncIterator[Stage]:
-    """Set everything up, with alice linked and nobody talking yet; with files up to a size, if one is given.
+    """Everything set up, alice linked and nobody talking yet; `prepare` her account before it is linked.
 
-    `more` are sections of the configuration.
+    Files may be of a size, if one is given; `more` are sections of the configuration.
     """
     async with AsyncExitStack() as stack:
         wa = await stack.enter_async_context(simulator(folder / "wa"))
@@ -128,11 +131,20 @@ async def stage(
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         alice = await synapse.create_client("alice")
         own = wa.add_account("15550000001", "Alice")
+        if prepare is not None:
+            await prepare(wa, own)
         seat = await Seat.take(alice, bridge)
         await seat.scan(own)
         await seat.until_connected()
         yield Stage(
-            wa=wa, synapse=synapse, bridge=bridge, registration=registration, http=http, alice=alice, own=own
+            wa=wa,
+            synapse=synapse,
+            bridge=bridge,
+            registration=registration,
+            http=http,
+            alice=alice,
+            own=own,
+            management=seat.room,
         )
 
 

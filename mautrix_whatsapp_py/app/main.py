@@ -41,6 +41,7 @@ from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.ciphers import cipher_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.doubles import double_commands
@@ -107,6 +108,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     questions = _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
+    if homeserver.crypto is not None:
+        await homeserver.crypto.start()
+        services.append(homeserver.crypto.sync)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
@@ -117,16 +121,17 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     stack.push_async_callback(work.syncing.stop)
     backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
     parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
-    bridge = _make_bridge(config, parts, matrix=matrix, inbox=inbox)
+    bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)
     # Stops before the bridge, whose queues it fills.
     stack.push_async_callback(backfill.stop)
     await bridge.load()
     await backfill.load()
+    await work.syncing.load(links.logins)
     channel = await _open_channel(config, talk, bridge, links, stack)
     _attach(links, bridge, backfill)
     entrance = make_entrance(
-        config, bridge=bridge, store=store, inbox=inbox, missed=homeserver.missed, health=health, clock=clock
+        config, bridge=bridge, store=store, inbox=inbox, homeserver=homeserver, health=health, clock=clock
     )
     stack.push_async_callback(entrance.server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
@@ -243,9 +248,9 @@ class _Parts:
     backfill: Backfill
 
 
-def _make_bridge(config: Config, parts: _Parts, *, matrix: HttpMatrixApi, inbox: Inbox) -> Bridge:
+def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox: Inbox) -> Bridge:
     users, links, talk, work, backfill = parts.users, parts.links, parts.talk, parts.work, parts.backfill
-    clock = talk.clock
+    clock, matrix = talk.clock, homeserver.api
     dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
@@ -263,7 +268,7 @@ def _make_bridge(config: Config, parts: _Parts, *, matrix: HttpMatrixApi, inbox:
         cancels=(links.linking.cancel, work.syncing.cancel, backfill.cancel),
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    own_commands = double_commands(parts.doubles, talk)
+    own_commands = (*double_commands(parts.doubles, talk), *cipher_commands(homeserver.crypto))
     past_commands = history_commands(work.deps, Asking(backfill))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *past_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
@@ -277,8 +282,10 @@ def _make_bridge(config: Config, parts: _Parts, *, matrix: HttpMatrixApi, inbox:
             command_prefix=prefix,
             permissions=config.bridge.permissions,
             ghost_pattern=work.ghost_pattern,
+            requires_encryption=config.encryption.allow and config.encryption.require,
         ),
         talk=talk,
+        ciphers=homeserver.crypto,
     )
     bridge = Bridge(deps)
     return bridge

@@ -99,7 +99,6 @@ def test_whole_file_is_read_and_what_was_changed_is_reported(tmp_path: Path) -> 
     assert loaded.ignored == (
         "network.whatsapp_thumbnail",
         "bridge.relay.enabled",
-        "encryption.default",
     )
 
 
