@@ -18,12 +18,12 @@ from bench.talk.stage import Chat, Stage, open_chats, stage
 from tests.simulator.api import HistoryChunk, HistoryConversation, HistoryMessage, Jid
 from tests.simulator.protobufs import e2e
 
-ROUNDS = 3
+ROUNDS = 2
 ROOMS, MESSAGES = 8, 60
-BUSY_ROOMS = 40
+BUSY_ROOMS = 20
 LATENCIES = 40
 CHUNKS, CHUNK_CHATS, CHUNK_MESSAGES = 5, 100, 100
-WATCH_SECONDS = 60.0
+WATCH_SECONDS = 45.0
 SETTLE_SECONDS = 3.0
 _SECTIONS = {
     "backfill": {"enabled": True, "max_initial_messages": -1},
