@@ -16,7 +16,6 @@ Defaults = Mapping[str, Any]
 _NETWORK: Final[Defaults] = {
     "get_proxy_url": None,
     "proxy_only_login": False,
-    "displayname_template": '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)',
     "identity_change_notices": False,
     "send_presence_on_typing": False,
     "disable_status_broadcast_send": True,
@@ -77,16 +76,11 @@ _BRIDGE: Final[Defaults] = {
 }
 
 _ENCRYPTION: Final[Defaults] = {
-    "default": False,
-    "require": False,
     "appservice": False,
-    "self_sign": False,
-    "allow_key_sharing": True,
     "plaintext_mentions": False,
-    "pickle_key": ANY,
     "delete_keys": ANY,
     "verification_levels": ANY,
-    "rotation": ANY,
+    "rotation": {"disable_device_change_key_rotation": False},
 }
 
 REFERENCE_KEYS: Final[Defaults] = {

@@ -8,7 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from mautrix_whatsapp_py.config.channel import ChannelSection
+from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.config.power_levels import NO_OVERRIDES, PowerLevels
 from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.ids import MxUserId
 
@@ -147,6 +149,7 @@ class BridgeSection(Section):
     outbox_expiry_hours: int = 24
     personal_filtering_spaces: bool = True
     allow_user_invite: bool = True
+    power_level_overrides: PowerLevels = NO_OVERRIDES
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
@@ -170,6 +173,7 @@ class NetworkSection(Section):
     os_name: str = "Mautrix-WhatsApp bridge"
     browser_name: BrowserName = BrowserName.UNKNOWN
     proxy: str | None = field(default=None, repr=False)
+    displayname_template: str = DEFAULT_TEMPLATE
     call_start_notices: bool = True
     reject_calls: bool = False
     reject_calls_text: str = "I cannot take calls here. Please write to me."
@@ -198,11 +202,26 @@ class DoublePuppetSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RotationSection(Section):
+    """How long rooms that the bridge makes use one key."""
+
+    enable_custom: bool = False
+    milliseconds: int = 604800000
+    messages: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptionSection(Section):
-    """What the registration asks for, so that encrypted rooms can be bridged."""
+    """Rooms whose messages only their members can read, the bridge among them."""
 
     allow: bool = False
+    default: bool = False
+    require: bool = False
     msc4190: bool = True
+    self_sign: bool = False
+    allow_key_sharing: bool = True
+    pickle_key: str = field(default="generate", repr=False)
+    rotation: RotationSection = field(default_factory=RotationSection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
