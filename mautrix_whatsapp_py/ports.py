@@ -89,8 +89,14 @@ class MatrixApi(Protocol):
     ) -> None:
         """Redact an event."""
 
-    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
-        """Put a file into the homeserver's media store."""
+    @property
+    def reads_encrypted(self) -> bool:
+        """Whether the bridge can read and write in encrypted rooms."""
+
+    async def upload_media(
+        self, data: bytes, *, mimetype: str, filename: str, room_id: MxRoomId | None = None
+    ) -> MxUri:
+        """Put a file into the homeserver's media store; one for a room that is encrypted goes there encrypted."""
 
     async def send_picture(
         self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId

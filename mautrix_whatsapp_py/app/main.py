@@ -37,6 +37,7 @@ from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.ciphers import cipher_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.doubles import double_commands
@@ -101,6 +102,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     questions = _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
+    if homeserver.crypto is not None:
+        await homeserver.crypto.start()
+        services.append(homeserver.crypto.sync)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
@@ -118,7 +122,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     stack.push_async_callback(work.syncing.stop)
     bridge = _make_bridge(
-        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
+        config, homeserver=homeserver, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
     )
     stack.push_async_callback(bridge.stop)
     await bridge.load()
@@ -127,7 +131,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     links.deliver_to(bridge.on_wa_event)
     links.logins.add_listener(bridge.on_state)
     entrance = make_entrance(
-        config, bridge=bridge, store=store, inbox=inbox, missed=homeserver.missed, health=health, clock=clock
+        config, bridge=bridge, store=store, inbox=inbox, homeserver=homeserver, health=health, clock=clock
     )
     stack.push_async_callback(entrance.server.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
@@ -217,7 +221,7 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
 def _make_bridge(
     config: Config,
     *,
-    matrix: HttpMatrixApi,
+    homeserver: Homeserver,
     inbox: Inbox,
     users: Users,
     links: Links,
@@ -225,7 +229,7 @@ def _make_bridge(
     work: ChatWork,
     doubles: DoublePuppets,
 ) -> Bridge:
-    clock = talk.clock
+    clock, matrix = talk.clock, homeserver.api
     dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
@@ -239,7 +243,7 @@ def _make_bridge(
         users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
-    own_commands = double_commands(doubles, talk)
+    own_commands = (*double_commands(doubles, talk), *cipher_commands(homeserver.crypto))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
@@ -252,8 +256,10 @@ def _make_bridge(
             command_prefix=prefix,
             permissions=config.bridge.permissions,
             ghost_pattern=work.ghost_pattern,
+            requires_encryption=config.encryption.allow and config.encryption.require,
         ),
         talk=talk,
+        ciphers=homeserver.crypto,
     )
     bridge = Bridge(deps)
     return bridge

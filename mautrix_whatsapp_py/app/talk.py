@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mautrix_whatsapp_py.app.crypto import sees_encryption
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
@@ -103,6 +104,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         cards=homeserver.cards,
         small_files=parts.small_files,
         doubles=doubles,
+        is_encrypted=sees_encryption(config, homeserver.crypto),
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )

@@ -23,7 +23,8 @@ from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
-from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
+from mautrix_whatsapp_py.bridge.from_matrix.unsealing import Sealed, Unsealing
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, pin, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
 from mautrix_whatsapp_py.bridge.mergers import Mergers
@@ -77,11 +78,29 @@ class Bridge:
             show_presence=self._presences.show,
         )
         self._typists = Typists()
+        self._unsealing = self._make_unsealing(deps)
         self.missing_files = MissingFiles(talk)
         self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
         self._mergers = Mergers(talk)
         talk.following.deps.turns.bind(self._lanes.put)
+
+    def _make_unsealing(self, deps: BridgeDeps) -> Unsealing | None:
+        if deps.ciphers is None:
+            return None
+
+        def retry(sealed: Sealed) -> None:
+            key: LaneKey = sealed.event.origin.room_id if sealed.portal_id is None else sealed.portal_id
+            self._lanes.put(key, partial(self._settle, sealed.event, sealed.seq, sealed.portal_id))
+
+        return Unsealing(
+            deps.ciphers,
+            matrix=deps.matrix,
+            inbox=deps.inbox,
+            users=deps.users,
+            clock=deps.clock,
+            retry=retry,
+        )
 
     async def load(self) -> None:
         """Read what must be known before the first event."""
@@ -139,6 +158,7 @@ class Bridge:
             self._mergers.retry()
             await poll.end_due(self._talk)
             await live.end_due(self._talk)
+            await pin.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -165,6 +185,8 @@ class Bridge:
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
+        if self._unsealing is not None:
+            await self._unsealing.stop()
         await self._presences.stop()
         await self.missing_files.stop()
         for task in list(self._tasks):
@@ -196,6 +218,16 @@ class Bridge:
         """Handle an event; whether it was taken over by somebody who forgets it when its time has come."""
         if self._deps.is_ours(event.origin.sender):
             return False
+        if isinstance(event, MxEncrypted) and self._unsealing is not None:
+            opened = await self._unsealing.open(Sealed(event=event, seq=seq, portal_id=portal_id))
+            if opened is None:
+                return True
+            event = opened
+        if await self._has_cancelled(event):
+            return False
+        if self._is_too_open(event, portal_id):
+            await self._talk.delivery.failed(event.origin, what="message", sentence=notices.NOT_ENCRYPTED)
+            return False
         if portal_id is not None and not self._is_command(event):
             return await self._handle_talk(event, seq, portal_id)
         match event:
@@ -216,6 +248,17 @@ class Bridge:
         """Whether the bot was invited to a room in which a chat goes on."""
         is_invite = event.user == self._deps.matrix.bot and event.membership is MxMembership.INVITE
         return is_invite and await upgrades.follow_invited(event.origin.room_id, self._talk)
+
+    async def _has_cancelled(self, event: MxEvent) -> bool:
+        """Whether an event takes back one that was never read."""
+        if self._unsealing is None or not isinstance(event, MxRedaction):
+            return False
+        return await self._unsealing.cancel(event.content.target)
+
+    def _is_too_open(self, event: MxEvent, portal_id: PortalId | None) -> bool:
+        """Whether a message to a chat should have been encrypted."""
+        is_message = isinstance(event, MxMessage | MxPoll) and portal_id is not None
+        return is_message and self._deps.settings.requires_encryption and not event.origin.was_encrypted
 
     def _is_command(self, event: MxEvent) -> bool:
         if isinstance(event, MxMember):

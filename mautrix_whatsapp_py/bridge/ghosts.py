@@ -108,14 +108,19 @@ class Ghosts:
         person: Person,
         txn_id: MxTxnId,
         sent_at: datetime,
+        double: MxUserId | None = None,
     ) -> MxEventId:
         """Have a person make a poll, vote or end one."""
+
+        async def send(sender: MxUserId) -> MxEventId:
+            return await self._chats.send_poll(room_id, content, sender=sender, txn_id=txn_id, sent_at=sent_at)
+
+        if double is not None and await self._may_end(double, room_id, content):
+            event_id = await self._doubles.act(double, room_id, lambda: send(double))
+            if event_id is not None:
+                return event_id
         ghost = (await self.ensure(person)).ghost
-        return await self._joined(
-            room_id,
-            ghost,
-            lambda: self._chats.send_poll(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
-        )
+        return await self._joined(room_id, ghost, lambda: send(ghost))
 
     async def send_bot_message(
         self, room_id: MxRoomId, content: MxMessageContent, *, txn_id: MxTxnId
@@ -160,6 +165,14 @@ class Ghosts:
         if not isinstance(content.relation, MxEdit):
             return True
         return await self._doubles.is_author(double, room_id, content.relation.event_id)
+
+    async def _may_end(
+        self, double: MxUserId, room_id: MxRoomId, content: MxPollStart | MxPollVote | MxPollEnd
+    ) -> bool:
+        """Whether a user themselves can do it: clients take the end of a poll from its author alone."""
+        if not isinstance(content, MxPollEnd):
+            return True
+        return await self._doubles.is_author(double, room_id, content.poll)
 
     async def _joined(self, room_id: MxRoomId, ghost: MxUserId, act: Callable[[], Awaitable[Result]]) -> Result:
         """Do something in a room; whoever is not in it joins first."""

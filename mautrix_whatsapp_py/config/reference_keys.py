@@ -76,16 +76,11 @@ _BRIDGE: Final[Defaults] = {
 }
 
 _ENCRYPTION: Final[Defaults] = {
-    "default": False,
-    "require": False,
     "appservice": False,
-    "self_sign": False,
-    "allow_key_sharing": True,
     "plaintext_mentions": False,
-    "pickle_key": ANY,
     "delete_keys": ANY,
     "verification_levels": ANY,
-    "rotation": ANY,
+    "rotation": {"disable_device_change_key_rotation": False},
 }
 
 REFERENCE_KEYS: Final[Defaults] = {

@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.config.tree import (
     Config,
     DatabaseSection,
     DoublePuppetSection,
+    EncryptionSection,
     HomeserverSection,
     NetworkSection,
     WhatsappSection,
@@ -47,6 +48,7 @@ def check_rules(
     _check_domain(config.homeserver, findings)
     _check_appservice(config.appservice, findings)
     _check_numbers(config, findings)
+    _check_encryption(config.encryption, findings)
     _check_database(config.database, findings)
     _check_texts(config.bridge, config.network, config.whatsapp, findings)
     _check_subjects(config.bridge.permissions, findings)
@@ -139,11 +141,21 @@ def _check_numbers(config: Config, findings: Findings) -> None:
         (("appservice", "max_body_size_mb"), config.appservice.max_body_size_mb, 1, 1024),
         (("bridge", "outbox_expiry_hours"), config.bridge.outbox_expiry_hours, 1, 8760),
         (("database", "max_open_conns"), config.database.max_open_conns, 1, 1000),
+        (("encryption", "rotation", "milliseconds"), config.encryption.rotation.milliseconds, 60_000, 10**12),
+        (("encryption", "rotation", "messages"), config.encryption.rotation.messages, 1, 10_000),
         (("whatsapp", "sessions_per_host"), config.whatsapp.sessions_per_host, 1, 1000),
     )
     for path, value, lowest, highest in ranges:
         if not lowest <= value <= highest:
             findings.add(path, f"must be from {lowest} to {highest}")
+
+
+def _check_encryption(section: EncryptionSection, findings: Findings) -> None:
+    if not section.pickle_key:
+        findings.add(("encryption", "pickle_key"), "must be a long random text, or generate")
+    for name in ("default", "require"):
+        if getattr(section, name) and not section.allow:
+            findings.add(("encryption", name), "needs encryption.allow")
 
 
 def _check_database(section: DatabaseSection, findings: Findings) -> None:

@@ -202,11 +202,26 @@ class DoublePuppetSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RotationSection(Section):
+    """How long rooms that the bridge makes use one key."""
+
+    enable_custom: bool = False
+    milliseconds: int = 604800000
+    messages: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptionSection(Section):
-    """What the registration asks for, so that encrypted rooms can be bridged."""
+    """Rooms whose messages only their members can read, the bridge among them."""
 
     allow: bool = False
+    default: bool = False
+    require: bool = False
     msc4190: bool = True
+    self_sign: bool = False
+    allow_key_sharing: bool = True
+    pickle_key: str = field(default="generate", repr=False)
+    rotation: RotationSection = field(default_factory=RotationSection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

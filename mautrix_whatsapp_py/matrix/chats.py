@@ -9,17 +9,19 @@ from mautrix.api import Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
 from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room, with_levels
-from mautrix_whatsapp_py.matrix.fields import get_fields
+from mautrix_whatsapp_py.matrix.fields import NONE, Fields, get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.poll_content import STARTS, decode_poll_start, encode_poll
 from mautrix_whatsapp_py.matrix.senders import Senders
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReactionContent
 from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
 from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
+from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +33,17 @@ class HttpMatrixChats:
     """Portals' view of the homeserver."""
 
     def __init__(
-        self, http: RetryingHttp, *, identity: Identity, doubles: HttpDoublePuppets | None = None
+        self,
+        http: RetryingHttp,
+        *,
+        identity: Identity,
+        doubles: HttpDoublePuppets | None = None,
+        crypto: Crypto | None = None,
     ) -> None:
         self._http = http
         self._identity = identity
-        self._senders = Senders(http, doubles)
+        self._crypto = crypto
+        self._senders = Senders(http, doubles, crypto)
         self._registered: set[MxUserId] = set()
         self._has_listed_creators: bool | None = None
 
@@ -153,9 +161,22 @@ class HttpMatrixChats:
         if poll is not None:
             return MxMessageContent(msgtype=MxMsgType.POLL, body=poll.question)
         relations = get_fields(get_fields(event, "unsigned"), "m.relations")
-        edit = get_fields(get_fields(relations, "m.replace"), "content")
+        edit = get_fields(
+            await self._opened({"room_id": room_id, **get_fields(relations, "m.replace")}), "content"
+        )
         is_sticker = event.get("type") == "m.sticker"
         return decode_message(edit or get_fields(event, "content"), is_sticker=is_sticker)
+
+    async def _opened(self, event: Fields) -> Fields:
+        """An event as its sender meant it; nothing when nobody can tell."""
+        if event.get("type") != "m.room.encrypted":
+            return event
+        if self._crypto is None:
+            return NONE
+        try:
+            return await self._crypto.open_fields(event, patience_seconds=0)
+        except (KeyMissing, CannotOpen):
+            return NONE
 
     async def send_poll(
         self,
@@ -211,9 +232,8 @@ class HttpMatrixChats:
         txn_id: MxTxnId,
         sent_at: datetime | None,
     ) -> MxEventId:
-        path = Path.v3.rooms[room_id].send[kind][txn_id]
         query = {"ts": str(int(sent_at.timestamp() * 1000))} if sent_at is not None else {}
-        answer = await self._senders.put_once(path, content, sender, query=query)
+        answer = await self._senders.send_event(room_id, kind, txn_id, content, sender, query=query)
         return MxEventId(require_text(answer, "event_id"))
 
     async def _lists_creators(self) -> bool:
@@ -225,14 +245,15 @@ class HttpMatrixChats:
             self._has_listed_creators = not default.isdecimal() or int(default) < _VERSION_WITH_CREATORS
         return self._has_listed_creators
 
-    async def _fetch_event(self, room_id: MxRoomId, event_id: MxEventId) -> Json | None:
+    async def _fetch_event(self, room_id: MxRoomId, event_id: MxEventId) -> Fields | None:
         path = Path.v3.rooms[room_id].event[event_id]
         try:
-            return await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
+            event = await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
         except MatrixRefused as error:
             if error.status in (403, 404):
                 return None
             raise
+        return await self._opened(event)
 
     async def _find_room(self, alias: str) -> MxRoomId | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,8 @@ class Identity:
     domain: str
     appservice_id: str
     federates: bool = True
+    encryption: Mapping[str, Any] | None = None
+    """How new rooms are encrypted, where they are."""
 
 
 def encode_room(room: MxNewRoom, identity: Identity) -> Json:
@@ -70,7 +73,9 @@ def _initial_state(room: MxNewRoom, identity: Identity) -> list[Json]:
     if room.parent is not None:
         content = {"via": [identity.domain], "canonical": True}
         parents = [{"type": "m.space.parent", "state_key": room.parent, "content": content}]
+    encryption = [{"type": "m.room.encryption", "state_key": "", "content": dict(identity.encryption or {})}]
     return [
+        *(encryption if identity.encryption is not None else ()),
         *parents,
         {"type": "m.bridge", "state_key": key, "content": bridge},
         {"type": "uk.half-shot.bridge", "state_key": key, "content": bridge},

@@ -25,9 +25,11 @@ _VERSION_WITH_CREATORS = 12
 class HttpMatrixRooms:
     """Implements MatrixRooms over the client-server API, as the bot."""
 
-    def __init__(self, http: RetryingHttp, *, bot: MxUserId) -> None:
+    def __init__(self, http: RetryingHttp, *, bot: MxUserId, encryption: Json | None = None) -> None:
+        """`encryption` is how new rooms are encrypted, where they are."""
         self._http = http
         self._bot = bot
+        self._encryption = encryption
 
     async def fetch_joined_rooms(self, user: MxUserId | None = None) -> Sequence[MxRoomId]:
         """The rooms one of our users is in, or the bot."""
@@ -88,6 +90,9 @@ class HttpMatrixRooms:
             "name": name,
             "invite": [user],
         }
+        if self._encryption is not None:
+            state = {"type": "m.room.encryption", "state_key": "", "content": self._encryption}
+            body["initial_state"] = [state]
         answer = await self._http.call(Method.POST, Path.v3.createRoom, body, query=self._as_bot)
         return MxRoomId(require_text(answer, "room_id"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
@@ -91,6 +91,7 @@ class MxOrigin:
     room_id: MxRoomId
     sender: MxUserId
     sent_at: datetime
+    was_encrypted: bool = False
     kind: str = ""
     """The event's type."""
 
@@ -148,9 +149,10 @@ class MxRoomChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxEncrypted:
-    """An encrypted event that nobody has decrypted yet."""
+    """An encrypted event that nobody has decrypted yet, with its JSON."""
 
     origin: MxOrigin
+    body: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

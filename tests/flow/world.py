@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -25,7 +24,6 @@ from mautrix_whatsapp_py.bridge.talk import Talk, TalkSettings
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
-from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
@@ -48,11 +46,12 @@ from mautrix_whatsapp_py.model.mx import (
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
+from mautrix_whatsapp_py.ports_ciphers import Ciphers
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
-from tests.fakes.doubles import ClosedDoor
+from tests.fakes.doubles import usual_commands
 from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
@@ -128,7 +127,9 @@ class World:
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
         self.doubles: Doubles = NoDoubles()
-        self.more_commands: Callable[[Talk], tuple[Command, ...]] = partial(double_commands, ClosedDoor())
+        self.ciphers: Ciphers | None = None
+        self.requires_encryption = False
+        self.more_commands: Callable[[Talk], tuple[Command, ...]] = usual_commands
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -160,6 +161,7 @@ class World:
             command_prefix="!wa",
             permissions=PERMISSIONS,
             ghost_pattern=re.compile(r"@whatsapp_.*:localhost"),
+            requires_encryption=self.requires_encryption,
         )
         deps = BridgeDeps(
             matrix=self.matrix,
@@ -169,6 +171,7 @@ class World:
             clock=self.clock,
             settings=settings,
             talk=talk,
+            ciphers=self.ciphers,
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)

@@ -29,8 +29,7 @@ def test_smallest_configuration_takes_every_default(tmp_path: Path) -> None:
     assert config.bridge.permissions.get_permission(MxUserId("@me:localhost")).level is PermissionLevel.ADMIN
 
 
-def test_every_value_can_be_set(tmp_path: Path) -> None:
-    text = """
+EVERYTHING = """
 homeserver:
   {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x",
    message_send_checkpoint_endpoint: "https://s.test/c"}
@@ -60,7 +59,15 @@ network:
    extev_polls: false}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
-encryption: {allow: true, msc4190: false}
+encryption:
+    allow: true
+    default: true
+    require: true
+    msc4190: false
+    self_sign: true
+    allow_key_sharing: false
+    pickle_key: mine
+    rotation: {enable_custom: true, milliseconds: 60000, messages: 5}
 channel:
     {enabled: true, login: "+14155550001", auth_dir: d, allowed_chat_ids: [], dm_policy: open, allow_from: ["*"],
     group_policy: open, group_allow_from: [], groups: {"*": {require_mention: true}}, mention_patterns: [hal],
@@ -75,6 +82,10 @@ channel:
     media_roots: [m], webhook_max_age_hours: 1, accounts: {work: {enabled: false}}}
 logging: {min_level: debug, format: json, file: b.log}
 """
+
+
+def test_every_value_can_be_set(tmp_path: Path) -> None:
+    text = EVERYTHING
     config = read_text_as_config(tmp_path, text).config
     default = Config()
     assert config.homeserver.address == "https://hs.test"

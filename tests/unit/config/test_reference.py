@@ -101,7 +101,6 @@ def test_whole_file_is_read_and_what_was_changed_is_reported(tmp_path: Path) -> 
         "network.history_sync.dispatch_wait",
         "bridge.relay.enabled",
         "backfill.enabled",
-        "encryption.default",
     )
 
 
