@@ -107,7 +107,6 @@ class Bridge:
         await self._talk.portals.load()
         await self._talk.delivery.load()
         await self._talk.open_sends.load(self._talk.store, self._talk.rows.outbox)
-        self._mergers.start()
 
     def is_ours(self, user: MxUserId) -> bool:
         """Whether a user is the bot or a ghost, whose events are nothing new."""
@@ -141,6 +140,7 @@ class Bridge:
 
     def on_state(self, login: Login, state: WaState) -> None:
         """A link's state changed: what waited for it may go."""
+        self._mergers.retry()
         if state.is_usable:
             self._departures.call(login.id)
             self._call_receipts(login.id)

@@ -29,18 +29,18 @@ class Mergers:
         self._talk = talk
         self._rows = MergerRecords()
         self._lock = asyncio.Lock()
-        self._is_left_over = False
+        self._is_left_over = True
+        """Whether there may be something to do: an earlier run may have left it."""
         self._tasks: set[asyncio.Task[None]] = set()
         talk.persons.add_listener(self._on_merged)
 
-    def start(self) -> None:
-        """Take up what an earlier run left."""
+    def _start(self) -> None:
         spawn(self._work(), name="merge rooms", tasks=self._tasks)
 
     def retry(self) -> None:
-        """Try again what did not work."""
+        """Do what is left to do; not before the logins are known."""
         if self._is_left_over and not self._tasks:
-            self.start()
+            self._start()
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -55,7 +55,7 @@ class Mergers:
 
     def _on_merged(self, _merged: Merged) -> None:
         self._talk.portals.forget()
-        self.start()
+        self._start()
 
     async def _work(self) -> None:
         async with self._lock:
