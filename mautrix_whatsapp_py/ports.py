@@ -89,8 +89,14 @@ class MatrixApi(Protocol):
     ) -> None:
         """Redact an event."""
 
-    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
-        """Put a file into the homeserver's media store."""
+    @property
+    def reads_encrypted(self) -> bool:
+        """Whether the bridge can read and write in encrypted rooms."""
+
+    async def upload_media(
+        self, data: bytes, *, mimetype: str, filename: str, room_id: MxRoomId | None = None
+    ) -> MxUri:
+        """Put a file into the homeserver's media store; one for a room that is encrypted goes there encrypted."""
 
     async def send_picture(
         self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
@@ -113,16 +119,6 @@ class MatrixApi(Protocol):
         """Have the homeserver call us back; the seconds it took."""
 
 
-class MatrixIdentities(Protocol):
-    """The homeserver as witness of who somebody is; MatrixUnreachable when it does not answer."""
-
-    async def fetch_token_owner(self, token: str) -> MxUserId | None:
-        """Whose access token this is."""
-
-    async def fetch_openid_owner(self, token: str) -> MxUserId | None:
-        """Who proves themselves by this OpenID token."""
-
-
 class MatrixChats(Protocol):
     """The homeserver as portals use it; deadlines, retries and errors are those of MatrixApi."""
 
@@ -135,8 +131,8 @@ class MatrixChats(Protocol):
     async def create_room(self, room: MxNewRoom) -> MxRoomId:
         """Make a room; asking for the same alias again gives the room that is there."""
 
-    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite somebody; who is there or invited already stays so."""
+    async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
+        """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""
 
     async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
         """Have the bot invite one of our users, who joins."""

@@ -100,8 +100,8 @@ OpenDirectory: TypeAlias = Callable[[LoginId], WhatsAppDirectory | None]
 class MatrixRooms(Protocol):
     """The homeserver as work on whole rooms uses it; deadlines, retries and errors are those of MatrixApi."""
 
-    async def fetch_joined_rooms(self) -> Sequence[MxRoomId]:
-        """The rooms the bot is in."""
+    async def fetch_joined_rooms(self, user: MxUserId | None = None) -> Sequence[MxRoomId]:
+        """The rooms one of our users is in, or the bot."""
 
     async def fetch_name(self, room_id: MxRoomId) -> str:
         """What a room is called; empty when it has no name or is not to be seen."""

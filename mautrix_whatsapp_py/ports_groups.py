@@ -79,10 +79,16 @@ class MatrixGroups(Protocol):
         """A file of the homeserver; MatrixRefused when it is larger than that."""
 
     async def create_space(self, space: MxNewSpace) -> MxRoomId:
-        """Make a space."""
+        """Make a space; asking for the same alias again gives the space that is there."""
+
+    async def give_up_space(self, alias: str) -> None:
+        """Have the next space of this alias be another one."""
 
     async def set_child(self, space_id: MxRoomId, room_id: MxRoomId, *, is_child: bool) -> None:
         """Put a room into a space, or take it out; both rooms are told."""
+
+    async def replace_room(self, room_id: MxRoomId, *, by: MxRoomId, text: str) -> None:
+        """Send those who are in a room to another one; nothing where the room is gone already."""
 
     async def close_room(self, room_id: MxRoomId) -> None:
         """Have the bot leave a room of its own for good."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.model.mx import MxCheckpoint, MxMark
 
 
@@ -22,3 +23,13 @@ class MxMarks(Protocol):
 
     async def put(self, mark: MxMark) -> None:
         """Take the place of the one before."""
+
+
+class MatrixIdentities(Protocol):
+    """The homeserver as witness of who somebody is; MatrixUnreachable when it does not answer."""
+
+    async def fetch_token_owner(self, token: str) -> MxUserId | None:
+        """Whose access token this is."""
+
+    async def fetch_openid_owner(self, token: str) -> MxUserId | None:
+        """Who proves themselves by this OpenID token."""

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
 Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
 Job = Callable[[], Awaitable[None]]
 WARN_AFTER_SECONDS = 30.0
 DETACH_AFTER_SECONDS = 300.0
@@ -30,6 +31,23 @@ def spawn(
     task.add_done_callback(tasks.discard)
     task.add_done_callback(_log_failure)
     return task
+
+
+async def each(items: Iterable[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int) -> None:
+    """Do something about every item, so many at a time, in order; the first failure ends all of it."""
+    waiting = iter(items)
+
+    async def run() -> None:
+        for item in waiting:
+            await work(item)
+
+    workers = [asyncio.ensure_future(run()) for _ in range(at_once)]
+    try:
+        await asyncio.gather(*workers)
+    finally:
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 
@@ -42,6 +43,8 @@ class Stage:
     http: aiohttp.ClientSession
     alice: MatrixClient
     own: Account
+    management: str
+    """The room where alice gives commands."""
     chats: tuple[Chat, ...] = ()
 
     @property
@@ -88,8 +91,17 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, *, max_upload: str = "") -> AsyncIterator[Stage]:
-    """Set everything up, with alice linked and nobody talking yet; with files up to a size, if one is given."""
+async def stage(
+    folder: Path,
+    prepare: Callable[[Simulator, Account], Awaitable[None]] | None = None,
+    *,
+    max_upload: str = "",
+    more: Mapping[str, Mapping[str, object]] = MappingProxyType({}),
+) -> AsyncIterator[Stage]:
+    """Everything set up, alice linked and nobody talking yet; `prepare` her account before it is linked.
+
+    Files may be of a size, if one is given; `more` are sections of the configuration.
+    """
     async with AsyncExitStack() as stack:
         wa = await stack.enter_async_context(simulator(folder / "wa"))
         ports = PortPool()
@@ -111,7 +123,7 @@ async def stage(folder: Path, *, max_upload: str = "") -> AsyncIterator[Stage]:
             homeserver_url=synapse.url,
             registration=registration,
             port=port,
-            sections=sections,
+            sections={**sections, **more},
         )
         stack.push_async_callback(bridge.aclose)
         await bridge.start()
@@ -119,11 +131,20 @@ async def stage(folder: Path, *, max_upload: str = "") -> AsyncIterator[Stage]:
         http = await stack.enter_async_context(aiohttp.ClientSession(connector=connector))
         alice = await synapse.create_client("alice")
         own = wa.add_account("15550000001", "Alice")
+        if prepare is not None:
+            await prepare(wa, own)
         seat = await Seat.take(alice, bridge)
         await seat.scan(own)
         await seat.until_connected()
         yield Stage(
-            wa=wa, synapse=synapse, bridge=bridge, registration=registration, http=http, alice=alice, own=own
+            wa=wa,
+            synapse=synapse,
+            bridge=bridge,
+            registration=registration,
+            http=http,
+            alice=alice,
+            own=own,
+            management=seat.room,
         )
 
 

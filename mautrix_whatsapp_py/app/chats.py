@@ -11,7 +11,8 @@ from types import MappingProxyType
 from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, SyncGroup, refresh_chat, usual_parts
+from mautrix_whatsapp_py.bridge.sync_deps import PartDeps, SyncGroup
+from mautrix_whatsapp_py.bridge.sync_parts import refresh_chat, usual_parts
 from mautrix_whatsapp_py.bridge.syncing import Syncing, SyncPart
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
@@ -88,5 +89,6 @@ def make_chat_work(
         is_ours=is_ours,
         domain=config.homeserver.domain,
     )
-    syncing = Syncing(parts={**usual_parts(part_deps), **more_parts}, matrix=matrix, clock=talk.clock)
+    parts = {**usual_parts(part_deps), **more_parts}
+    syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock, store=talk.store)
     return ChatWork(deps=deps, syncing=syncing, ghost_pattern=ghosts, config=config)

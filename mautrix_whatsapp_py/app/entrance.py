@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links, start_links
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.catch_up import CatchUp, Gate
-from mautrix_whatsapp_py.matrix.intake import Intake
-from mautrix_whatsapp_py.matrix.missed import MissedEvents
+from mautrix_whatsapp_py.matrix.intake import Intake, see_nothing
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.inbox import Inbox
@@ -58,7 +58,7 @@ def make_entrance(
     bridge: Bridge,
     store: Store,
     inbox: Inbox,
-    missed: MissedEvents,
+    homeserver: Homeserver,
     health: Health,
     clock: Clock,
     mounts: Mapping[str, web.Application],
@@ -69,7 +69,15 @@ def make_entrance(
         return False
 
     gate = Gate(clock)
-    intake = Intake(inbox, bridge, on_to_device=lambda _messages: None, is_ours=bridge.is_ours, gate=gate)
+    crypto = homeserver.crypto
+    intake = Intake(
+        inbox,
+        bridge,
+        on_to_device=lambda _messages: None,
+        is_ours=bridge.is_ours,
+        gate=gate,
+        witness=see_nothing if crypto is None else crypto.note,
+    )
     server = AppService(
         intake,
         Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
@@ -78,5 +86,5 @@ def make_entrance(
         max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
         mounts=mounts,
     )
-    catch_up = CatchUp(missed, Marks(store), gate=gate, deliver=intake.take_missed, clock=clock)
+    catch_up = CatchUp(homeserver.missed, Marks(store), gate=gate, deliver=intake.take_missed, clock=clock)
     return Entrance(intake=intake, catch_up=catch_up, server=server)

@@ -29,7 +29,10 @@ def group_adapters(
 def group_settings(config: Config) -> GroupSettings:
     """What the configuration wants of groups."""
     return GroupSettings(
-        levels=LevelPolicy(members_may_invite=config.bridge.allow_user_invite),
+        levels=LevelPolicy(
+            members_may_invite=config.bridge.allow_user_invite,
+            overrides=config.bridge.power_level_overrides.by_user,
+        ),
         removes_users=config.bridge.kick_matrix_users,
         has_spaces=config.bridge.personal_filtering_spaces,
         leaves_with_users=config.bridge.bridge_matrix_leave,

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from aiohttp import ClientSession
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.crypto import make_crypto, new_room_encryption
 from mautrix_whatsapp_py.app.doubles import make_matrix_doubles
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.checkpoints import EndpointCheckpoints, SilentCheckpoints
+from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_room import Identity
 from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
@@ -45,6 +47,7 @@ class Homeserver:
     identities: HttpIdentities
     acting: HttpDoublePuppets
     """Asked as users themselves."""
+    crypto: Crypto | None
 
 
 @asynccontextmanager
@@ -52,7 +55,6 @@ async def opened_homeserver(
     config: Config, clock: Clock, on_try: OnTry | None = None
 ) -> AsyncIterator[Homeserver]:
     """The homeserver of the configuration, until the end of the block."""
-    bot, domain, appservice_id = config.bot_id, config.homeserver.domain, config.appservice.id
     session_of_ours = ClientSession(headers={"User-Agent": f"mautrix-whatsapp-py/{__version__}"})
     async with session_of_ours as session, _opened_checkpoints(config, session, clock) as checkpoints:
         patience = Patience(retry_limit=config.homeserver.retry_limit)
@@ -64,22 +66,39 @@ async def opened_homeserver(
             patience=patience,
             on_try=on_try,
         )
-        acting = make_matrix_doubles(config, http)
-        identity = Identity(bot=bot, domain=domain, appservice_id=appservice_id)
-        api = HttpMatrixApi(http, bot=bot, appservice_id=appservice_id)
-        yield Homeserver(
-            api=api,
-            hasty=api.with_patience(STARTUP_PATIENCE),
-            chats=HttpMatrixChats(http, identity=identity, doubles=acting),
-            rooms=HttpMatrixRooms(http, bot=bot),
-            groups=HttpMatrixGroups(http, bot=bot, domain=domain),
-            files=HttpMatrixFiles(http, bot=bot),
-            missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
-            cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
-            checkpoints=checkpoints,
-            identities=HttpIdentities(config.homeserver.address, session=session),
-            acting=acting,
-        )
+        homeserver = _make_homeserver(config, http, checkpoints, session)
+        try:
+            yield homeserver
+        finally:
+            if homeserver.crypto is not None:
+                await homeserver.crypto.stop()
+
+
+def _make_homeserver(
+    config: Config, http: RetryingHttp, checkpoints: Checkpoints, session: ClientSession
+) -> Homeserver:
+    bot, domain, appservice_id = config.bot_id, config.homeserver.domain, config.appservice.id
+    doubles, crypto, encryption = (
+        make_matrix_doubles(config, http),
+        make_crypto(config, http),
+        new_room_encryption(config),
+    )
+    identity = Identity(bot=bot, domain=domain, appservice_id=appservice_id, encryption=encryption)
+    api = HttpMatrixApi(http, bot=bot, appservice_id=appservice_id, crypto=crypto)
+    return Homeserver(
+        api=api,
+        hasty=api.with_patience(STARTUP_PATIENCE),
+        chats=HttpMatrixChats(http, identity=identity, doubles=doubles, crypto=crypto),
+        rooms=HttpMatrixRooms(http, bot=bot, encryption=encryption),
+        groups=HttpMatrixGroups(http, bot=bot, domain=domain),
+        files=HttpMatrixFiles(http, bot=bot),
+        missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
+        cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
+        checkpoints=checkpoints,
+        identities=HttpIdentities(config.homeserver.address, session=session),
+        acting=doubles,
+        crypto=crypto,
+    )
 
 
 @asynccontextmanager

@@ -173,6 +173,11 @@ def network_options(config: Config) -> NetworkOptions:
             proxy=config.network.proxy or "",
             os_name=config.network.os_name,
             platform=config.network.browser_name.name,
+            wants_history=config.backfill.enabled,
+            wants_full_history=config.network.history_sync.request_full_sync,
+            history_days=config.network.history_sync.full_sync_config.days_limit or 0,
+            history_megabytes=config.network.history_sync.full_sync_config.size_mb_limit or 0,
+            history_quota_megabytes=config.network.history_sync.full_sync_config.storage_quota_mb or 0,
         ),
     )
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import uvloop
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.backfill import make_backfill
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
 from mautrix_whatsapp_py.app.doctor import diagnose
 from mautrix_whatsapp_py.app.doubles import opened_doubles
@@ -31,6 +33,8 @@ from mautrix_whatsapp_py.app.running import (
     unless,
 )
 from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
+from mautrix_whatsapp_py.bridge.backfill.asking import Asking
+from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
@@ -40,10 +44,12 @@ from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.ciphers import cipher_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.doctor import doctor_command
 from mautrix_whatsapp_py.commands.doubles import double_commands
+from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StoreError
@@ -53,6 +59,7 @@ from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeser
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ops.metrics import Meters
+from mautrix_whatsapp_py.ports_chats import MatrixRooms
 from mautrix_whatsapp_py.store.channel_people import move_people
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.store import Store
@@ -107,6 +114,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     questions = _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
+    if homeserver.crypto is not None:
+        await homeserver.crypto.start()
+        services.append(homeserver.crypto.sync)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
@@ -115,27 +125,22 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     talk, doubles = await _open_talk(
         config, homeserver, stack, store=store, links=links, users=users, clock=clock, meters=meters
     )
-    work = make_chat_work(
-        config,
-        talk=talk,
-        matrix=matrix,
-        rooms=rooms,
-        users=users,
-        sync_group=talk.following.sync_group,
-        more_parts=room_parts(talk),
-    )
+    work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
-    bridge = _make_bridge(
-        config, matrix=matrix, inbox=inbox, users=users, links=links, talk=talk, work=work, doubles=doubles
-    )
+    backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
+    parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
+    bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)
+    # Stops before the bridge, whose queues it fills.
+    stack.push_async_callback(backfill.stop)
     await bridge.load()
+    await backfill.load()
+    await work.syncing.load(links.logins)
     channel = await _open_channel(config, talk, bridge, links, stack)
-    links.deliver_to(bridge.on_wa_event)
-    links.logins.add_listener(bridge.on_state)
+    _attach(links, bridge, backfill)
     mounts = make_mounts(config, talk=talk, work=work, links=links, users=users, identities=homeserver.identities)
     entrance = make_entrance(
-        config, bridge=bridge, store=store, inbox=inbox, missed=homeserver.missed, health=health, clock=clock,
+        config, bridge=bridge, store=store, inbox=inbox, homeserver=homeserver, health=health, clock=clock,
         mounts=mounts,
     )  # fmt: skip
     await serve(entrance, config, links, stack)
@@ -146,7 +151,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
         services.append(channel.watch.run)
     health.start()
     stack.callback(health.end)
-    own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones)
+    own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
     return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
 
 
@@ -223,34 +228,60 @@ async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
         log.warning("the bot's name and picture cannot be set: %s %s", error.status, error.errcode)
 
 
-def _make_bridge(
-    config: Config,
-    *,
-    matrix: HttpMatrixApi,
-    inbox: Inbox,
-    users: Users,
-    links: Links,
-    talk: Talk,
-    work: ChatWork,
-    doubles: DoublePuppets,
-) -> Bridge:
-    clock = talk.clock
+def _attach(links: Links, bridge: Bridge, backfill: Backfill) -> None:
+    links.deliver_to(bridge.on_wa_event)
+    links.logins.add_listener(bridge.on_state)
+    links.logins.add_listener(backfill.on_state)
+
+
+def _make_work(config: Config, *, talk: Talk, matrix: HttpMatrixApi, rooms: MatrixRooms, users: Users) -> ChatWork:
+    return make_chat_work(
+        config,
+        talk=talk,
+        matrix=matrix,
+        rooms=rooms,
+        users=users,
+        sync_group=talk.following.sync_group,
+        more_parts=room_parts(talk),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Parts:
+    """What the bridge and its commands are made of."""
+
+    users: Users
+    links: Links
+    talk: Talk
+    work: ChatWork
+    doubles: DoublePuppets
+    backfill: Backfill
+
+
+def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox: Inbox) -> Bridge:
+    users, links, talk, work, backfill = parts.users, parts.links, parts.talk, parts.work, parts.backfill
+    clock, matrix = talk.clock, homeserver.api
     dialogs = Dialogs()
     prefix = config.bridge.command_prefix
     started_at = clock.monotonic()
-    parts = (
+    status_parts = (
         bridge_part(clock=clock, started_at=started_at, inbox_depth=lambda: bridge.inbox_depth),
         homeserver_part(clock=clock, matrix=matrix.with_patience(STARTUP_PATIENCE)),
         database_part(store=talk.store),
         links_part(logins=links.logins, network=links.network, clock=clock),
+        history_part(work.deps, backfill),
     )
     admin = AdminDeps(
-        users=users, dialogs=dialogs, status_parts=parts, cancels=(links.linking.cancel, work.syncing.cancel)
+        users=users,
+        dialogs=dialogs,
+        status_parts=status_parts,
+        cancels=(links.linking.cancel, work.syncing.cancel, backfill.cancel),
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
     doctor = doctor_command(partial(diagnose, config, config_path=None, registration_path=None))
-    own_commands = (*double_commands(doubles, talk), doctor)
-    commands = (*links.commands(clock), *own_commands, *chat_commands, *admin_commands(admin))
+    own_commands = (*double_commands(parts.doubles, talk), *cipher_commands(homeserver.crypto), doctor)
+    past_commands = history_commands(work.deps, Asking(backfill))
+    commands = (*links.commands(clock), *own_commands, *chat_commands, *past_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)
     deps = BridgeDeps(
         matrix=matrix,
@@ -262,8 +293,10 @@ def _make_bridge(
             command_prefix=prefix,
             permissions=config.bridge.permissions,
             ghost_pattern=work.ghost_pattern,
+            requires_encryption=config.encryption.allow and config.encryption.require,
         ),
         talk=talk,
+        ciphers=homeserver.crypto,
     )
     bridge = Bridge(deps)
     return bridge

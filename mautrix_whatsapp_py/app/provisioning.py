@@ -15,7 +15,8 @@ from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.media.qr import QrDrawer
-from mautrix_whatsapp_py.ports import Clock, MatrixIdentities
+from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.ports_homeserver import MatrixIdentities
 from mautrix_whatsapp_py.provisioning.accounts import About, Accounts
 from mautrix_whatsapp_py.provisioning.api import ApiDeps, ProvisioningApi
 from mautrix_whatsapp_py.provisioning.doorkeeper import Doorkeeper

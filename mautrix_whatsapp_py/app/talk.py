@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 
+from mautrix_whatsapp_py.app.crypto import sees_encryption
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
@@ -24,6 +25,7 @@ from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk, TalkSettings
 from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.config.name_template import NameTemplate, decode_template
 from mautrix_whatsapp_py.config.tree import DisappearingMessages, FilterMode
 from mautrix_whatsapp_py.convert.context import DeletedPolicy
 from mautrix_whatsapp_py.ids import LoginId
@@ -56,7 +58,9 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
     homeserver, chats = parts.homeserver, parts.homeserver.chats
     names = GhostNames(template=config.appservice.username_template, domain=config.homeserver.domain)
     persons, portals = Persons(store, names), Portals(store)
-    ghosts = Ghosts(chats=chats, persons=persons, bot=config.bot_id, doubles=doubles)
+    ghosts = Ghosts(
+        chats=chats, persons=persons, bot=config.bot_id, doubles=doubles, template=_name_template(config)
+    )
     rooms = Rooms(
         store=store,
         chats=chats,
@@ -103,6 +107,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         small_files=parts.small_files,
         doubles=doubles,
         meter=parts.meter,
+        is_encrypted=sees_encryption(config, homeserver.crypto),
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )
@@ -114,6 +119,10 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     is_allowing = chosen.mode is FilterMode.ALLOW
     named = tuple(FilterRule(subject=subject, is_allowed=is_allowing) for subject in chosen.list)
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
+
+
+def _name_template(config: Config) -> NameTemplate:
+    return decode_template(config.network.displayname_template)
 
 
 def _make_delivery(config: Config, parts: TalkParts) -> Delivery:

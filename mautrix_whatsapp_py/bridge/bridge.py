@@ -10,20 +10,29 @@ from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
-from mautrix_whatsapp_py.bridge.from_matrix import encrypted, group_members, group_meta, member, message, receipt
+from mautrix_whatsapp_py.bridge.from_matrix import (
+    encrypted,
+    group_members,
+    group_meta,
+    member,
+    message,
+    receipt,
+    upgrades,
+)
 from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.typing import Typists
-from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
+from mautrix_whatsapp_py.bridge.from_matrix.unsealing import Sealed, Unsealing
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, pin, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import Arrivals, LaneKey
 from mautrix_whatsapp_py.bridge.lanes import STOP_SECONDS, Lanes, retry_backoff
+from mautrix_whatsapp_py.bridge.mergers import Mergers
 from mautrix_whatsapp_py.bridge.missing_files import MissingFiles, asks_for_file
-from mautrix_whatsapp_py.bridge.persons import Merged
 from mautrix_whatsapp_py.bridge.presences import Presences
 from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
-from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
+from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
@@ -31,6 +40,7 @@ from mautrix_whatsapp_py.model.mx import (
     MxEphemeral,
     MxEvent,
     MxMember,
+    MxMembership,
     MxMessage,
     MxOther,
     MxPoll,
@@ -68,11 +78,29 @@ class Bridge:
             show_presence=self._presences.show,
         )
         self._typists = Typists()
+        self._unsealing = self._make_unsealing(deps)
         self.missing_files = MissingFiles(talk)
         self.side_door = SideDoor(talk, self._lanes.put)
         self._tasks: set[asyncio.Task[None]] = set()
-        talk.persons.add_listener(self._on_merged)
+        self._mergers = Mergers(talk)
         talk.following.deps.turns.bind(self._lanes.put)
+
+    def _make_unsealing(self, deps: BridgeDeps) -> Unsealing | None:
+        if deps.ciphers is None:
+            return None
+
+        def retry(sealed: Sealed) -> None:
+            key: LaneKey = sealed.event.origin.room_id if sealed.portal_id is None else sealed.portal_id
+            self._lanes.put(key, partial(self._settle, sealed.event, sealed.seq, sealed.portal_id))
+
+        return Unsealing(
+            deps.ciphers,
+            matrix=deps.matrix,
+            inbox=deps.inbox,
+            users=deps.users,
+            clock=deps.clock,
+            retry=retry,
+        )
 
     async def load(self) -> None:
         """Read what must be known before the first event."""
@@ -92,6 +120,8 @@ class Bridge:
     def on_mx_event(self, event: MxEvent, seq: InboxSeq) -> None:
         """Queue a stored event behind all that its chat still has to handle."""
         room_id = event.origin.room_id
+        if not self._deps.is_ours(event.origin.sender):
+            self._talk.gate.note_live()
         portal_id = self._talk.portals.get_id(room_id)
         if portal_id is None:
             self._lanes.put(room_id, partial(self._settle, event, seq, None))
@@ -110,6 +140,7 @@ class Bridge:
 
     def on_state(self, login: Login, state: WaState) -> None:
         """A link's state changed: what waited for it may go."""
+        self._mergers.retry()
         if state.is_usable:
             self._departures.call(login.id)
             self._call_receipts(login.id)
@@ -126,8 +157,10 @@ class Bridge:
             self._departures.call()
             self._call_receipts()
             self._arrivals.drop_late()
+            self._mergers.retry()
             await poll.end_due(self._talk)
             await live.end_due(self._talk)
+            await pin.end_due(self._talk)
             await self._departures.forget_sends()
 
     async def watch_disappearing(self) -> None:
@@ -139,6 +172,7 @@ class Bridge:
     async def idle(self) -> None:
         """Wait until everything is handled that can be."""
         await self._arrivals.idle()
+        await self._mergers.idle()
         await self._lanes.idle()
         while self._talk.records.is_busy:
             # What is recorded may be what something late has waited for.
@@ -148,10 +182,13 @@ class Bridge:
     async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
         """Let running jobs finish for a while; what waits stays in inbox and journals for the next start."""
         await self._arrivals.stop(seconds=seconds)
+        await self._mergers.stop()
         await self._lanes.stop(seconds=seconds)
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
+        if self._unsealing is not None:
+            await self._unsealing.stop()
         await self._presences.stop()
         await self.missing_files.stop()
         for task in list(self._tasks):
@@ -183,13 +220,24 @@ class Bridge:
         """Handle an event; whether it was taken over by somebody who forgets it when its time has come."""
         if self._deps.is_ours(event.origin.sender):
             return False
+        if isinstance(event, MxEncrypted) and self._unsealing is not None:
+            opened = await self._unsealing.open(Sealed(event=event, seq=seq, portal_id=portal_id))
+            if opened is None:
+                return True
+            event = opened
+        if await self._has_cancelled(event):
+            return False
+        if self._is_too_open(event, portal_id):
+            await self._talk.delivery.failed(event.origin, what="message", sentence=notices.NOT_ENCRYPTED)
+            return False
         if portal_id is not None and not self._is_command(event):
             return await self._handle_talk(event, seq, portal_id)
         match event:
             case MxMessage():
                 await message.handle(event, self._deps)
             case MxMember():
-                await member.handle(event, self._deps)
+                if not await self._is_awaited(event):
+                    await member.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
             case MxReaction() | MxRedaction() | MxPoll() | MxRoomChanged() | MxOther():
@@ -197,6 +245,22 @@ class Bridge:
             case _:
                 assert_never(event)
         return False
+
+    async def _is_awaited(self, event: MxMember) -> bool:
+        """Whether the bot was invited to a room in which a chat goes on."""
+        is_invite = event.user == self._deps.matrix.bot and event.membership is MxMembership.INVITE
+        return is_invite and await upgrades.follow_invited(event.origin.room_id, self._talk)
+
+    async def _has_cancelled(self, event: MxEvent) -> bool:
+        """Whether an event takes back one that was never read."""
+        if self._unsealing is None or not isinstance(event, MxRedaction):
+            return False
+        return await self._unsealing.cancel(event.content.target)
+
+    def _is_too_open(self, event: MxEvent, portal_id: PortalId | None) -> bool:
+        """Whether a message to a chat should have been encrypted."""
+        is_message = isinstance(event, MxMessage | MxPoll) and portal_id is not None
+        return is_message and self._deps.settings.requires_encryption and not event.origin.was_encrypted
 
     def _is_command(self, event: MxEvent) -> bool:
         if isinstance(event, MxMember):
@@ -288,15 +352,3 @@ class Bridge:
         except Exception:
             log.exception("a receipt could not be handled")
         return True
-
-    def _on_merged(self, merged: Merged) -> None:
-        self._talk.portals.forget()
-        spawn(self._retire(merged), name="retire a ghost", tasks=self._tasks)
-
-    async def _retire(self, merged: Merged) -> None:
-        """Have the ghost that nobody needs any more leave quietly; the other one joins when it speaks."""
-        try:
-            for room_id in await self._talk.portals.get_rooms_with(merged.kept.id):
-                await self._deps.matrix.leave_room(room_id, user=merged.dropped.ghost)
-        except (MatrixError, StoreError) as error:
-            log.info("a ghost that is not needed any more is still there: %s", error.text)

@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.config.permissions import PermissionLevel, Permissions
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, MxInbox
+from mautrix_whatsapp_py.ports_ciphers import Ciphers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class BridgeSettings:
     permissions: Permissions
     ghost_pattern: re.Pattern[str]
     """Matches the user ids of our ghosts."""
+    requires_encryption: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,8 @@ class BridgeDeps:
     clock: Clock
     settings: BridgeSettings
     talk: Talk
+    ciphers: Ciphers | None = None
+    """None where encrypted rooms are not bridged."""
 
     def level_of(self, user: MxUserId) -> PermissionLevel:
         """What a user may do; nothing when the id is none."""

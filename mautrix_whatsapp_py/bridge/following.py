@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections import deque
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
 
+from mautrix_whatsapp_py.bridge.contact_names import ContactNames
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
+from mautrix_whatsapp_py.bridge.joins import AT_ONCE as JOINS_AT_ONCE
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.pictures import Pictures
@@ -24,11 +27,12 @@ from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppUnava
 from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxTxnId, PersonId, PortalKey, WaJid, login_tag
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx_room import MxRoomShape
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
-from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory
+from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory, WhatsAppDirectory
 from mautrix_whatsapp_py.ports_groups import JpegMaker, OpenGroups
 from mautrix_whatsapp_py.tasks import spawn
 
@@ -37,6 +41,8 @@ log = logging.getLogger(__name__)
 FILL_EVERY_SECONDS = 2.0
 FILL_COUNT = 10
 """Members of a large group join at this rate, so that whoever speaks meanwhile need not wait."""
+NOTE_EVERY = 32
+"""After so many joins it is noted who is there; a crash repeats no more than these."""
 OWN_CHANGE = timedelta(minutes=1)
 """For so long after a change of ours, what WhatsApp says may be older than that change."""
 
@@ -53,6 +59,7 @@ class FollowingDeps:
     chat_rooms: Rooms
     pictures: Pictures
     spaces: Spaces
+    contact_names: ContactNames
     matrix: MatrixApi
     matrix_rooms: MatrixRooms
     open_directory: OpenDirectory
@@ -73,7 +80,9 @@ class Following:
         self.deps = deps
         self._changed_at: dict[PortalId, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._opening: set[PortalId] = set()
         deps.chat_rooms.add_listener(self._on_room)
+        deps.logins.add_listener(deps.contact_names.on_state)
 
     async def sync_group(self, login: Login, chat: WaJid) -> bool:
         """Bring a group's room up to date; whether anything was not. WhatsAppError when it cannot be asked."""
@@ -82,19 +91,34 @@ class Following:
             return False
         return await self.deps.turns.take(portal.id, partial(self.bring_up, portal.id, login))
 
+    async def open_group(self, login: Login, portal: Portal) -> None:
+        """Make the room of a group, in the shape it is to have."""
+        group = await self._require_directory(login).fetch_group(portal.key.chat)
+        # Known by both addresses before it is seen among the members by one of them.
+        await self.deps.chat_rooms.own_person(login)
+        self._opening.add(portal.id)
+        try:
+            facts = await self.deps.rooms.learn(group, GroupFacts())
+            parent = await self.deps.spaces.get_parent(facts.community, login)
+            shape = MxRoomShape(
+                topic=facts.topic, levels=await self.deps.rooms.describe_levels(facts), parent=parent
+            )
+            room_id = await self.deps.chat_rooms.ensure_room(portal, login, shape)
+            await self.deps.turns.take(portal.id, partial(self.take, portal, room_id, group, login))
+        finally:
+            self._opening.discard(portal.id)
+
     async def bring_up(self, portal_id: PortalId, login: Login) -> bool:
         """The same in the turn of its chat."""
         portal = await self.deps.portals.get(portal_id)
         if portal is None or portal.room_id is None or not portal.key.chat.is_group:
             return False
-        directory = self.deps.open_directory(login.id)
-        if directory is None:
-            raise WhatsAppUnavailable(code="not-connected")
-        group = await directory.fetch_group(portal.key.chat)
+        group = await self._require_directory(login).fetch_group(portal.key.chat)
         return await self.take(portal, portal.room_id, group, login)
 
     async def take(self, portal: Portal, room_id: MxRoomId, group: WaGroup, login: Login) -> bool:
         """Bring a room to what a login was told of its group."""
+        await self.deps.chat_rooms.own_person(login)
         record = await self.deps.rooms.get(room_id)
         facts = await self.deps.rooms.learn(group, record.facts)
         has_changed = await self.deps.rooms.apply(portal, room_id, facts)
@@ -153,13 +177,42 @@ class Following:
     async def fill_some(self) -> int:
         """Let some members join; how many did."""
         for room_id in await self.deps.rooms.get_filling():
-            portal_id = self.deps.portals.get_id(room_id)
-            if portal_id is None:
+            if self.deps.portals.get_id(room_id) is None:
                 await self.deps.rooms.drop(room_id)
                 continue
-            work = partial(self.deps.rooms.let_join, room_id, limit=FILL_COUNT)
-            return await self.deps.turns.take(portal_id, work)
+            return await self.let_join(room_id, limit=FILL_COUNT)
         return 0
+
+    async def let_join(self, room_id: MxRoomId, *, limit: int) -> int:
+        """Let some members of a group join, in its turn; how many did."""
+        portal_id = self.deps.portals.get_id(room_id)
+        if portal_id is None:
+            return 0
+        return await self.deps.turns.take(portal_id, partial(self.deps.rooms.let_join, room_id, limit=limit))
+
+    async def fill_room(self, room_id: MxRoomId) -> AsyncIterator[int]:
+        """Have all members of a group join, without holding up the chat; how many did, again and again."""
+        rooms, portal_id = self.deps.rooms, self.deps.portals.get_id(room_id)
+        if portal_id is None:
+            return
+        waiting = deque(await rooms.get_missing(room_id))
+        under_way: set[asyncio.Task[frozenset[PersonId]]] = set()
+        joined: set[PersonId] = set()
+        try:
+            while waiting or under_way:
+                while waiting and len(under_way) < JOINS_AT_ONCE:
+                    under_way.add(asyncio.create_task(rooms.join_aside(room_id, [waiting.popleft()])))
+                done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+                joined |= frozenset().union(*(task.result() for task in done))
+                if len(joined) >= NOTE_EVERY or not (waiting or under_way):
+                    work = partial(rooms.note_joined, room_id, frozenset(joined))
+                    await self.deps.turns.take(portal_id, work)
+                    yield len(joined)
+                    joined.clear()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def idle(self) -> None:
         """Wait until nothing is under way in the background."""
@@ -170,14 +223,24 @@ class Following:
         """Stop what is under way; the next event or `sync` takes it up again."""
         await self.deps.pictures.stop()
         await self.deps.spaces.stop()
+        await self.deps.contact_names.stop()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _require_directory(self, login: Login) -> WhatsAppDirectory:
+        directory = self.deps.open_directory(login.id)
+        if directory is None:
+            raise WhatsAppUnavailable(code="not-connected")
+        return directory
+
+    def look_again(self, portal: Portal, login: Login) -> None:
+        """Bring a group's room up to date when there is time; never waits."""
+        spawn(self._shape(portal.id, login), name=f"shape a room:{login_tag(login.id)}", tasks=self._tasks)
+
     def _on_room(self, portal: Portal, login: Login) -> None:
-        if portal.key.chat.is_group:
-            name = f"shape a room:{login_tag(login.id)}"
-            spawn(self._shape(portal.id, login), name=name, tasks=self._tasks)
+        if portal.key.chat.is_group and portal.id not in self._opening:
+            self.look_again(portal, login)
 
     async def _shape(self, portal_id: PortalId, login: Login) -> None:
         try:

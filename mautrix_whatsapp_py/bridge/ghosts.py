@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TypeVar
 
 from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
-from mautrix_whatsapp_py.bridge.names import shown_name
+from mautrix_whatsapp_py.bridge.names import USUAL, shown_name
 from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.config.name_template import NameTemplate
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxReactionContent
@@ -28,16 +29,27 @@ class Ghosts:
     """Acts as the people of WhatsApp; a `double` is the user one of them is, as whom we act instead if we may."""
 
     def __init__(
-        self, *, chats: MatrixChats, persons: Persons, bot: MxUserId, doubles: Doubles | None = None
+        self,
+        *,
+        chats: MatrixChats,
+        persons: Persons,
+        bot: MxUserId,
+        doubles: Doubles | None = None,
+        template: NameTemplate = USUAL,
     ) -> None:
         self._chats = chats
         self._persons = persons
         self._bot = bot
         self._doubles = doubles or NoDoubles()
+        self._template = template
+
+    def name_of(self, person: Person) -> str:
+        """What somebody's ghost is to be called."""
+        return shown_name(person, self._template)
 
     async def ensure(self, person: Person) -> Person:
         """A ghost that is registered and called as its person is."""
-        wanted = shown_name(person)
+        wanted = self.name_of(person)
         if person.shown_name == wanted:
             return person
         await self._chats.ensure_ghost(person.ghost)
@@ -96,14 +108,19 @@ class Ghosts:
         person: Person,
         txn_id: MxTxnId,
         sent_at: datetime,
+        double: MxUserId | None = None,
     ) -> MxEventId:
         """Have a person make a poll, vote or end one."""
+
+        async def send(sender: MxUserId) -> MxEventId:
+            return await self._chats.send_poll(room_id, content, sender=sender, txn_id=txn_id, sent_at=sent_at)
+
+        if double is not None and await self._may_end(double, room_id, content):
+            event_id = await self._doubles.act(double, room_id, lambda: send(double))
+            if event_id is not None:
+                return event_id
         ghost = (await self.ensure(person)).ghost
-        return await self._joined(
-            room_id,
-            ghost,
-            lambda: self._chats.send_poll(room_id, content, sender=ghost, txn_id=txn_id, sent_at=sent_at),
-        )
+        return await self._joined(room_id, ghost, lambda: send(ghost))
 
     async def send_bot_message(
         self, room_id: MxRoomId, content: MxMessageContent, *, txn_id: MxTxnId
@@ -148,6 +165,14 @@ class Ghosts:
         if not isinstance(content.relation, MxEdit):
             return True
         return await self._doubles.is_author(double, room_id, content.relation.event_id)
+
+    async def _may_end(
+        self, double: MxUserId, room_id: MxRoomId, content: MxPollStart | MxPollVote | MxPollEnd
+    ) -> bool:
+        """Whether a user themselves can do it: clients take the end of a poll from its author alone."""
+        if not isinstance(content, MxPollEnd):
+            return True
+        return await self._doubles.is_author(double, room_id, content.poll)
 
     async def _joined(self, room_id: MxRoomId, ghost: MxUserId, act: Callable[[], Awaitable[Result]]) -> Result:
         """Do something in a room; whoever is not in it joins first."""

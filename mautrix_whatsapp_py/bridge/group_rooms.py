@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.joins import Joins
 from mautrix_whatsapp_py.bridge.persons import Persons, is_person
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.convert.group_levels import LevelPolicy, to_levels
 from mautrix_whatsapp_py.convert.group_words import clean_name, clean_topic
-from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, PersonId
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord, GroupRole
+from mautrix_whatsapp_py.model.mx_room import MxLevelsChange
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupMember
@@ -24,9 +24,8 @@ from mautrix_whatsapp_py.ports_groups import MatrixGroups
 from mautrix_whatsapp_py.store.group_records import GroupRecords
 from mautrix_whatsapp_py.store.store import Store
 
-log = logging.getLogger(__name__)
-
 GROUP_NAME = "WhatsApp group"
+NOTHING = GroupFacts()
 AT_ONCE = 30
 """So many members join before the room is done with; more of them join little by little."""
 
@@ -53,6 +52,7 @@ class GroupRooms:
     def __init__(self, deps: GroupRoomDeps) -> None:
         self.deps = deps
         self._rows = GroupRecords()
+        self._joins = Joins(chats=deps.chats, ghosts=deps.ghosts)
 
     async def get(self, room_id: MxRoomId) -> GroupRecord:
         """What a room was last brought to."""
@@ -109,17 +109,38 @@ class GroupRooms:
     async def let_join(self, room_id: MxRoomId, *, limit: int) -> int:
         """Have ghosts of members join that are not there yet, admins first; how many did."""
         record = await self.get(room_id)
+        missing = await self.get_missing(room_id)
+        if not missing:
+            return 0
+        joined, problem = await self._joins.join_all(room_id, missing[:limit])
+        if joined:
+            await self.put(room_id, msgspec.structs.replace(record, joined=record.joined | joined))
+        await self._set_filling(room_id, is_filling=len(missing) > len(joined))
+        if problem is not None:
+            raise problem
+        return len(joined)
+
+    async def get_missing(self, room_id: MxRoomId) -> list[Person]:
+        """Members whose ghosts are not there yet, admins first."""
+        record = await self.get(room_id)
         missing = [person for person in await self._persons(record.missing) if not self.deps.has_user(person)]
-        missing.sort(key=lambda person: (-record.facts.roles[person.id], person.id))
-        joined = set(record.joined)
-        for person in missing[:limit]:
-            await self._join(room_id, person)
-            joined.add(person.id)
-        if len(joined) > len(record.joined):
-            await self.put(room_id, msgspec.structs.replace(record, joined=frozenset(joined)))
-        if missing:
-            await self._set_filling(room_id, is_filling=len(missing) > limit)
-        return min(len(missing), limit)
+        return sorted(missing, key=lambda person: (-record.facts.roles[person.id], person.id))
+
+    async def join_aside(self, room_id: MxRoomId, people: Sequence[Person]) -> frozenset[PersonId]:
+        """Have ghosts join beside what happens in the chat; `note_joined` is to follow in its turn."""
+        joined, problem = await self._joins.join_all(room_id, people)
+        if problem is not None and not joined:
+            raise problem
+        return joined
+
+    async def note_joined(self, room_id: MxRoomId, joined: frozenset[PersonId]) -> None:
+        """Remember who has joined; whoever left the group meanwhile leaves the room as well."""
+        record = await self.get(room_id)
+        for person in await self._persons(joined - record.facts.roles.keys()):
+            await self.deps.groups.remove_ghost(room_id, person.ghost)
+        there = (record.joined | joined) & record.facts.roles.keys()
+        record = await self.put(room_id, msgspec.structs.replace(record, joined=there))
+        await self._set_filling(room_id, is_filling=bool(await self.get_missing(room_id)))
 
     async def get_filling(self) -> list[MxRoomId]:
         """Rooms whose members are still to join."""
@@ -128,20 +149,11 @@ class GroupRooms:
 
     async def count_missing(self, room_id: MxRoomId) -> int:
         """How many members are still to join."""
-        record = await self.get(room_id)
-        return sum(not self.deps.has_user(person) for person in await self._persons(record.missing))
+        return len(await self.get_missing(room_id))
 
     async def _set_filling(self, room_id: MxRoomId, *, is_filling: bool) -> None:
         async with self.deps.store.transaction() as tx:
             await self._rows.set_filling(tx, room_id, is_filling=is_filling)
-
-    async def _join(self, room_id: MxRoomId, person: Person) -> None:
-        person = await self.deps.ghosts.ensure(person)
-        try:
-            await self.deps.chats.ensure_joined(room_id, person.ghost)
-        except MatrixRefused as error:
-            # A ghost that was banned from the room, say: the others need not wait for it.
-            log.info("a member could not join a group's room: %s %s", error.status, error.errcode)
 
     async def _set_face(
         self, room_id: MxRoomId, facts: GroupFacts, before: GroupFacts, actor: Person | None
@@ -152,10 +164,14 @@ class GroupRooms:
         if facts.topic != before.topic:
             await self.deps.groups.set_room_topic(room_id, facts.topic, sender=sender)
 
-    async def _set_levels(self, room_id: MxRoomId, facts: GroupFacts, before: GroupFacts) -> None:
+    async def describe_levels(self, facts: GroupFacts, before: GroupFacts = NOTHING) -> MxLevelsChange:
+        """The power levels a room is to have."""
         people = await self._persons(facts.admins | before.admins)
         users = {person.id: self.deps.user_of(person) for person in people}
-        await self.deps.groups.change_levels(room_id, to_levels(facts, before, users, self.deps.levels))
+        return to_levels(facts, before, users, self.deps.levels)
+
+    async def _set_levels(self, room_id: MxRoomId, facts: GroupFacts, before: GroupFacts) -> None:
+        await self.deps.groups.change_levels(room_id, await self.describe_levels(facts, before))
 
     async def _remove_gone(
         self, room_id: MxRoomId, facts: GroupFacts, record: GroupRecord, actor: Person | None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mautrix_whatsapp_py.bridge.contact_names import ContactNameDeps, ContactNames
 from mautrix_whatsapp_py.bridge.following import Following, FollowingDeps
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRoomDeps, GroupRooms
@@ -103,6 +104,7 @@ def make_following(around: Surroundings, adapters: GroupAdapters, settings: Grou
             chat_rooms=around.rooms,
             pictures=pictures,
             spaces=_make_spaces(around, adapters, settings, rooms),
+            contact_names=_make_contact_names(around, adapters),
             matrix=adapters.matrix,
             matrix_rooms=adapters.rooms,
             open_directory=around.open_directory,
@@ -112,6 +114,19 @@ def make_following(around: Surroundings, adapters: GroupAdapters, settings: Grou
             jpegs=adapters.jpegs,
             removes_users=settings.removes_users,
             leaves_with_users=settings.leaves_with_users,
+        )
+    )
+
+
+def _make_contact_names(around: Surroundings, adapters: GroupAdapters) -> ContactNames:
+    return ContactNames(
+        ContactNameDeps(
+            portals=around.portals,
+            persons=around.persons,
+            rooms=around.rooms,
+            groups=adapters.groups,
+            open_directory=around.open_directory,
+            clock=around.clock,
         )
     )
 

@@ -148,7 +148,7 @@ class Linking:
         matrix = self._deps.matrix
         if await matrix.fetch_members(room_id) - {user, matrix.bot}:
             raise CommandError(texts.NOT_HERE)
-        if await matrix.fetch_is_encrypted(room_id):
+        if not matrix.reads_encrypted and await matrix.fetch_is_encrypted(room_id):
             raise CommandError(texts.ENCRYPTED_ROOM)
 
     async def _begin(self, request: LinkRequest) -> WaPairing:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE, NameTemplate, decode_template
 from mautrix_whatsapp_py.ids import LoginId, MxTxnId, MxUserId, PersonId, WaMessageId
 from mautrix_whatsapp_py.model.people import NameRank, Person
 from mautrix_whatsapp_py.model.portal import Portal
 
 GHOST_PLACE = "{{.}}"
+USUAL = decode_template(DEFAULT_TEMPLATE)
+NOBODY = "WhatsApp user"
 _DIGEST = 32
 
 
@@ -31,11 +34,20 @@ class GhostNames:
         return self.template.replace(GHOST_PLACE, f"chat-{digest}")
 
 
-def shown_name(person: Person) -> str:
+def shown_name(person: Person, template: NameTemplate = USUAL) -> str:
     """What a ghost is called."""
-    if person.name_rank > NameRank.NONE and person.name:
-        return f"{person.name} (WA)"
-    return f"+{person.pn} (WA)" if person.pn else "WhatsApp user (WA)"
+    is_business = person.name_rank is NameRank.BUSINESS
+    push_name = "" if is_business or person.name_rank is NameRank.NONE else person.name
+    business_name = person.name if is_business else ""
+    values = {
+        "BusinessName": business_name,
+        "VName": business_name,
+        "PushName": push_name,
+        "Notify": push_name,
+        "Phone": f"+{person.pn}" if person.pn else "",
+        "JID": str(person.jid(is_lid_addressed=person.pn is None)),
+    }
+    return template.fill(values).strip() or NOBODY
 
 
 def txn_from_wa(

@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.errors import StoreError
 from mautrix_whatsapp_py.ids import LID_SERVER, USER_SERVER, MxUserId, PersonId, WaJid
 from mautrix_whatsapp_py.model.people import NameRank, Person
 from mautrix_whatsapp_py.model.portal import direct_chat
+from mautrix_whatsapp_py.store.mergers import MergerRecord, MergerRecords
 from mautrix_whatsapp_py.store.persons import PersonRows
 from mautrix_whatsapp_py.store.store import Store, Tx
 
@@ -52,6 +53,7 @@ class Persons:
     def __init__(self, store: Store, names: GhostNames) -> None:
         self._store = store
         self._rows = PersonRows()
+        self._mergers = MergerRecords()
         self._names = names
         self._known: OrderedDict[WaJid, Person] = OrderedDict()
         self._by_id: dict[PersonId, Person] = {}
@@ -148,6 +150,7 @@ class Persons:
         chats = {"keep_chat": str(direct_chat(keep.id)), "drop_chat": str(direct_chat(drop.id))}
         await self._rows.merge(tx, keep=keep.id, drop=drop.id, **chats)
         await self._rows.put(tx, person)
+        await self._mergers.put(tx, drop.id, MergerRecord(kept=keep.id, ghost=drop.ghost))
         return person
 
     def _announce(self, merged: Merged) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import replace
 
-from mautrix_whatsapp_py.ids import MxRoomId, PersonId, PortalKey
-from mautrix_whatsapp_py.model.portal import Portal, PortalId, direct_chat
+from mautrix_whatsapp_py.ids import MxRoomId, PortalKey
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.store.portal_end import PortalEnd
 from mautrix_whatsapp_py.store.portals import PortalRows
 from mautrix_whatsapp_py.store.store import Store
@@ -62,11 +62,6 @@ class Portals:
             return known
         portal = await self._store.read(lambda tx: self._rows.get_by_id(tx, portal_id))
         return None if portal is None else self._remember(portal)
-
-    async def get_rooms_with(self, person_id: PersonId) -> list[MxRoomId]:
-        """The rooms of somebody's direct chats."""
-        async with self._store.reading() as tx:
-            return await self._rows.get_rooms_of(tx, direct_chat(person_id))
 
     async def put(self, portal: Portal) -> Portal:
         """Store what changed about a portal."""

@@ -20,7 +20,7 @@ class SpacePart:
     async def __call__(self, login: Login, on_progress: OnProgress, *, is_thorough: bool) -> SyncCount:
         """See SyncPart."""
         on_progress(0, 1)
-        changed = await self._following.deps.spaces.sync(login)
+        changed = await self._following.deps.spaces.sync(login, asks_names=True)
         on_progress(1, 1)
         return SyncCount(seen=1, changed=changed)
 

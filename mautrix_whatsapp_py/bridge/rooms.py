@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, WaJid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import MxNewRoom
+from mautrix_whatsapp_py.model.mx_room import MxRoomShape
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.ports import MatrixChats
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 OnRoom = Callable[[Portal, Login], None]
 DIRECT_TOPIC = "WhatsApp private chat"
 GROUP_NAME = "WhatsApp group"
+PLAIN = MxRoomShape()
 SELF_NAME = "Note to yourself (WA)"
 
 
@@ -60,30 +62,41 @@ class Rooms:
         """Tell somebody of every room that was made, or came to a login; the listener must not wait or raise."""
         self._listeners.append(listener)
 
-    async def ensure_room(self, portal: Portal, login: Login) -> MxRoomId:
-        """The room of a chat, with the login's user invited.
+    async def ensure_room(
+        self, portal: Portal, login: Login, shape: MxRoomShape = PLAIN, *, is_quiet: bool = False
+    ) -> MxRoomId:
+        """The room of a chat, with the login's user invited; a new one may come in a shape.
+
+        Quietly, the user learns nothing of it yet.
 
         A crash between the making and the remembering makes no second room: the alias finds the first.
         """
         current = await self._portals.get(portal.id) or portal
         if current.room_id is None:
-            current = await self._make_once(current, login)
+            current = await self._make_once(current, login, shape, is_quiet=is_quiet)
         assert current.room_id is not None
-        if await self._ensure_invited(current, current.room_id, login.user):
+        if not is_quiet and await self._ensure_invited(current, current.room_id, login.user):
             for listener in self._listeners:
                 listener(current, login)
         return current.room_id
 
-    async def _make_once(self, portal: Portal, login: Login) -> Portal:
+    async def _make_once(self, portal: Portal, login: Login, shape: MxRoomShape, *, is_quiet: bool) -> Portal:
         """Make a room; whoever asks for it meanwhile, a command or the chat itself, gets the same one."""
         making = self._making.get(portal.id)
         if making is None:
-            making = self._making[portal.id] = asyncio.ensure_future(self._make(portal, login))
+            making = self._making[portal.id] = asyncio.ensure_future(
+                self._make(portal, login, shape, is_quiet=is_quiet)
+            )
             making.add_done_callback(lambda _: self._making.pop(portal.id, None))
         return await asyncio.shield(making)
 
-    async def _make(self, portal: Portal, login: Login) -> Portal:
-        room_id = await self._chats.create_room(await self._describe(portal, login))
+    async def _make(self, portal: Portal, login: Login, shape: MxRoomShape, *, is_quiet: bool) -> Portal:
+        plain = await self._describe(portal, login)
+        topic = shape.topic or plain.topic
+        room = replace(plain, topic=topic, levels=shape.levels, parent=shape.parent)
+        if is_quiet:
+            room = replace(room, invites=())
+        room_id = await self._chats.create_room(room)
         made = await self._portals.put(replace(portal, room_id=room_id))
         await self._join_members(made, room_id)
         return made
@@ -100,6 +113,10 @@ class Rooms:
             return portal.key.receiver == login.id
         async with self._store.reading() as tx:
             return await self._facts.get(tx, f"invited:{portal.id}:{login.user}") is not None
+
+    def space_alias(self, owner: str) -> str:
+        """What the space of an account or community is found by."""
+        return self._names.alias(f"space {owner}", None)
 
     async def own_person(self, login: Login) -> Person:
         """The person that a login is."""
@@ -158,7 +175,7 @@ class Rooms:
             was_invited = await self._facts.get(tx, key) is not None
         if not was_invited:
             try:
-                await self._chats.invite(room_id, user)
+                await self._chats.invite(room_id, user, is_direct=portal.person_id is not None)
             except MatrixRefused as error:
                 log.info("a user could not be invited to a chat: %s %s", error.status, error.errcode)
             await self.welcome(portal, room_id, user)

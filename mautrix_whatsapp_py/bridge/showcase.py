@@ -49,7 +49,9 @@ class Showcase:
     async def show_qr(self, stand: Stand, data: str) -> None:
         """Show a QR code, or put it in the place of the one on show."""
         drawn = await asyncio.to_thread(self._artist.draw_qr, data)
-        uri = await self._matrix.upload_media(drawn.data, mimetype=drawn.mimetype, filename=drawn.filename)
+        uri = await self._matrix.upload_media(
+            drawn.data, mimetype=drawn.mimetype, filename=drawn.filename, room_id=stand.room_id
+        )
         picture = MxPicture(
             uri=uri,
             mimetype=drawn.mimetype,

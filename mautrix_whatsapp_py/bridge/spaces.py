@@ -12,8 +12,9 @@ import msgspec
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.rooms import Rooms
+from mautrix_whatsapp_py.convert.group_words import clean_name
 from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppError
-from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxUserId, decode_jid, login_tag
+from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxUserId, WaJid, decode_jid, login_tag
 from mautrix_whatsapp_py.model.group import SpaceRecord
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx_room import MxNewSpace
@@ -54,13 +55,15 @@ class Spaces:
         self._deps = deps
         self._rows = SpaceRecords()
         self._waiting: set[LoginId] = set()
+        self._told: dict[str, str] = {}
+        """New names of communities whose spaces are still to be looked at."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._lock = asyncio.Lock()
         if deps.is_wanted:
             deps.chat_rooms.add_listener(self._on_room)
 
-    async def sync(self, login: Login) -> int:
-        """Have an account's spaces hold what they should; how many things were not so."""
+    async def sync(self, login: Login, *, asks_names: bool = False) -> int:
+        """Have an account's spaces hold what they should, called as WhatsApp says; how many things were not so."""
         if not self._deps.is_wanted:
             return 0
         async with self._lock:
@@ -68,7 +71,8 @@ class Spaces:
             changed = await self._clear(communities)
             spaces = set()
             for community, rooms in sorted(communities.items()):
-                space_id, more = await self._ensure_community(community, rooms, login)
+                name = await self._name(community, login, asks=asks_names)
+                space_id, more = await self._ensure_community(community, name, rooms, login)
                 spaces.add(space_id)
                 changed += more
             if not chats and not spaces:
@@ -77,11 +81,25 @@ class Spaces:
             _, more = await self._ensure(f"{login.id}", name, chats | spaces, login.user)
             return changed + more
 
+    async def get_parent(self, community: str, login: Login) -> MxRoomId | None:
+        """The space that a chat will be put into, if it is there already."""
+        if not self._deps.is_wanted:
+            return None
+        async with self._deps.store.reading() as tx:
+            record = await self._rows.get(tx, community or login.id)
+        return None if record is None else MxRoomId(record.room_id)
+
     def want(self, login: Login) -> None:
         """Look at an account's spaces when there is time; never waits."""
         if self._deps.is_wanted and login.id not in self._waiting:
             self._waiting.add(login.id)
             spawn(self._look(login), name=f"spaces:{login_tag(login.id)}", tasks=self._tasks)
+
+    def note_name(self, community: WaJid, name: str, login: Login) -> None:
+        """A community has another name; never waits."""
+        if clean_name(name):
+            self._told[str(community)] = clean_name(name)
+            self.want(login)
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -119,11 +137,21 @@ class Spaces:
                 chats.add(portal.room_id)
         return chats, communities
 
-    async def _ensure_community(self, community: str, rooms: set[MxRoomId], login: Login) -> tuple[MxRoomId, int]:
+    async def _name(self, community: str, login: Login, *, asks: bool) -> str:
+        """What a community is called: as was just told, as is known, or as WhatsApp says when it is asked."""
+        async with self._deps.store.reading() as tx:
+            known = await self._rows.get(tx, community)
+        told = self._told.pop(community, "")
+        if told or (known is not None and not asks):
+            return told or (known.name if known is not None else "")
+        return await self._ask_name(community, login) or (known.name if known is not None else COMMUNITY_NAME)
+
+    async def _ensure_community(
+        self, community: str, name: str, rooms: set[MxRoomId], login: Login
+    ) -> tuple[MxRoomId, int]:
         async with self._deps.store.reading() as tx:
             known = await self._rows.get(tx, community)
         # Shared by all who are in it: what others see there stays.
-        name = known.name if known is not None else await self._community_name(community, login)
         held = {MxRoomId(room) for room in known.children} if known is not None else set()
         alive = {room for room in held if await self._is_in(room, community)}
         return await self._ensure(community, name, rooms | alive, login.user)
@@ -150,14 +178,14 @@ class Spaces:
             changed += len(gone)
         return changed
 
-    async def _community_name(self, community: str, login: Login) -> str:
+    async def _ask_name(self, community: str, login: Login) -> str:
         directory = self._deps.open_directory(login.id)
         try:
             group = await directory.fetch_group(decode_jid(community)) if directory is not None else None
         except WhatsAppError as error:
             log.info("a community cannot be looked at: %s", type(error).__name__)
-            group = None
-        return (group.name if group is not None else "") or COMMUNITY_NAME
+            return ""
+        return clean_name(group.name) if group is not None else ""
 
     async def _ensure(
         self, owner: str, name: str, children: set[MxRoomId], user: MxUserId
@@ -171,6 +199,10 @@ class Spaces:
             if record is None:
                 raise
             log.info("a space is gone and is made anew: %s", error.errcode)
+            # In this order: whatever a crash leaves of it ends in one space.
+            await self._deps.groups.give_up_space(self._deps.chat_rooms.space_alias(owner))
+            async with self._deps.store.transaction() as tx:
+                await self._rows.drop(tx, owner)
             return await self._bring(owner, None, name, children, user)
 
     async def _bring(
@@ -178,8 +210,9 @@ class Spaces:
     ) -> tuple[MxRoomId, int]:
         changed = 0
         if record is None:
-            room_id = await self._deps.groups.create_space(MxNewSpace(name=name, invites=(user,)))
-            record = SpaceRecord(room_id=room_id, name=name, invited=frozenset({user}))
+            alias = self._deps.chat_rooms.space_alias(owner)
+            room_id = await self._deps.groups.create_space(MxNewSpace(alias=alias, name=name, invites=(user,)))
+            record = SpaceRecord(room_id=room_id, name=name)
             await self._put(owner, record)
             await self._deps.chat_rooms.welcome_to_space(room_id, user)
             changed += 1

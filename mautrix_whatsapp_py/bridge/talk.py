@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
+from mautrix_whatsapp_py.bridge.history_gate import HistoryGate
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.meter import Meter, NoMeter
 from mautrix_whatsapp_py.bridge.open_sends import OpenSends
@@ -33,6 +34,7 @@ from mautrix_whatsapp_py.model.people import MxPerson, Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.ports import Clock, MatrixChats, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import LinkCards, OpenDirectory
+from mautrix_whatsapp_py.store.backfills import BackfillRows
 from mautrix_whatsapp_py.store.disappearing import DisappearingRows
 from mautrix_whatsapp_py.store.inbox import InboxRows
 from mautrix_whatsapp_py.store.kv import KvRows
@@ -71,6 +73,7 @@ class Rows:
     disappearing: DisappearingRows = field(default_factory=DisappearingRows)
     polls: PollRows = field(default_factory=PollRows)
     facts: KvRows = field(default_factory=KvRows)
+    backfills: BackfillRows = field(default_factory=BackfillRows)
     missing: MissingFileRows = field(default_factory=MissingFileRows)
 
 
@@ -114,6 +117,7 @@ class Talk:
     """Whether what is sent to a chat's room has to be encrypted, files included."""
     open_sends: OpenSends = field(default_factory=OpenSends)
     meter: Meter = field(default_factory=NoMeter)
+    gate: HistoryGate = field(default_factory=HistoryGate)
     tap: Tap = field(default_factory=Tap)
 
     def __post_init__(self) -> None:

@@ -48,7 +48,15 @@ async def show_votes(poll: PollRow, room_id: MxRoomId, talk: Talk, *, txn_id: Mx
         event_id = await talk.ghosts.send_bot_message(room_id, content, txn_id=txn_id)
     else:
         now = talk.clock.now()
-        event_id = await talk.ghosts.send_message(room_id, content, person=author, txn_id=txn_id, sent_at=now)
+        login = talk.login_of(author)
+        event_id = await talk.ghosts.send_message(
+            room_id,
+            content,
+            person=author,
+            txn_id=txn_id,
+            sent_at=now,
+            double=None if login is None else login.user,
+        )
     if poll.tally_event_id is None:
         await talk.store.write(lambda tx: talk.rows.polls.set_tally(tx, poll, event_id))
 

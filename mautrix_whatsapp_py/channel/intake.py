@@ -142,18 +142,19 @@ class Intake:
 
     async def _add(self, tx: Tx, scene: Scene, now: datetime) -> bool:
         account = scene.account
-        if await self._items.has(tx, account.name, scene.chat, scene.event.message_id):
+        limit = history_limit_of(account.keys, scene.chat, number=scene.facts.chat_number)
+        is_plain = limit <= 0 and account.keys.debounce_ms <= 0
+        # Where nothing else is to be read or changed, adding it tells whether it is new.
+        if not is_plain and await self._items.has(tx, account.name, scene.chat, scene.event.message_id):
             return False
         ready_at = now + timedelta(milliseconds=account.keys.debounce_ms)
         item = await self._make_item(tx, scene, now, ready_at)
-        if not await self._join(tx, scene, item):
-            await self._items.add(tx, item)
-        return True
+        return await self._join(tx, scene, item) or await self._items.add(tx, item) is not None
 
     async def _make_item(self, tx: Tx, scene: Scene, now: datetime, ready_at: datetime) -> NewItem:
         keys, facts, quoted = scene.account.keys, scene.facts, scene.quoted
         text = with_prefix(with_quote(scene.reading.text, quoted), keys.message_prefix)
-        if facts.chat.is_group or history_limit_of(keys, scene.chat, number=facts.chat_number):
+        if facts.chat.is_group or history_limit_of(keys, scene.chat, number=facts.chat_number) > 0:
             earlier = [
                 ContextLine(sender=Speaker(name=row.name, number=row.number), text=row.body)
                 for row in await self._context.take(tx, scene.account.name, scene.chat)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from mautrix_whatsapp_py.channel.reading_rich import read_rich
 from mautrix_whatsapp_py.channel.texts import Quoted, Speaker, to_body, to_placeholder
 from mautrix_whatsapp_py.model.channel import ChannelFile
 from mautrix_whatsapp_py.model.content import (
@@ -41,7 +42,8 @@ def read_content(content: WaContent) -> Reading | None:
         case WaUnsupported(kind=kind):
             return Reading(text=f"<unsupported:{kind}>", plain="")
         case _:
-            return None
+            rich = read_rich(content)
+            return None if rich is None else Reading(text=rich[0], plain="", context=rich[1])
 
 
 def _read_media(media: WaMedia) -> Reading:

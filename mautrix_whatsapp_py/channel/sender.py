@@ -8,7 +8,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -232,22 +232,28 @@ class Sender:
         address = await self._door.find_address(row.login_id, row.chat)
         outcomes: list[WaSent | WaSendUncertain] = []
         for index, part in enumerate(row.parts):
+            if index == 1 and not row.message_ids:
+                # A part has left: from now on the rest follows, whatever becomes of the link.
+                await self._store.write(partial(self._note, row, tuple(one.message_id for one in outcomes)))
             outcome = await client.send_message(
                 address, part.content, send_id=_send_id(row, index), secret=part.secret
             )
             outcomes.append(outcome)
             self._remember(row.account, outcome.message_id)
-            if len(outcomes) > len(row.message_ids):
-                row = replace(row, message_ids=tuple(one.message_id for one in outcomes))
-                await self._store.write(partial(self._note, row))
+        sent = tuple(one.message_id for one in outcomes)
+        # The host knows for good what became of each send id, so nobody need wait for our row.
         is_uncertain = any(isinstance(one, WaSendUncertain) for one in outcomes)
-        ticket.succeed(Done(message_ids=row.message_ids, is_uncertain=is_uncertain))
-        await self._show(row, outcomes)
-        await self._store.write(lambda tx: self._rows.finish(tx, row.account, row.key, row.message_ids))
+        ticket.succeed(Done(message_ids=sent, is_uncertain=is_uncertain))
+        try:
+            await self._show(row, outcomes)
+        except (MatrixUnreachable, StoreUnavailable):
+            await self._store.write(partial(self._note, row, sent))
+            raise
+        await self._store.write(lambda tx: self._rows.finish(tx, row.account, row.key, sent))
         await _forget(client, [_send_id(row, index) for index in range(len(row.parts))])
 
-    async def _note(self, row: ChannelSend, tx: Tx) -> None:
-        await self._rows.set_sent(tx, row.account, row.key, row.message_ids)
+    async def _note(self, row: ChannelSend, sent: tuple[WaMessageId, ...], tx: Tx) -> None:
+        await self._rows.set_sent(tx, row.account, row.key, sent)
 
     async def _show(self, row: ChannelSend, outcomes: Sequence[WaSent | WaSendUncertain]) -> None:
         for outcome, part in zip(outcomes, row.parts, strict=True):

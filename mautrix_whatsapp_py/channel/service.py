@@ -26,6 +26,7 @@ from mautrix_whatsapp_py.errors import CommandError, WhatsAppError, WhatsAppRefu
 from mautrix_whatsapp_py.ids import USER_SERVER, LoginId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaContext, WaMessageRef, WaReaction, WaSendable, WaText
 from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.rich import WaPoll
 from mautrix_whatsapp_py.model.wa_directory import WaContact, WaGroupBrief
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock, WhatsAppNetwork
@@ -182,6 +183,28 @@ class Channel:
                 chat=place.chat,
                 contents=(content,),
                 fingerprint=fingerprint,
+                key=key,
+            )
+        )
+
+    async def ask_poll(
+        self, place: Place, question: str, options: Sequence[str], *, selectable: int = 1, key: str = ""
+    ) -> Done:
+        """Send a poll; 0 selectable options is any number of them."""
+        if not place.account.keys.actions.polls:
+            raise not_allowed("Polls are switched off for this account (actions.polls).")
+        clean = tuple(option.strip() for option in options)
+        if not question.strip() or not all(clean) or len(set(clean)) < len(clean) or selectable > len(clean):
+            raise bad_request("A poll has a question and different options, and lets as many be chosen at most.")
+        content = WaPoll(question=question.strip(), options=clean, selectable=selectable)
+        words = (str(place.chat), question, str(selectable), *clean)
+        return await self.deps.sender.send(
+            Order(
+                account=place.account,
+                login=place.login,
+                chat=place.chat,
+                contents=(content,),
+                fingerprint=fingerprint_of("poll", *words),
                 key=key,
             )
         )

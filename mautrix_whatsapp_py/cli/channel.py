@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mautrix_whatsapp_py.cli import channel_run, channel_serve
+from mautrix_whatsapp_py.cli import channel_import, channel_mcp, channel_run, channel_serve
 from mautrix_whatsapp_py.cli.arguments import Parser, Subparsers, add_config_flag, config_path
 from mautrix_whatsapp_py.cli.channel_client import ChannelClient
 from mautrix_whatsapp_py.cli.channel_run import read_config
@@ -23,10 +23,17 @@ def add_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser("channel", help="the linked accounts as a local API for agents and scripts")
     commands = parser.add_subparsers(dest="channel_command", metavar="COMMAND", required=True)
     channel_run.add_parsers(commands)
+    channel_import.add_parser(commands)
     _add(commands, "accounts", "all accounts and where they stand")
     _add(commands, "status", "one account and where it stands")
     _add_send(commands)
     _add_react(commands)
+    poll = _add(commands, "poll", "send a poll")
+    poll.add_argument("--target", required=True)
+    poll.add_argument("--question", required=True)
+    poll.add_argument("--option", action="append", default=[], help="an option; say it for each of them")
+    poll.add_argument("--selectable", type=int, default=1, help="how many may be chosen (1); 0 for any number")
+    _add(commands, "mcp", "serve the channel to an assistant over the Model Context Protocol")
     channel_serve.add_parser(_add(commands, "serve", "answer messages with the output of a command"))
     pairing = _add(commands, "pairing", "strangers who wait to be let in")
     pairing.add_argument("action", choices=("list", "approve", "deny"))
@@ -65,10 +72,13 @@ def run(args: argparse.Namespace) -> int:
         "login": channel_run.login,
         "logout": channel_run.logout,
         "serve": channel_serve.serve,
+        "import": channel_import.run,
+        "mcp": channel_mcp.run,
         "accounts": _accounts,
         "status": _status,
         "send": _send,
         "react": _react,
+        "poll": _poll,
         "pairing": _pairing,
     }
     return commands[args.channel_command](args)
@@ -122,6 +132,18 @@ def _react(args: argparse.Namespace) -> int:
         "emoji": args.emoji,
     }
     return _say(args, _client(args).post("/v1/reactions", body), "Done.")
+
+
+def _poll(args: argparse.Namespace) -> int:
+    body = {
+        "target": args.target,
+        "account": args.account,
+        "question": args.question,
+        "options": args.option,
+        "selectable": args.selectable,
+    }
+    answer = _client(args).post("/v1/polls", body)
+    return _say(args, answer, f"Sent: {' '.join(answer['message_ids'])}")
 
 
 def _pairing(args: argparse.Namespace) -> int:

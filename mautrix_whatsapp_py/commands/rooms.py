@@ -113,7 +113,7 @@ async def _require_free(deps: ChatDeps, call: Call) -> None:
             raise CommandError("Only admins of the bridge may use `--ignore-permissions`.")
     else:
         await require_state_power(deps, call)
-    if await deps.matrix.fetch_is_encrypted(call.request.room_id):
+    if not deps.matrix.reads_encrypted and await deps.matrix.fetch_is_encrypted(call.request.room_id):
         raise CommandError("This room is encrypted, and I cannot read along in it. Use one that is not.")
 
 

@@ -16,6 +16,8 @@ def sync_commands(deps: ChatDeps, syncing: Syncing) -> tuple[Command, ...]:
     """`sync`."""
 
     async def run(call: Call) -> Answer:
+        if syncing.is_known(call.request.event_id, call.request.sender):
+            return ()
         login, rest = await take_login(deps, call)
         if not deps.talk.logins.state_of(login).is_usable:
             raise CommandError(f"{login.number} is not connected. Send `ping` to see why, then try again.")
@@ -27,7 +29,7 @@ def sync_commands(deps: ChatDeps, syncing: Syncing) -> tuple[Command, ...]:
             user=call.request.sender,
             is_thorough="create" in call.flags,
         )
-        if not syncing.start(request):
+        if not await syncing.start(request):
             raise CommandError("I am at it already. Send `cancel` to stop.")
         return ()
 

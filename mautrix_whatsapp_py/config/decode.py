@@ -12,10 +12,12 @@ from mautrix_whatsapp_py.config.channel import ChannelAccounts
 from mautrix_whatsapp_py.config.decode_named import decode_accounts, decode_rules, is_named
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
+from mautrix_whatsapp_py.config.power_levels import PowerLevels
 from mautrix_whatsapp_py.config.reference import find_ignored, is_reference_key
 from mautrix_whatsapp_py.config.schema import KeyPath, fields_of, is_section, without_none
 from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.config.suggest import unknown_key_text
+from mautrix_whatsapp_py.ids import MxUserId, decode_mx_user
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -68,6 +70,8 @@ def _decode_value(kind: Any, value: object, path: KeyPath, findings: Findings) -
         return decode_section(kind, value, path, findings)
     if kind is Permissions:
         return _decode_permissions(value, path, findings)
+    if kind is PowerLevels:
+        return _decode_power_levels(value, path, findings)
     if kind is ChannelAccounts or is_named(kind):
         if not isinstance(value, Mapping):
             raise _Mismatch(f"must be a group of keys, not {_name(value)}")
@@ -155,6 +159,21 @@ def _decode_permissions(value: object, path: KeyPath, findings: Findings) -> Per
         except _Mismatch as mismatch:
             findings.add((*path, str(subject)), str(mismatch))
     return Permissions(MappingProxyType(entries))
+
+
+def _decode_power_levels(value: object, path: KeyPath, findings: Findings) -> PowerLevels:
+    if not isinstance(value, Mapping):
+        raise _Mismatch(f"must map user ids to power levels, not {_name(value)}")
+    levels: dict[MxUserId, int] = {}
+    for user, level in value.items():
+        try:
+            decode_mx_user(MxUserId(str(user)))
+            levels[MxUserId(str(user))] = _decode_int(level)
+        except _Mismatch as mismatch:
+            findings.add((*path, str(user)), str(mismatch))
+        except ValueError:
+            findings.add((*path, str(user)), "is no user id; write it like @name:example.com")
+    return PowerLevels(MappingProxyType(levels))
 
 
 def _decode_permission(entry: object) -> Permission:

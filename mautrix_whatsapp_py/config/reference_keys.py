@@ -16,7 +16,6 @@ Defaults = Mapping[str, Any]
 _NETWORK: Final[Defaults] = {
     "get_proxy_url": None,
     "proxy_only_login": False,
-    "displayname_template": '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)',
     "identity_change_notices": False,
     "send_presence_on_typing": False,
     "disable_status_broadcast_send": True,
@@ -31,10 +30,6 @@ _NETWORK: Final[Defaults] = {
     "use_whatsapp_retry_store": False,
     "animated_sticker": {"target": "webp", "args": {"width": 320, "height": 320, "fps": 25}},
     "history_sync": {
-        "max_initial_conversations": -1,
-        "request_full_sync": False,
-        "dispatch_wait": "1m",
-        "full_sync_config": {"days_limit": None, "size_mb_limit": None, "storage_quota_mb": None},
         "media_requests": {
             "auto_request_media": True,
             "request_method": "immediate",
@@ -77,16 +72,11 @@ _BRIDGE: Final[Defaults] = {
 }
 
 _ENCRYPTION: Final[Defaults] = {
-    "default": False,
-    "require": False,
     "appservice": False,
-    "self_sign": False,
-    "allow_key_sharing": True,
     "plaintext_mentions": False,
-    "pickle_key": ANY,
     "delete_keys": ANY,
     "verification_levels": ANY,
-    "rotation": ANY,
+    "rotation": {"disable_device_change_key_rotation": False},
 }
 
 REFERENCE_KEYS: Final[Defaults] = {
@@ -123,10 +113,6 @@ REFERENCE_KEYS: Final[Defaults] = {
         "server_key": ANY,
     },
     "backfill": {
-        "enabled": False,
-        "max_initial_messages": 50,
-        "max_catchup_messages": 500,
-        "unread_hours_threshold": 720,
         "threads": {"max_initial_messages": 50},
         "queue": {
             "enabled": False,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from mautrix_whatsapp_py.config.durations import decode_duration
 from mautrix_whatsapp_py.config.findings import Findings
+from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
 from mautrix_whatsapp_py.config.permissions import EVERYBODY, PermissionLevel, Permissions
 from mautrix_whatsapp_py.config.schema import KeyPath
 from mautrix_whatsapp_py.config.tree import (
@@ -17,6 +19,7 @@ from mautrix_whatsapp_py.config.tree import (
     Config,
     DatabaseSection,
     DoublePuppetSection,
+    EncryptionSection,
     HomeserverSection,
     NetworkSection,
     WhatsappSection,
@@ -48,6 +51,7 @@ def check_rules(
     _check_domain(config.homeserver, findings)
     _check_appservice(config.appservice, findings)
     _check_numbers(config, findings)
+    _check_encryption(config.encryption, findings)
     _check_database(config.database, findings)
     _check_texts(config.bridge, config.network, config.whatsapp, findings)
     _check_subjects(config.bridge.permissions, findings)
@@ -160,11 +164,26 @@ def _check_numbers(config: Config, findings: Findings) -> None:
         (("appservice", "max_body_size_mb"), config.appservice.max_body_size_mb, 1, 1024),
         (("bridge", "outbox_expiry_hours"), config.bridge.outbox_expiry_hours, 1, 8760),
         (("database", "max_open_conns"), config.database.max_open_conns, 1, 1000),
+        (("encryption", "rotation", "milliseconds"), config.encryption.rotation.milliseconds, 60_000, 10**12),
+        (("encryption", "rotation", "messages"), config.encryption.rotation.messages, 1, 10_000),
         (("whatsapp", "sessions_per_host"), config.whatsapp.sessions_per_host, 1, 1000),
+        (("backfill", "max_initial_messages"), config.backfill.max_initial_messages, -1, 1_000_000),
+        (("backfill", "max_initial_days"), config.backfill.max_initial_days, -1, 36_500),
+        (("backfill", "max_catchup_messages"), config.backfill.max_catchup_messages, -1, 1_000_000),
+        (("backfill", "unread_hours_threshold"), config.backfill.unread_hours_threshold, -1, 1_000_000),
+        (("history", "keep"), config.history.keep, 0, 3650),
     )
     for path, value, lowest, highest in ranges:
         if not lowest <= value <= highest:
             findings.add(path, f"must be from {lowest} to {highest}")
+
+
+def _check_encryption(section: EncryptionSection, findings: Findings) -> None:
+    if not section.pickle_key:
+        findings.add(("encryption", "pickle_key"), "must be a long random text, or generate")
+    for name in ("default", "require"):
+        if getattr(section, name) and not section.allow:
+            findings.add(("encryption", name), "needs encryption.allow")
 
 
 def _check_database(section: DatabaseSection, findings: Findings) -> None:
@@ -181,10 +200,18 @@ def _check_texts(
 ) -> None:
     if _WORD.fullmatch(bridge.command_prefix) is None:
         findings.add(("bridge", "command_prefix"), "must be one word, for example !wa")
+    try:
+        decode_template(network.displayname_template)
+    except BadTemplate as problem:
+        findings.add(("network", "displayname_template"), str(problem))
     if not network.os_name.strip():
         findings.add(("network", "os_name"), "must not be empty")
     if network.proxy is not None and _proxy_scheme(network.proxy) not in ("http", "https", "socks5"):
         findings.add(("network", "proxy"), "must start with http://, https:// or socks5://, or be null for none")
+    try:
+        decode_duration(network.history_sync.dispatch_wait)
+    except ValueError:
+        findings.add(("network", "history_sync", "dispatch_wait"), "must be a length of time, like 10s or 1m")
     if not all(whatsapp.host_command):
         findings.add(("whatsapp", "host_command"), "must hold no empty word; leave the list empty for the default")
 

@@ -8,7 +8,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from mautrix_whatsapp_py.config.channel import ChannelSection
+from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
+from mautrix_whatsapp_py.config.power_levels import NO_OVERRIDES, PowerLevels
 from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.ids import MxUserId
 
@@ -151,6 +153,7 @@ class BridgeSection(Section):
     outbox_expiry_hours: int = 24
     personal_filtering_spaces: bool = True
     allow_user_invite: bool = True
+    power_level_overrides: PowerLevels = NO_OVERRIDES
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
@@ -168,12 +171,50 @@ class MatrixSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FullSyncSection(Section):
+    """How much a phone is asked for with a full history."""
+
+    days_limit: int | None = None
+    size_mb_limit: int | None = None
+    storage_quota_mb: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySyncSection(Section):
+    """The history that a phone hands over when it is linked."""
+
+    max_initial_conversations: int = -1
+    request_full_sync: bool = False
+    dispatch_wait: str = "10s"
+    full_sync_config: FullSyncSection = field(default_factory=FullSyncSection)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackfillSection(Section):
+    """What of the past is brought into rooms."""
+
+    enabled: bool = True
+    max_initial_messages: int = 50
+    max_initial_days: int = 30
+    max_catchup_messages: int = 500
+    unread_hours_threshold: int = 720
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistorySection(Section):
+    """What is kept of the past besides."""
+
+    keep: int = 14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSection(Section):
     """How the bridge appears to WhatsApp and reaches it."""
 
     os_name: str = "Mautrix-WhatsApp bridge"
     browser_name: BrowserName = BrowserName.UNKNOWN
     proxy: str | None = field(default=None, repr=False)
+    displayname_template: str = DEFAULT_TEMPLATE
     call_start_notices: bool = True
     reject_calls: bool = False
     reject_calls_text: str = "I cannot take calls here. Please write to me."
@@ -181,6 +222,7 @@ class NetworkSection(Section):
     mute_status_broadcast: bool = True
     url_previews: bool = False
     extev_polls: bool = True
+    history_sync: HistorySyncSection = field(default_factory=HistorySyncSection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,11 +244,26 @@ class DoublePuppetSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RotationSection(Section):
+    """How long rooms that the bridge makes use one key."""
+
+    enable_custom: bool = False
+    milliseconds: int = 604800000
+    messages: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EncryptionSection(Section):
-    """What the registration asks for, so that encrypted rooms can be bridged."""
+    """Rooms whose messages only their members can read, the bridge among them."""
 
     allow: bool = False
+    default: bool = False
+    require: bool = False
     msc4190: bool = True
+    self_sign: bool = False
+    allow_key_sharing: bool = True
+    pickle_key: str = field(default="generate", repr=False)
+    rotation: RotationSection = field(default_factory=RotationSection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +313,8 @@ class Config(Section):
     bridge: BridgeSection = field(default_factory=BridgeSection)
     matrix: MatrixSection = field(default_factory=MatrixSection)
     network: NetworkSection = field(default_factory=NetworkSection)
+    backfill: BackfillSection = field(default_factory=BackfillSection)
+    history: HistorySection = field(default_factory=HistorySection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
     double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)

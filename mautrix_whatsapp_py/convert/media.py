@@ -178,6 +178,8 @@ def _tell(media: WaMedia, failure: MediaUnavailable | None, said: MxMessageConte
         text += f" {file_words.GOES_ON}"
     if failure is not None and failure.may_be_retried:
         text += f" {file_words.HOW_TO_RETRY}"
+    if failure is not None and failure.is_coming:
+        text = f"📎 A {what} is being fetched."
     body = f"{text}\n\n{said.body}" if said.body else text
     html = None if said.html is None else f"<p>{text}</p>{said.html}"
     return replace(said, msgtype=MxMsgType.NOTICE, body=body, html=html)

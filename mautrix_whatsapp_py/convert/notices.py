@@ -174,6 +174,16 @@ EXPIRED: Final = (
     "WhatsApp could not be reached for too long. Check your link with the bridge bot and send it again."
 )
 UNREADABLE: Final = "The bridge cannot read encrypted messages. Switch to a room without encryption."
+KEY_AWAITED: Final = "The bridge hasn't received the decryption keys yet. It asks for them and goes on trying."
+KEY_MISSING: Final = (
+    "The bridge hasn't received the decryption keys. It goes on trying for a day; "
+    "if the message matters, send it again."
+)
+NOT_DECRYPTABLE: Final = "It could not be decrypted. Send it again."
+REPEATED_CIPHER: Final = "Your client encrypted several messages with the same key. Restart it and send it again."
+UNKNOWN_CIPHER: Final = "It is encrypted in a way the bridge does not know."
+UNKNOWN_SESSION: Final = "It was encrypted by a session that your account does not have. Send it from another one."
+NOT_ENCRYPTED: Final = "It is not encrypted, which this bridge requires. Switch encryption on in this room."
 UNKNOWN_OUTCOME: Final = "WhatsApp did not confirm it. Look at your phone before you send it again."
 
 

@@ -91,6 +91,8 @@ class MxPin:
 
     event_id: MxEventId
     is_pinned: bool
+    seconds: int = 0
+    """For how long; 0 where WhatsApp does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

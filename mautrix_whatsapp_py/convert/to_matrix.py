@@ -100,9 +100,10 @@ def _send_rich(content: WaRich, context: ToMatrixContext) -> ToMatrix:
             return _send_poll(content, context)
         case WaPollVote(options=digests):
             return _about_target(MxPollAnswer(digests=digests), context)
-        case WaPin(is_pinned=is_pinned):
-            pins = MxPin(event_id=context.targets[0], is_pinned=is_pinned) if context.targets else None
-            return pins or Skipped(reason=SkipReason.TARGET_UNKNOWN)
+        case WaPin(is_pinned=is_pinned, seconds=seconds):
+            if not context.targets:
+                return Skipped(reason=SkipReason.TARGET_UNKNOWN)
+            return MxPin(event_id=context.targets[0], is_pinned=is_pinned, seconds=seconds)
         case WaLiveLocation(sequence=sequence):
             said = place(content, _send_text(say(content), context), context)
             return MxLive(part=said.parts[0], sequence=sequence)

@@ -10,13 +10,17 @@ from mautrix.api import MediaPath, Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUri, MxUserId
+from mautrix_whatsapp_py.matrix.attachment_crypto import MxEncryptor
+from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.encode import encode_notice, encode_picture
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.senders import Senders
+from mautrix_whatsapp_py.model.media import MxFileKey
 from mautrix_whatsapp_py.model.mx import MxNotice, MxPicture, MxServerInfo
 
 log = logging.getLogger(__name__)
 
+MAX_KEYS = 20
 _GONE = frozenset({"M_FORBIDDEN", "M_NOT_FOUND", "M_UNKNOWN", "M_NOT_JOINED"})
 
 
@@ -31,16 +35,22 @@ class BotProfile:
 class HttpMatrixApi:
     """The homeserver, asked over HTTP with the application service's token."""
 
-    def __init__(self, http: RetryingHttp, *, bot: MxUserId, appservice_id: str) -> None:
+    def __init__(
+        self, http: RetryingHttp, *, bot: MxUserId, appservice_id: str, crypto: Crypto | None = None
+    ) -> None:
         self._http = http
         self._bot = bot
         self._appservice_id = appservice_id
-        self._senders = Senders(http)
+        self._crypto = crypto
+        self._senders = Senders(http, crypto=crypto)
         self._software: str | None = None
+        self._keys: dict[MxUri, MxFileKey] = {}
+        """What opens pictures that were uploaded for encrypted rooms."""
 
     def with_patience(self, patience: Patience) -> HttpMatrixApi:
         """The same homeserver with other deadlines."""
-        return HttpMatrixApi(self._http.with_patience(patience), bot=self._bot, appservice_id=self._appservice_id)
+        http = self._http.with_patience(patience)
+        return HttpMatrixApi(http, bot=self._bot, appservice_id=self._appservice_id, crypto=self._crypto)
 
     @property
     def bot(self) -> MxUserId:
@@ -78,8 +88,8 @@ class HttpMatrixApi:
         self, room_id: MxRoomId, notice: MxNotice, *, sender: MxUserId, txn_id: MxTxnId
     ) -> MxEventId:
         """Send or edit a notice; the same transaction id gives the same event."""
-        path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
-        answer = await self._senders.put_once(path, encode_notice(notice), sender)
+        said = encode_notice(notice)
+        answer = await self._senders.send_event(room_id, "m.room.message", txn_id, said, sender)
         return MxEventId(require_text(answer, "event_id"))
 
     async def send_redaction(
@@ -89,8 +99,25 @@ class HttpMatrixApi:
         path = Path.v3.rooms[room_id].redact[event_id][txn_id]
         await self._senders.put_once(path, {"reason": reason} if reason else {}, sender)
 
-    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
-        """Put a file into the homeserver's media store."""
+    @property
+    def reads_encrypted(self) -> bool:
+        """Whether the bridge can read and write in encrypted rooms."""
+        return self._crypto is not None
+
+    async def upload_media(
+        self, data: bytes, *, mimetype: str, filename: str, room_id: MxRoomId | None = None
+    ) -> MxUri:
+        """Put a file into the homeserver's media store; one for a room that is encrypted goes there encrypted."""
+        if room_id is not None and self._crypto is not None and await self._crypto.is_encrypted(room_id):
+            encryptor = MxEncryptor()
+            sealed = encryptor.update(data)
+            uri = await self._upload(sealed, mimetype="application/octet-stream", filename="")
+            # Pictures follow their upload at once; a few of them are enough.
+            self._keys = {**dict(list(self._keys.items())[-MAX_KEYS:]), uri: encryptor.key}
+            return uri
+        return await self._upload(data, mimetype=mimetype, filename=filename)
+
+    async def _upload(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
         query = {"user_id": self._bot, "filename": filename}
         answer = await self._http.call(Method.POST, MediaPath.v3.upload, data, query=query, mimetype=mimetype)
         return MxUri(require_text(answer, "content_uri"))
@@ -99,10 +126,9 @@ class HttpMatrixApi:
         self, room_id: MxRoomId, picture: MxPicture, *, sender: MxUserId, txn_id: MxTxnId
     ) -> MxEventId:
         """Send or edit a picture; the same transaction id gives the same event."""
-        path = Path.v3.rooms[room_id].send["m.room.message"][txn_id]
-        return MxEventId(
-            require_text(await self._senders.put_once(path, encode_picture(picture), sender), "event_id")
-        )
+        said = encode_picture(picture, self._keys.get(picture.uri))
+        answer = await self._senders.send_event(room_id, "m.room.message", txn_id, said, sender)
+        return MxEventId(require_text(answer, "event_id"))
 
     async def fetch_is_encrypted(self, room_id: MxRoomId) -> bool:
         """Whether a room's messages are to be encrypted."""

@@ -9,20 +9,23 @@ from mautrix.api import Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
-from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room
-from mautrix_whatsapp_py.matrix.fields import get_fields
+from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room, with_levels
+from mautrix_whatsapp_py.matrix.fields import NONE, Fields, get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.poll_content import STARTS, decode_poll_start, encode_poll
 from mautrix_whatsapp_py.matrix.senders import Senders
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType, MxReactionContent
 from mautrix_whatsapp_py.model.mx import MxNewRoom, MxSendStatus
 from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
+from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing
 
 log = logging.getLogger(__name__)
 
+_VERSION_WITH_CREATORS = 12
 _ALREADY_THERE = frozenset({"M_FORBIDDEN", "M_UNKNOWN"})
 
 
@@ -30,12 +33,19 @@ class HttpMatrixChats:
     """Portals' view of the homeserver."""
 
     def __init__(
-        self, http: RetryingHttp, *, identity: Identity, doubles: HttpDoublePuppets | None = None
+        self,
+        http: RetryingHttp,
+        *,
+        identity: Identity,
+        doubles: HttpDoublePuppets | None = None,
+        crypto: Crypto | None = None,
     ) -> None:
         self._http = http
         self._identity = identity
-        self._senders = Senders(http, doubles)
+        self._crypto = crypto
+        self._senders = Senders(http, doubles, crypto)
         self._registered: set[MxUserId] = set()
+        self._has_listed_creators: bool | None = None
 
     async def ensure_ghost(self, ghost: MxUserId) -> None:
         """Register a ghost; it may exist already."""
@@ -54,10 +64,12 @@ class HttpMatrixChats:
         found = await self._find_room(alias)
         if found is not None:
             return found
+        body = encode_room(room, self._identity)
+        if room.levels is not None:
+            listed = await self._lists_creators()
+            body = with_levels(body, room.levels, listed_creator=bot if listed else None)
         try:
-            answer = await self._http.call(
-                Method.POST, Path.v3.createRoom, encode_room(room, self._identity), query={"user_id": bot}
-            )
+            answer = await self._http.call(Method.POST, Path.v3.createRoom, body, query={"user_id": bot})
         except MatrixRefused:
             # Synapse has several ways to say that the alias was taken a moment ago.
             found = await self._find_room(alias)
@@ -66,11 +78,16 @@ class HttpMatrixChats:
             return found
         return MxRoomId(require_text(answer, "room_id"))
 
-    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite somebody; who is there or invited already stays so."""
+    async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
+        """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""
         query = {"user_id": self._identity.bot}
         try:
-            await self._http.call(Method.POST, Path.v3.rooms[room_id].invite, {"user_id": user}, query=query)
+            if is_direct:
+                # The endpoint for invitations cannot say so.
+                path = Path.v3.rooms[room_id].state["m.room.member"][user]
+                await self._http.call(Method.PUT, path, {"membership": "invite", "is_direct": True}, query=query)
+            else:
+                await self._http.call(Method.POST, Path.v3.rooms[room_id].invite, {"user_id": user}, query=query)
         except MatrixRefused as error:
             # Whoever is there already cannot be invited; no other answer tells it apart.
             if error.errcode not in _ALREADY_THERE:
@@ -149,9 +166,22 @@ class HttpMatrixChats:
         if poll is not None:
             return MxMessageContent(msgtype=MxMsgType.POLL, body=poll.question)
         relations = get_fields(get_fields(event, "unsigned"), "m.relations")
-        edit = get_fields(get_fields(relations, "m.replace"), "content")
+        edit = get_fields(
+            await self._opened({"room_id": room_id, **get_fields(relations, "m.replace")}), "content"
+        )
         is_sticker = event.get("type") == "m.sticker"
         return decode_message(edit or get_fields(event, "content"), is_sticker=is_sticker)
+
+    async def _opened(self, event: Fields) -> Fields:
+        """An event as its sender meant it; nothing when nobody can tell."""
+        if event.get("type") != "m.room.encrypted":
+            return event
+        if self._crypto is None:
+            return NONE
+        try:
+            return await self._crypto.open_fields(event, patience_seconds=0)
+        except (KeyMissing, CannotOpen):
+            return NONE
 
     async def send_poll(
         self,
@@ -207,19 +237,28 @@ class HttpMatrixChats:
         txn_id: MxTxnId,
         sent_at: datetime | None,
     ) -> MxEventId:
-        path = Path.v3.rooms[room_id].send[kind][txn_id]
         query = {"ts": str(int(sent_at.timestamp() * 1000))} if sent_at is not None else {}
-        answer = await self._senders.put_once(path, content, sender, query=query)
+        answer = await self._senders.send_event(room_id, kind, txn_id, content, sender, query=query)
         return MxEventId(require_text(answer, "event_id"))
 
-    async def _fetch_event(self, room_id: MxRoomId, event_id: MxEventId) -> Json | None:
+    async def _lists_creators(self) -> bool:
+        """Whether new rooms name their creator among the levels: those of versions before 12 do."""
+        if self._has_listed_creators is None:
+            answer = await self._http.call(Method.GET, Path.v3.capabilities, query={"user_id": self._identity.bot})
+            versions = get_fields(get_fields(answer, "capabilities"), "m.room_versions")
+            default = str(versions.get("default", "1"))
+            self._has_listed_creators = not default.isdecimal() or int(default) < _VERSION_WITH_CREATORS
+        return self._has_listed_creators
+
+    async def _fetch_event(self, room_id: MxRoomId, event_id: MxEventId) -> Fields | None:
         path = Path.v3.rooms[room_id].event[event_id]
         try:
-            return await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
+            event = await self._http.call(Method.GET, path, query={"user_id": self._identity.bot})
         except MatrixRefused as error:
             if error.status in (403, 404):
                 return None
             raise
+        return await self._opened(event)
 
     async def _find_room(self, alias: str) -> MxRoomId | None:
         try:

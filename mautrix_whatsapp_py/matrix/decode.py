@@ -47,7 +47,7 @@ from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 _RECEIPTS = {"m.read": False, "m.read.private": True}
 
 
-def decode_event(stored: MxStored) -> MxEvent:
+def decode_event(stored: MxStored, *, was_encrypted: bool = False) -> MxEvent:
     """The model of a stored event."""
     fields = decode_fields(stored.body)
     origin = MxOrigin(
@@ -55,6 +55,7 @@ def decode_event(stored: MxStored) -> MxEvent:
         room_id=stored.room_id,
         sender=stored.sender,
         sent_at=get_moment(fields, "origin_server_ts") or EPOCH,
+        was_encrypted=was_encrypted,
         kind=stored.kind,
     )
     event: MxEvent | None = None
@@ -78,8 +79,8 @@ def decode_event(stored: MxStored) -> MxEvent:
         case _, True if fields.get("state_key") == "":
             change = decode_room_change(stored.kind, get_fields(fields, "content"))
             event = MxRoomChanged(origin=origin, change=change) if change is not None else None
-        case "m.room.encrypted", False:
-            event = MxEncrypted(origin=origin)
+        case "m.room.encrypted", False if get_fields(fields, "content"):
+            event = MxEncrypted(origin=origin, body=stored.body)
     return event or MxOther(origin=origin, kind=stored.kind)
 
 

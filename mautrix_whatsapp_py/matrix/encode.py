@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mautrix_whatsapp_py.matrix.file_content import encode_key
+from mautrix_whatsapp_py.model.media import MxFileKey
 from mautrix_whatsapp_py.model.mx import MxNotice, MxPicture
 
 Json = dict[str, Any]
@@ -28,13 +30,13 @@ def _encode_text(body: str, html: str | None) -> Json:
     return content
 
 
-def encode_picture(picture: MxPicture) -> Json:
-    """Content of an `m.room.message` with an image."""
+def encode_picture(picture: MxPicture, key: MxFileKey | None = None) -> Json:
+    """Content of an `m.room.message` with an image, which the key opens."""
     shown: Json = {
         "msgtype": "m.image",
         "body": picture.caption,
         "filename": picture.filename,
-        "url": picture.uri,
+        **({"url": picture.uri} if key is None else {"file": encode_key(picture.uri, key)}),
         "info": {
             "mimetype": picture.mimetype,
             "w": picture.width,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.model.mx import MxNewRoom
+from mautrix_whatsapp_py.model.mx_room import MxLevelsChange
 
 Json = dict[str, Any]
 _PROTOCOL: Json = {
@@ -24,6 +26,8 @@ class Identity:
     domain: str
     appservice_id: str
     federates: bool = True
+    encryption: Mapping[str, Any] | None = None
+    """How new rooms are encrypted, where they are."""
 
 
 def encode_room(room: MxNewRoom, identity: Identity) -> Json:
@@ -48,11 +52,31 @@ def encode_room(room: MxNewRoom, identity: Identity) -> Json:
     return body
 
 
+def with_levels(body: Json, levels: MxLevelsChange, *, listed_creator: MxUserId | None) -> Json:
+    """The same with levels; `listed_creator` is the bot where rooms do not put their creator above everybody."""
+    override = dict(body["power_level_content_override"])
+    users = {str(user): level for user, level in levels.users.items() if level}
+    if listed_creator is not None:
+        users[listed_creator] = 100
+    override |= {"events": {**override["events"], **levels.events}, "users": users}
+    for key, level in (("events_default", levels.events_default), ("invite", levels.invite)):
+        if level is not None:
+            override[key] = level
+    return {**body, "power_level_content_override": override}
+
+
 def _initial_state(room: MxNewRoom, identity: Identity) -> list[Json]:
     bridge = _bridge_info(room, identity)
     key = f"{identity.domain}/{identity.appservice_id}"
     service = {"service_members": [identity.bot, *room.service_members]}
+    parents = []
+    if room.parent is not None:
+        content = {"via": [identity.domain], "canonical": True}
+        parents = [{"type": "m.space.parent", "state_key": room.parent, "content": content}]
+    encryption = [{"type": "m.room.encryption", "state_key": "", "content": dict(identity.encryption or {})}]
     return [
+        *(encryption if identity.encryption is not None else ()),
+        *parents,
         {"type": "m.bridge", "state_key": key, "content": bridge},
         {"type": "uk.half-shot.bridge", "state_key": key, "content": bridge},
         {"type": "io.element.functional_members", "state_key": "", "content": service},

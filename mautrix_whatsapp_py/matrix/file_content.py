@@ -68,7 +68,7 @@ def encode_file(file: MxFile, *, is_audio: bool) -> Json:
     if file.key is None:
         said["url"] = file.uri
     else:
-        said["file"] = _encode_key(file.uri, file.key)
+        said["file"] = encode_key(file.uri, file.key)
     if is_audio:
         said[_AUDIO] = {"duration": file.duration_ms}
         if file.waveform:
@@ -86,7 +86,7 @@ def _encode_thumbnail(thumbnail: MxThumbnail) -> Json:
     }
     if stored.key is None:
         return {"thumbnail_url": stored.uri, "thumbnail_info": info}
-    return {"thumbnail_file": _encode_key(stored.uri, stored.key), "thumbnail_info": info}
+    return {"thumbnail_file": encode_key(stored.uri, stored.key), "thumbnail_info": info}
 
 
 def _decode_waveform(audio: Fields) -> tuple[int, ...]:
@@ -121,7 +121,8 @@ def _decode_base64(text: str | None) -> bytes:
         return b""
 
 
-def _encode_key(uri: MxUri, key: MxFileKey) -> Json:
+def encode_key(uri: MxUri, key: MxFileKey) -> Json:
+    """Where an encrypted file is and what opens it."""
     return {
         "url": uri,
         "v": "v2",

@@ -113,7 +113,39 @@ class HttpMatrixGroups:
         return body
 
     async def create_space(self, space: MxNewSpace) -> MxRoomId:
-        """Make a space."""
+        """Make a space; asking for the same alias again gives the space that is there."""
+        alias = f"#{space.alias}:{self._domain}"
+        found = await self._find_room(alias)
+        if found is not None:
+            return found
+        try:
+            return await self._make_space(space)
+        except MatrixRefused:
+            # Somebody was faster by a moment.
+            found = await self._find_room(alias)
+            if found is None:
+                raise
+            return found
+
+    async def give_up_space(self, alias: str) -> None:
+        """Have the next space of this alias be another one."""
+        path = Path.v3.directory.room[f"#{alias}:{self._domain}"]
+        try:
+            await self._http.call(Method.DELETE, path, query=self._as_bot)
+        except MatrixRefused as error:
+            if error.status not in _UNSEEN:
+                raise
+
+    async def _find_room(self, alias: str) -> MxRoomId | None:
+        try:
+            answer = await self._http.call(Method.GET, Path.v3.directory.room[alias], query=self._as_bot)
+        except MatrixRefused as error:
+            if error.status not in _UNSEEN:
+                raise
+            return None
+        return MxRoomId(require_text(answer, "room_id"))
+
+    async def _make_space(self, space: MxNewSpace) -> MxRoomId:
         creation: Json = {"type": "m.space"}
         if not self._federates:
             creation["m.federate"] = False
@@ -121,6 +153,7 @@ class HttpMatrixGroups:
             "preset": "private_chat",
             "visibility": "private",
             "name": space.name,
+            "room_alias_name": space.alias,
             "invite": sorted(space.invites),
             "creation_content": creation,
             "power_level_content_override": {"events_default": 100},
@@ -141,6 +174,15 @@ class HttpMatrixGroups:
             if error.status not in _UNSEEN:
                 raise
             log.info("a room could not be told of its space: %s", error.errcode)
+
+    async def replace_room(self, room_id: MxRoomId, *, by: MxRoomId, text: str) -> None:
+        """Send those who are in a room to another one; nothing where the room is gone already."""
+        content: Json = {"body": text, "replacement_room": by}
+        try:
+            await self._put_state(room_id, "m.room.tombstone", "", content, self._bot)
+        except MatrixRefused as error:
+            if error.status not in _UNSEEN:
+                raise
 
     async def close_room(self, room_id: MxRoomId) -> None:
         """Have the bot leave a room of its own for good."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.catch_up import Gate
@@ -27,6 +27,11 @@ MISSED = MxTxnId("missed")
 """Stands for the transactions that never came."""
 
 ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
+Witness = Callable[[Sequence[MxStored]], Awaitable[None]]
+
+
+async def see_nothing(_events: Sequence[MxStored]) -> None:
+    """What a homeserver without encrypted rooms needs."""
 
 
 class OutOfTurn(Exception):
@@ -43,8 +48,11 @@ class Intake:
         *,
         on_to_device: ToDeviceSink,
         is_ours: Callable[[MxUserId], bool] = lambda _user: False,
+        witness: Witness = see_nothing,
         gate: Gate | None = None,
     ) -> None:
+        """`witness` sees all events, those of our own users too, before anything comes of them."""
+        self._witness = witness
         self._inbox = inbox
         self._sink = sink
         self._on_to_device = on_to_device
@@ -115,6 +123,7 @@ class Intake:
     async def _add(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
         """Store events; what is to be handed over now."""
         was_owing, self._is_owing = self._is_owing, True
+        await self._witness(events)
         # What our own users said is nothing new: half of all events, and a commit each.
         others = [event for event in events if not self._is_ours(event.sender)]
         new = await self._inbox.add_transaction(txn_id, others) if others else ()

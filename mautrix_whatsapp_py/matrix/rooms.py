@@ -25,13 +25,22 @@ _VERSION_WITH_CREATORS = 12
 class HttpMatrixRooms:
     """Implements MatrixRooms over the client-server API, as the bot."""
 
-    def __init__(self, http: RetryingHttp, *, bot: MxUserId) -> None:
+    def __init__(self, http: RetryingHttp, *, bot: MxUserId, encryption: Json | None = None) -> None:
+        """`encryption` is how new rooms are encrypted, where they are."""
         self._http = http
         self._bot = bot
+        self._encryption = encryption
 
-    async def fetch_joined_rooms(self) -> Sequence[MxRoomId]:
-        """The rooms the bot is in."""
-        answer = await self._http.call(Method.GET, Path.v3.joined_rooms, query=self._as_bot)
+    async def fetch_joined_rooms(self, user: MxUserId | None = None) -> Sequence[MxRoomId]:
+        """The rooms one of our users is in, or the bot."""
+        query = {"user_id": user or self._bot}
+        try:
+            answer = await self._http.call(Method.GET, Path.v3.joined_rooms, query=query)
+        except MatrixRefused as error:
+            # A ghost that was never registered, because it never spoke.
+            if user is None or error.status not in _UNSEEN:
+                raise
+            return ()
         rooms = answer.get("joined_rooms")
         return tuple(MxRoomId(str(room)) for room in rooms) if isinstance(rooms, list) else ()
 
@@ -81,6 +90,9 @@ class HttpMatrixRooms:
             "name": name,
             "invite": [user],
         }
+        if self._encryption is not None:
+            state = {"type": "m.room.encryption", "state_key": "", "content": self._encryption}
+            body["initial_state"] = [state]
         answer = await self._http.call(Method.POST, Path.v3.createRoom, body, query=self._as_bot)
         return MxRoomId(require_text(answer, "room_id"))
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from mautrix.api import Method, Path, PathBuilder
 
 from mautrix_whatsapp_py.errors import MatrixRefused
-from mautrix_whatsapp_py.ids import MxUserId, decode_mx_user
+from mautrix_whatsapp_py.ids import MxRoomId, MxTxnId, MxUserId, decode_mx_user
+from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
 
@@ -20,10 +21,29 @@ DEVICE_ID = "WHATSAPPBRIDGE"
 class Senders:
     """The users an application service acts as."""
 
-    def __init__(self, http: RetryingHttp, doubles: HttpDoublePuppets | None = None) -> None:
+    def __init__(
+        self, http: RetryingHttp, doubles: HttpDoublePuppets | None = None, crypto: Crypto | None = None
+    ) -> None:
         self._http = http
+        self._crypto = crypto
         self._doubles = doubles
         self._devices: dict[MxUserId, bool] = {}
+
+    async def send_event(
+        self,
+        room_id: MxRoomId,
+        kind: str,
+        txn_id: MxTxnId,
+        content: Json,
+        sender: MxUserId,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Send an event once, encrypted where its room is."""
+        sealed = await self._crypto.encrypt(room_id, kind, content) if self._crypto is not None else None
+        if sealed is not None:
+            kind, content = "m.room.encrypted", sealed
+        return await self.put_once(Path.v3.rooms[room_id].send[kind][txn_id], content, sender, query=query)
 
     async def put_once(
         self,

@@ -67,6 +67,7 @@ class WorkerTools:
         self._under_way = 0
         self._idle_timer: asyncio.TimerHandle | None = None
         self._ends: set[asyncio.Task[None]] = set()
+        self._is_stopped = False
 
     async def prepare_for_matrix(
         self, source: Path, kind: WaKind, into: Path, *, with_waveform: bool = False
@@ -87,7 +88,8 @@ class WorkerTools:
             return await self._do(source, into, task, self._limits.quick)
 
     async def stop(self) -> None:
-        """End the worker; what it was doing fails."""
+        """End the worker for good; what it was doing fails."""
+        self._is_stopped = True
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         worker, self._worker = self._worker, None
@@ -105,9 +107,12 @@ class WorkerTools:
         if self._idle_timer is not None:
             self._idle_timer.cancel()
         try:
-            worker = await self._ensure_worker()
             job = Job(number=next(self._numbers), source=str(source), folder=str(into), task=task, bounds=bounds)
+            worker = await self._ensure_worker()
             outcome = await worker.do(job)
+            if not (worker.is_alive or self._is_stopped) and _has_crashed(outcome):
+                # All that was under way ended with the worker, whatever ended it.
+                outcome = await (await self._ensure_worker()).do(job)
         finally:
             self._under_way -= 1
             if not self._under_way:
@@ -213,6 +218,10 @@ class _Worker:
         self.is_alive = False
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
+
+
+def _has_crashed(outcome: Ready | Unready) -> bool:
+    return isinstance(outcome, Unready) and outcome.reason is UnreadyReason.CRASHED
 
 
 def _environment(ours: Mapping[str, str]) -> dict[str, str]:

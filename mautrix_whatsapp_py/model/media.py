@@ -98,3 +98,5 @@ class MediaUnavailable:
     """Whether it may come by itself later."""
     may_be_retried: bool = True
     """Whether somebody may ask for another try."""
+    is_coming: bool = False
+    """Whether it will be later, without anybody's doing."""

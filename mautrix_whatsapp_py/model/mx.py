@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
 from mautrix_whatsapp_py.ids import InboxSeq, LoginId, MxEventId, MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReactionContent, MxRedactionContent
-from mautrix_whatsapp_py.model.mx_room import MxRoomChange
+from mautrix_whatsapp_py.model.mx_room import MxLevelsChange, MxRoomChange
 from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
 
 
@@ -91,6 +91,7 @@ class MxOrigin:
     room_id: MxRoomId
     sender: MxUserId
     sent_at: datetime
+    was_encrypted: bool = False
     kind: str = ""
     """The event's type."""
 
@@ -148,9 +149,10 @@ class MxRoomChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MxEncrypted:
-    """An encrypted event that nobody has decrypted yet."""
+    """An encrypted event that nobody has decrypted yet, with its JSON."""
 
     origin: MxOrigin
+    body: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +222,10 @@ class MxNewRoom:
     """Ghosts that are to be in it from the start."""
     service_members: tuple[MxUserId, ...] = ()
     """Users beside the bot whom clients leave out when they name the room after its members."""
+    levels: MxLevelsChange | None = None
+    """Who is to be above others from the start."""
+    parent: MxRoomId | None = None
+    """A space it is going to be in."""
 
 
 class MxSendOutcome(StrEnum):

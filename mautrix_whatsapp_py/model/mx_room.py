@@ -31,9 +31,20 @@ class MxLevelsChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxRoomShape:
+    """What a room is to be like from its first moment on."""
+
+    topic: str = ""
+    levels: MxLevelsChange | None = None
+    parent: MxRoomId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxNewSpace:
     """A space to be made."""
 
+    alias: str
+    """Localpart of an alias: whoever asks twice gets one space."""
     name: str
     topic: str = ""
     invites: tuple[MxUserId, ...] = ()

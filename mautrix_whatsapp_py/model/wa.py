@@ -13,13 +13,6 @@ from mautrix_whatsapp_py.model.content import WaContent
 from mautrix_whatsapp_py.model.struct import WaStruct
 
 
-class WaFile(WaStruct, frozen=True, kw_only=True):
-    """A payload too large for the socket: a private file, ours until the event is acknowledged."""
-
-    path: str
-    size: int
-
-
 class WaSource(WaStruct, frozen=True, kw_only=True):
     """Where something happened and who did it, under every address WhatsApp gave."""
 
@@ -110,12 +103,10 @@ class WaPresence(WaStruct, frozen=True, kw_only=True):
 
 
 class WaHistorySync(WaStruct, frozen=True, kw_only=True):
-    """A chunk of history: a serialized waHistorySync.HistorySync in a file."""
+    """A chunk of history came; its session holds it until it is asked for it."""
 
-    file: WaFile
-    sync_type: str
-    chunk_order: int = 0
-    progress: int = 0
+    size: int
+    """Bytes, as it is stored."""
 
 
 class WaGroupMember(WaStruct, frozen=True, kw_only=True):

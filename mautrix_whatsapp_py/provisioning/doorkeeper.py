@@ -10,7 +10,7 @@ from aiohttp import web
 
 from mautrix_whatsapp_py.errors import MatrixError
 from mautrix_whatsapp_py.ids import MxUserId, decode_mx_user
-from mautrix_whatsapp_py.ports import MatrixIdentities
+from mautrix_whatsapp_py.ports_homeserver import MatrixIdentities
 from mautrix_whatsapp_py.provisioning.answers import ApiError
 
 OPENID = "openid:"

@@ -6,12 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from mautrix_whatsapp_py.ids import LoginId, WaJid, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.channel import ChannelPart, ChannelSend, Stranger
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import channel_activation, channel_approved, channel_sends, channel_strangers
+
+_APPROVED = select(channel_approved.c.number).where(channel_approved.c.account == bindparam("account"))
 
 
 class AccessRows:
@@ -19,8 +21,7 @@ class AccessRows:
 
     async def get_approved(self, tx: Tx, account: str) -> frozenset[str]:
         """Numbers that were let in."""
-        query = select(channel_approved.c.number).where(channel_approved.c.account == account)
-        return frozenset(str(row.number) for row in await tx.execute(query))
+        return frozenset(str(row.number) for row in await tx.execute(_APPROVED, {"account": account}))
 
     async def approve(self, tx: Tx, account: str, number: str, at: datetime) -> None:
         """Let somebody in."""

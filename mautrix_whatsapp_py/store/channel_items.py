@@ -8,14 +8,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.channel import ChannelBody, ChannelItem, ItemSeq, NewItem
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import channel_context, channel_items
+from mautrix_whatsapp_py.store.tx import prepare_insert
 
 FIRST = ItemSeq(0)
+_ADD = prepare_insert(channel_items, lambda insert: insert.on_conflict_do_nothing().returning(channel_items.c.seq))
+_WAITING = (
+    select(channel_items)
+    .where(
+        channel_items.c.account.in_(bindparam("accounts", expanding=True)),
+        channel_items.c.body.is_not(None),
+        channel_items.c.seq > bindparam("after"),
+    )
+    .order_by(channel_items.c.seq)
+    .limit(bindparam("most"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +54,7 @@ class ItemRows:
             "taken_at_ms": _to_ms(item.taken_at),
             "ready_at_ms": _to_ms(item.ready_at),
         }
-        insert = tx.insert(channel_items).on_conflict_do_nothing().returning(channel_items.c.seq)
-        seq = (await tx.execute(insert, values)).scalar()
+        seq = (await tx.run_insert(_ADD, values)).scalar()
         return None if seq is None else ItemSeq(seq)
 
     async def has(self, tx: Tx, account: str, chat: WaJid, message_id: WaMessageId) -> bool:
@@ -124,17 +135,8 @@ class ItemRows:
         self, tx: Tx, accounts: Sequence[str], *, after: ItemSeq = FIRST, limit: int = 100
     ) -> list[ChannelItem]:
         """What is not acknowledged, oldest first."""
-        query = (
-            select(channel_items)
-            .where(
-                channel_items.c.account.in_(accounts),
-                channel_items.c.body.is_not(None),
-                channel_items.c.seq > after,
-            )
-            .order_by(channel_items.c.seq)
-            .limit(limit)
-        )
-        return [_decode(row) for row in await tx.execute(query)]
+        words = {"accounts": list(accounts), "after": after, "most": limit}
+        return [_decode(row) for row in await tx.execute(_WAITING, words)]
 
     async def ack(self, tx: Tx, seq: ItemSeq) -> bool:
         """Forget what an item says, its id stays known; whether it waited."""

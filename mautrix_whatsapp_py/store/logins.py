@@ -10,6 +10,7 @@ from sqlalchemy import Row, delete, select, update
 
 from mautrix_whatsapp_py.ids import LoginId, MxUserId, decode_jid
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.store.backfills import BackfillRows
 from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.store.tables import logins, users
 
@@ -79,6 +80,7 @@ class LoginBook:
     async def remove(self, login_id: LoginId) -> None:
         """Forget a login."""
         async with self._store.transaction() as tx:
+            await BackfillRows().remove(tx, login_id)
             await self._rows.remove(tx, login_id)
 
     async def get_preferred(self, user: MxUserId) -> LoginId | None:

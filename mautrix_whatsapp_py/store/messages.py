@@ -57,6 +57,13 @@ class MessageRows:
         row = (await tx.execute(select(messages).where(*where).order_by(*order).limit(1))).first()
         return None if row is None else _decode(row)
 
+    async def get_newest_before(self, tx: Tx, portal_id: PortalId, before: datetime) -> datetime | None:
+        """When the newest message of a chat from before a moment was sent."""
+        where = (messages.c.portal_id == portal_id, messages.c.sent_at_ms < _ms(before))
+        newest = select(messages.c.sent_at_ms).where(*where).order_by(messages.c.sent_at_ms.desc()).limit(1)
+        value = (await tx.execute(newest)).scalar()
+        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+
     async def get_login_of(self, tx: Tx, portal_id: PortalId, logins: Sequence[LoginId]) -> LoginId | None:
         """Which of these logins a chat was seen by last."""
         where = (messages.c.portal_id == portal_id, messages.c.login_id.in_(logins))

@@ -35,6 +35,7 @@ class PortalEnd:
             f"read:{portal_id}:",
             f"post:{portal_id}:",
             f"live:{portal_id}:",
+            f"pinned:{portal_id}:",
             f"album:{portal_id}:",
         ):
             await tx.execute(delete(kv).where(kv.c.key.startswith(prefix, autoescape=True)))

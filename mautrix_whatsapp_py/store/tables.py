@@ -334,3 +334,28 @@ double_puppets = Table(
     Column("access_token", Text, nullable=False),
 )
 """Users who gave the bridge a token of theirs; an empty one is of somebody whom it shall not act as."""
+
+backfill_runs = Table(
+    "backfill_runs",
+    metadata,
+    Column("login_id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("chats_total", Integer, nullable=False),
+    Column("chats_done", Integer, nullable=False),
+    Column("messages_total", Integer, nullable=False),
+    Column("messages_done", Integer, nullable=False),
+    Column("files_total", Integer, nullable=False),
+    Column("files_done", Integer, nullable=False),
+    Column("room_id", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+)
+"""How far the past of an account has come, and the notice that shows it."""
+
+backfill_chats = Table(
+    "backfill_chats",
+    metadata,
+    Column("login_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+)
+"""Chats whose rooms are being filled with their past, before their users are called."""

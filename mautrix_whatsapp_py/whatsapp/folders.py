@@ -59,6 +59,10 @@ class SessionFolder:
         return self.path / "blobs"
 
     @property
+    def history(self) -> Path:
+        return self.path / "history"
+
+    @property
     def lock(self) -> Path:
         return self.path / "lock"
 

@@ -25,8 +25,9 @@ from mautrix_whatsapp_py.model.wa_link import (
 )
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, DirectoryResult
 from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall, GroupResult
+from mautrix_whatsapp_py.whatsapp.wire_history import HistoryCall, HistoryResult
 
-VERSION = 2
+VERSION = 3
 """Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
 MAX_FRAME_BYTES = 1 << 20
 HEARTBEAT_SECONDS = 5.0
@@ -55,9 +56,11 @@ class LinkOptions(WaStruct, frozen=True, kw_only=True):
     proxy: str = ""
     os_name: str = "Mautrix-WhatsApp bridge"
     platform: str = "CHROME"
+    wants_history: bool = True
     wants_full_history: bool = False
     history_days: int = 0
     history_megabytes: int = 0
+    history_quota_megabytes: int = 0
 
 
 class StartSession(WaStruct, frozen=True, kw_only=True):
@@ -199,6 +202,7 @@ Call = (
     | FetchStats
     | DirectoryCall
     | GroupCall
+    | HistoryCall
 )
 
 
@@ -238,6 +242,7 @@ Result = (
     | WaPhoneCode
     | DirectoryResult
     | GroupResult
+    | HistoryResult
 )
 
 

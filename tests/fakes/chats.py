@@ -43,6 +43,7 @@ class FakeMatrixChats:
         self.rooms: dict[MxRoomId, MxNewRoom] = {}
         self.names: dict[MxUserId, str] = {}
         self.ghosts: set[MxUserId] = set()
+        self.direct_invites: set[tuple[MxRoomId, MxUserId]] = set()
         self.said: list[Said] = []
         self.redacted: list[Redacted] = []
         self.receipts: list[tuple[MxRoomId, MxEventId, MxUserId]] = []
@@ -89,11 +90,13 @@ class FakeMatrixChats:
         _end(fault)
         return room_id
 
-    async def invite(self, room_id: MxRoomId, user: MxUserId) -> None:
+    async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
         fault = self.homeserver._begin("invite")
         room = self.homeserver._require_room(room_id)
         if user not in room.joined:
             room.invited.add(user)
+            if is_direct:
+                self.direct_invites.add((room_id, user))
         _end(fault)
 
     async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any
 
-from mautrix_whatsapp_py.commands.doubles import DoubleDoor
+from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.commands.ciphers import cipher_commands
+from mautrix_whatsapp_py.commands.doubles import DoubleDoor, double_commands
+from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.ports_doubles import MatrixDoubles
@@ -106,6 +109,11 @@ class ClosedDoor:
 
     def start(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
         work.close()
+
+
+def usual_commands(talk: Talk) -> tuple[Command, ...]:
+    """Commands that lead nowhere, for the help."""
+    return (*double_commands(ClosedDoor(), talk), *cipher_commands(None))
 
 
 def _is_a_door(door: ClosedDoor) -> DoubleDoor:

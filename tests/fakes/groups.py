@@ -39,6 +39,8 @@ class FakeMatrixGroups:
         self.media: dict[MxUri, bytes] = {}
         self.removed: list[tuple[MxRoomId, MxUserId]] = []
         self.spaces: dict[MxRoomId, MxNewSpace] = {}
+        self.replaced: dict[MxRoomId, MxRoomId] = {}
+        self.aliases: dict[str, MxRoomId] = {}
 
     def shape(self, room_id: MxRoomId) -> Shape:
         """What a room looks like."""
@@ -91,11 +93,17 @@ class FakeMatrixGroups:
 
     async def create_space(self, space: MxNewSpace) -> MxRoomId:
         self.calls.append("create_space")
+        if space.alias in self.aliases:
+            return self.aliases[space.alias]
         room_id = MxRoomId(f"!space{len(self.spaces)}:localhost")
         self.spaces[room_id] = space
+        self.aliases[space.alias] = room_id
         self.shape(room_id).name = space.name
         self.homeserver.rooms[room_id] = FakeRoom(joined={BOT}, invited=set(space.invites))
         return room_id
+
+    async def give_up_space(self, alias: str) -> None:
+        self.aliases.pop(alias, None)
 
     async def set_child(self, space_id: MxRoomId, room_id: MxRoomId, *, is_child: bool) -> None:
         self._begin("set_child", space_id)
@@ -104,6 +112,10 @@ class FakeMatrixGroups:
             children.add(room_id)
         else:
             children.discard(room_id)
+
+    async def replace_room(self, room_id: MxRoomId, *, by: MxRoomId, text: str) -> None:
+        self._begin("replace_room", room_id)
+        self.replaced[room_id] = by
 
     async def close_room(self, room_id: MxRoomId) -> None:
         self._begin("close_room", room_id)

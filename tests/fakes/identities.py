@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mautrix_whatsapp_py.errors import MatrixUnreachable
 from mautrix_whatsapp_py.ids import MxUserId
-from mautrix_whatsapp_py.ports import MatrixIdentities
+from mautrix_whatsapp_py.ports_homeserver import MatrixIdentities
 
 
 class FakeIdentities:

@@ -140,7 +140,13 @@ class FakeMatrixApi:
         self.redacted.append(event_id)
         _end(fault)
 
-    async def upload_media(self, data: bytes, *, mimetype: str, filename: str) -> MxUri:
+    @property
+    def reads_encrypted(self) -> bool:
+        return False
+
+    async def upload_media(
+        self, data: bytes, *, mimetype: str, filename: str, room_id: MxRoomId | None = None
+    ) -> MxUri:
         fault = self._begin("upload_media")
         uri = MxUri(f"mxc://localhost/file{len(self.uploads)}")
         self.uploads[uri] = data

@@ -23,8 +23,8 @@ class FakeMatrixRooms:
         self.removed: list[tuple[MxRoomId, MxUserId]] = []
         self.made: list[MxRoomId] = []
 
-    async def fetch_joined_rooms(self) -> Sequence[MxRoomId]:
-        return [room_id for room_id, room in self.homeserver.rooms.items() if BOT in room.joined]
+    async def fetch_joined_rooms(self, user: MxUserId | None = None) -> Sequence[MxRoomId]:
+        return [room_id for room_id, room in self.homeserver.rooms.items() if (user or BOT) in room.joined]
 
     async def fetch_name(self, room_id: MxRoomId) -> str:
         return self.names.get(room_id, "")

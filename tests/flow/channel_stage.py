@@ -36,13 +36,15 @@ class ChannelProcess:
         config = {
             "database": {"uri": database or f"sqlite:///{folder / 'bridge.db'}"},
             "whatsapp": {"host_command": list(host_command(wa))},
+            "network": {"proxy": wa.proxy_url},
             "channel": {"enabled": True, "bridge_url": f"{self.url}/bridge", "token": TOKEN, **channel},
         }
         (folder / "config.yaml").write_text(json.dumps(config))
         (folder / "config.yaml").chmod(0o600)
         self._command = [sys.executable, "-m", "mautrix_whatsapp_py", "channel"]
         run = [*self._command, "run", "-c", "config.yaml", "--json"]
-        self.process = Process("channel", run, folder=folder, environment=ENVIRONMENT)
+        environment = {**ENVIRONMENT, "SSL_CERT_FILE": str(wa.authority.ca_file)}
+        self.process = Process("channel", run, folder=folder, environment=environment)
         self._commands = 0
 
     @property
@@ -110,10 +112,13 @@ class ChannelProcess:
             while (await self.call("GET", f"/v1/accounts/{account}"))["state"] != "CONNECTED":
                 await asyncio.sleep(0.05)
 
-    async def link(self, phone: Account) -> None:
-        """Scan the code on show."""
+    async def link(self, phone: Account, *, is_by_code: bool = False) -> None:
+        """Scan the code on show, or type the one that follows."""
         step = await self.step("qr")
-        await phone.phone.scan(step["data"])
+        if is_by_code:
+            await phone.phone.enter_code((await self.step("code"))["code"])
+        else:
+            await phone.phone.scan(step["data"])
         await self.step("linked")
         await self.until_connected()
 
@@ -142,14 +147,16 @@ class ChannelStage:
 
 
 @asynccontextmanager
-async def channel_stage(folder: Path, ports: PortPool, **channel: object) -> AsyncIterator[ChannelStage]:
+async def channel_stage(
+    folder: Path, ports: PortPool, *, is_by_code: bool = False, **channel: Any
+) -> AsyncIterator[ChannelStage]:
     """A linked channel, its own phone and Ben's."""
     async with simulator(folder / "wa") as wa:
         own, ben = wa.add_account(OWN, "Alice"), wa.add_account(BEN, "Ben")
         made = ChannelProcess(folder / "channel", wa, port=ports.reserve(), channel=channel)
         try:
-            await made.start()
-            await made.link(own)
+            await made.start(*(("--pairing-code", f"+{OWN[:1]} {OWN[1:]}") if is_by_code else ()))
+            await made.link(own, is_by_code=is_by_code)
             yield ChannelStage(channel=made, wa=wa, own=own, ben=ben)
         finally:
             await made.aclose()

@@ -10,7 +10,9 @@ from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.door import CommandRequest
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
-from mautrix_whatsapp_py.bridge.sync_parts import PartDeps, refresh_chat, usual_parts
+from mautrix_whatsapp_py.bridge.room_parts import room_parts
+from mautrix_whatsapp_py.bridge.sync_deps import PartDeps
+from mautrix_whatsapp_py.bridge.sync_parts import refresh_chat, usual_parts
 from mautrix_whatsapp_py.bridge.syncing import Syncing
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps
@@ -22,6 +24,7 @@ from tests.fakes.directory import FakeDirectory
 from tests.fakes.matrix import BOT, FakeMatrixApi
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
+from tests.flow.no_history import without_history
 
 
 class Directories:
@@ -85,14 +88,15 @@ def make_chat_work(
         is_ours=is_ours,
         domain="localhost",
     )
-    syncing = Syncing(parts=usual_parts(part_deps), matrix=matrix, clock=talk.clock)
+    parts = {**usual_parts(part_deps), **room_parts(talk)}
+    syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock, store=talk.store)
     commands = every_chat_command(
         deps,
         syncing,
         run_request=answer,
         level_of=lambda user: permissions.get_permission(user).level,
     )
-    return ChatWork(deps=deps, syncing=syncing, commands=commands)
+    return ChatWork(deps=deps, syncing=syncing, commands=(*commands, *without_history(deps)))
 
 
 def is_ours(user: MxUserId) -> bool:

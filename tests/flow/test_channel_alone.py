@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.flow.channel_stage import BEN, OWN, TOKEN, ChannelProcess, channel_stage
 from tests.homeserver import PortPool
@@ -60,7 +62,8 @@ async def test_a_stranger_is_let_in_and_answered(tmp_path: Path, ports: PortPool
 
 
 async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, ports: PortPool) -> None:
-    async with channel_stage(tmp_path, ports, allow_from=[f"+{BEN}"]) as stage:
+    """Linked by a code to type; a group, context, a mention, media both ways."""
+    async with channel_stage(tmp_path, ports, is_by_code=True, allow_from=[f"+{BEN}"]) as stage:
         channel, own, ben = stage.channel, stage.own, stage.ben
         club = groups.create_group(stage.wa.world, ben, "Club", [own])
         await ben.phone.text(club.jid, "nothing for you")
@@ -70,6 +73,31 @@ async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, port
         assert "look" in item["text"]
         await channel.call("POST", "/v1/messages", {"target": item["reply_target"]["id"], "text": "I see"})
         assert (await ben.phone.receive_next()).text == "I see"
+
+        picture = draw_picture()
+        await ben.phone.send(own.pn, kinds.image(kinds.upload(stage.wa.media, picture, "image"), caption="look"))
+        shown = await channel.receive(most=1)
+        (resource,) = shown[0]["delivery"]["resources"]
+        assert shown[0]["text"] == "<media:image> look"
+        assert await channel.call("GET", resource["url"].removeprefix(channel.url)) == picture
+        (channel.folder / "back.jpg").write_bytes(picture)
+        words = ["--target", f"contact:+{BEN}", "--text", "and back", "--media", "back.jpg"]
+        code, said = await channel.run("send", *words)
+        assert code == 0, said
+        received = (await ben.phone.receive_next()).message.imageMessage
+        assert received.caption == "and back"
+        assert ben.phone.download(received, "image") == picture
+        ask = ["--target", f"contact:+{BEN}", "--question", "When?", "--option", "now", "--option", "later"]
+        code, said = await channel.run("poll", *ask)
+        assert code == 0, said
+        assert "When?" in str((await ben.phone.receive_next()).message)
+
+
+def draw_picture() -> bytes:
+    """A small JPEG."""
+    out = io.BytesIO()
+    Image.new("RGB", (64, 48), "red").save(out, format="JPEG")
+    return out.getvalue()
 
 
 async def test_the_example_and_serve_answer(tmp_path: Path, ports: PortPool) -> None:

@@ -11,9 +11,11 @@ from mautrix_whatsapp_py.app.channel import ChannelParts, Ground, make_parts
 from mautrix_whatsapp_py.channel.service import Letter
 from mautrix_whatsapp_py.config.channel import ChannelSection, GroupPolicy
 from mautrix_whatsapp_py.errors import MatrixUnreachable
+from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.channel import ItemSeq
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.filtering import EVERYTHING, FilterRule
+from mautrix_whatsapp_py.model.wa import WaMessage
 from tests.flow.channel_desk import Shelf
 from tests.flow.chat import BEN, BEN_GHOST, CLUB, OWN_GHOST, Chat
 from tests.flow.world import World
@@ -129,6 +131,16 @@ async def test_a_crash_before_it_is_shown_is_made_good(both: Both) -> None:
     await both.world.settled()
     assert both.chat.texts == ["hello", "hi Ben"]
     assert len(both.chat.client.messages) == 1
+
+
+async def test_a_fault_of_the_channel_keeps_nothing_from_matrix(both: Both) -> None:
+    async def fail(_login: LoginId, _event: WaMessage) -> None:
+        raise ZeroDivisionError
+
+    both.world.talk.tap.bind(fail)
+    await both.chat.hear("hello")
+    assert both.chat.texts == ["hello"]
+    assert both.chat.unacknowledged() == []
 
 
 async def test_chats_that_are_kept_from_matrix_are_heard(both: Both) -> None:

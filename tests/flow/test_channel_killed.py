@@ -19,20 +19,23 @@ DEADLINE_SECONDS = 120
 
 
 async def read(channel: ChannelProcess, count: int, progress: list[int]) -> list[str]:
-    """Take items and acknowledge them until so many are done; what was acknowledged, in order."""
-    done: dict[str, str] = {}
-    while len(done) < count:
+    """Take items and acknowledge them until so many are seen; their texts, in order."""
+    seen: dict[str, str] = {}
+    acknowledged: set[str] = set()
+    while len(seen) < count or len(acknowledged) < count:
         try:
             for item in await channel.receive(wait_ms=500, most=5):
                 cursor = item["delivery"]["ack_cursor"]
+                assert cursor not in acknowledged, "it came again after its acknowledgement"
+                assert seen.setdefault(cursor, item["text"]) == item["text"]
+            # Also those whose acknowledgement may have been lost with its answer: it may be said again.
+            for cursor in seen.keys() - acknowledged:
                 await channel.operate("ack_inbound", {"ack_cursor": cursor})
-                assert cursor not in done, "acknowledged twice"
-                done[cursor] = item["text"]
+                acknowledged.add(cursor)
                 progress.append(1)
         except (aiohttp.ClientError, TimeoutError):
-            # It was killed; what was not acknowledged for certain may come again, under the same cursor.
             await asyncio.sleep(0.05)
-    return list(done.values())
+    return list(seen.values())
 
 
 async def write(channel: ChannelProcess, count: int, progress: list[int]) -> None:

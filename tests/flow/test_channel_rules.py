@@ -11,6 +11,7 @@ import pytest
 from mautrix_whatsapp_py.config.channel import AckGroups, AckReaction, ChannelActions
 from mautrix_whatsapp_py.ids import JournalSeq, WaMessageId
 from mautrix_whatsapp_py.model.content import WaContext, WaReaction, WaText
+from mautrix_whatsapp_py.model.rich import WaPoll
 from mautrix_whatsapp_py.model.wa import WaMessage, WaSource
 from mautrix_whatsapp_py.store.store import Store
 from tests.flow.channel_desk import BEN, BEN_LID, CLUB, EVE, LOGIN, OWN_LID, Desk, desk_of, number
@@ -228,3 +229,21 @@ async def test_messages_of_somebody_new_stay_in_order(desk: Desk) -> None:
     await desk.door.idle()
     assert await desk.texts_read() == [f"number {count}" for count in range(20)]
     assert set(desk.client.acknowledged) >= {1000 + count for count in range(20)}
+
+
+async def test_polls_are_sent_where_they_may_be(desk: Desk, store: Store, tmp_path: Path) -> None:
+    body = {"target": TO_BEN["id"], "question": "When?", "options": ["now", "later"], "idempotency_key": "p"}
+    first = await desk.call("POST", "/v1/polls", body)
+    assert first[0] == 200, first
+    assert await desk.call("POST", "/v1/polls", body) == first
+    assert [one.content for one in desk.client.messages] == [WaPoll(question="When?", options=("now", "later"))]
+    for wrong in (
+        {"options": ["one"]},
+        {"options": ["a", "a"]},
+        {"question": " "},
+        {"selectable": 3},
+        {"options": 1},
+    ):
+        assert (await desk.call("POST", "/v1/polls", {**body, **wrong, "idempotency_key": ""}))[0] == 400
+    async with desk_of(store, tmp_path / "other", actions=ChannelActions(polls=False)) as gated:
+        assert (await gated.call("POST", "/v1/polls", body))[0] == 403

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pytest
 
 from mautrix_whatsapp_py.bridge.doubles import HINT, LOST, DoublePuppets
+from mautrix_whatsapp_py.bridge.from_whatsapp.live import end_due as live_ends
+from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as poll_ends
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.commands.doubles import ON, double_commands
+from mautrix_whatsapp_py.convert.polls import digest_of
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, WaMessageId
-from mautrix_whatsapp_py.model.content import WaContent, WaEdit, WaReaction, WaRevoke, WaText
+from mautrix_whatsapp_py.model.content import MxPollEnd, WaContent, WaEdit, WaReaction, WaRevoke, WaText
 from mautrix_whatsapp_py.model.mx import MxReceipt
+from mautrix_whatsapp_py.model.rich import WaLiveLocation, WaPoll, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaReceipt, WaReceiptKind
 from tests.fakes.doubles import FakeMatrixDoubles
 from tests.fakes.whatsapp import START
@@ -243,3 +248,19 @@ async def test_a_place_for_the_token_where_nobody_can_remove_it(stage: Stage) ->
     await stage.world.say("login-matrix alices", room_id=DM)
     await stage.world.say("login-matrix alices", room_id=DM)
     assert stage.api.redacted[-1][1] == ALICE
+
+
+async def test_polls_votes_and_places_of_the_phone_are_the_users_own(stage: Stage) -> None:
+    stage.api.automatic.add(ALICE)
+    await stage.chat.hear("hello")
+    soon = START + timedelta(hours=1)
+    poll = await stage.from_phone(WaPoll(question="?", options=("A", "B"), ends_at=soon))
+    await stage.from_phone(WaPollVote(target=ref(poll, sender=OWN), options=(digest_of("A"),)))
+    await stage.from_phone(WaLiveLocation(latitude=1, longitude=2, sequence=1))
+    await stage.from_phone(WaLiveLocation(latitude=2, longitude=2, sequence=2))
+    stage.world.clock.advance(10 * 3_600)
+    await poll_ends(stage.world.talk)
+    await live_ends(stage.world.talk)
+    by_alice = stage.senders[1:]
+    assert by_alice == [ALICE] * 9
+    assert isinstance(stage.world.chats.said[-2].content, MxPollEnd)

@@ -30,6 +30,8 @@ from tests.simulator.outgoing import Outgoing
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 LIMIT_BYTES = 4 << 20
+OVERRIDES: dict[str, object] = {"max_upload_size": "4M", "thumbnail_sizes": []}
+"""Nobody here looks at thumbnails of Synapse's own, which it makes of everything that is stored."""
 PARTS = ("imageMessage", "videoMessage", "audioMessage", "documentMessage", "stickerMessage")
 
 
@@ -45,7 +47,7 @@ async def talk(
         monkeypatch.setenv("SSL_CERT_FILE", str(wa.authority.ca_file))
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
-        synapse = await make_synapse(registration, overrides={"max_upload_size": "4M"})
+        synapse = await make_synapse(registration, overrides=OVERRIDES)
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "network": {"proxy": wa.proxy_url},
@@ -73,6 +75,8 @@ async def test_files_cross(talk: Talk) -> None:
     await _from_matrix(talk)
     await _broken_from_matrix(talk)
     await _missing(talk)
+    await _passing(talk)
+    await _refused_upload(talk)
     await _homeserver_limit(talk)
 
 
@@ -191,6 +195,35 @@ async def _missing(talk: Talk) -> None:
         shown = edit.content["m.new_content"]
         assert shown["msgtype"] == "m.image"
         assert await talk.alice.download(shown["url"]) == photo.data
+
+
+async def _passing(talk: Talk) -> None:
+    """What came damaged is fetched again before anybody is told."""
+    media, photo = talk.stage.wa.media, _sample("photo.jpg")
+    for fault in (MediaFault.TRUNCATED, MediaFault.WRONG_HASH):
+        media.break_downloads(fault)
+        media.requests.clear()
+        mark = talk.alice.mark()
+        file = kinds.upload(media, photo.data, "image")
+        await talk.ben.phone.send(talk.own.pn, kinds.image(file, caption=f"damaged {fault.name}"))
+        async with asyncio.timeout(WAIT_SECONDS):
+            while not any(request.method == "GET" for request in media.requests):
+                await asyncio.sleep(0.02)
+        media.repair()
+        event = await talk.hears(f"damaged {fault.name}", after=mark)
+        assert event.content["msgtype"] == "m.image"
+
+
+async def _refused_upload(talk: Talk) -> None:
+    """A file that WhatsApp does not take is told of, and what is written after it goes on."""
+    talk.stage.wa.media.upload_status = 413
+    mark = talk.alice.mark()
+    await _put(talk, _sample("photo.jpg"), "m.image")
+    await talk.alice.send_text(talk.room, "after the file")
+    await talk.hears("was not bridged", sender="@whatsappbot:localhost", after=mark)
+    received = await asyncio.wait_for(talk.ben.phone.receive_next(), WAIT_SECONDS)
+    assert received.text == "after the file"
+    talk.stage.wa.media.upload_status = 200
 
 
 async def _homeserver_limit(talk: Talk) -> None:

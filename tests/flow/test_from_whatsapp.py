@@ -27,7 +27,7 @@ from mautrix_whatsapp_py.model.content import (
     WaText,
     WaUnsupported,
 )
-from mautrix_whatsapp_py.model.wa import WaFile, WaHistorySync, WaUndecryptable
+from mautrix_whatsapp_py.model.wa import WaHistorySync, WaUndecryptable
 from tests.flow.chat import (
     BEN,
     BEN_GHOST,
@@ -225,7 +225,7 @@ async def test_what_cannot_be_shown_is_named(chat: Chat) -> None:
 
 
 async def test_what_nobody_handles_is_acknowledged(chat: Chat) -> None:
-    history = WaHistorySync(file=WaFile(path="/nowhere", size=1), sync_type="RECENT")
+    history = WaHistorySync(size=1)
     await chat.receive(history, chat.message(WaSilent(kind="call")))
     status = WaJid(user="status", server="broadcast")
     await chat.receive(chat.message(WaText(body="status"), chat=status))

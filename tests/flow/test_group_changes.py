@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mautrix_whatsapp_py.bridge.group_work import GroupSettings
+from mautrix_whatsapp_py.convert.group_levels import LevelPolicy
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUncertain
 from mautrix_whatsapp_py.ids import MxRoomId, MxUri, MxUserId
 from mautrix_whatsapp_py.model.levels import MxLevels
@@ -20,7 +21,7 @@ from mautrix_whatsapp_py.model.mx_room import (
 from mautrix_whatsapp_py.model.wa_group import WaMemberChange
 from tests.fakes.groups import FakeGroups, Shape
 from tests.fakes.matrix import BOT, FakeRoom
-from tests.flow.chat import BEN_GHOST, BEN_LID, CARLA, CLUB, LOGIN, Chat
+from tests.flow.chat import BEN_GHOST, BEN_LID, CARLA, CLUB, LOGIN, OWN_LID, Chat
 from tests.flow.test_group_rooms import CARLA_GHOST, GROUP, changed, join
 from tests.flow.world import ALICE, World
 
@@ -76,7 +77,7 @@ async def club(world: World) -> Club:
     chat = await Chat.open(world)
     world.directories.require(LOGIN).described[CLUB] = GROUP
     room_id = await join(chat)
-    groups = world._open_groups(LOGIN)
+    groups = world.open_groups(LOGIN)
     assert groups is not None
     return Club(chat, room_id, groups)
 
@@ -190,6 +191,26 @@ async def test_levels_promote_demote_announce_and_lock(club: Club) -> None:
     assert len(club.groups.calls) == calls
 
 
+async def test_who_is_not_in_the_group_cannot_be_made_an_admin(club: Club) -> None:
+    await club.chat.receive(changed(left=(CARLA,)))
+    club.shape.users[CARLA_GHOST] = 50
+    await club.change(MxLevelsSet(levels=levels(users={CARLA_GHOST: 50})))
+    assert club.groups.calls == []
+    assert CARLA_GHOST not in club.shape.users
+    assert "only members" in club.said
+
+
+async def test_levels_of_the_configuration_hold(world: World) -> None:
+    world.group_settings = GroupSettings(has_spaces=False, levels=LevelPolicy(overrides={ALICE: 90}))
+    await world.restart()
+    chat = await Chat.open(world)
+    await join(chat)
+    assert world.groups.shape(chat.room_id).users[ALICE] == 90
+    await chat.receive(changed(promoted=(OWN_LID,)))
+    await chat.receive(changed(demoted=(OWN_LID,)))
+    assert world.groups.shape(chat.room_id).users[ALICE] == 90
+
+
 async def test_refused_levels_are_undone(club: Club) -> None:
     club.groups.member_errors[CARLA] = 404
     club.shape.users[CARLA_GHOST] = 50
@@ -250,3 +271,33 @@ async def test_a_room_that_was_upgraded_is_followed(club: Club) -> None:
     await club.chat.receive(changed(name="Choir"))
     assert club.world.groups.shape(new).name in ("Choir", "Club")
     assert CARLA_GHOST in club.world.matrix.rooms[new].joined
+
+
+async def test_a_room_that_was_upgraded_is_followed_once_the_bot_is_invited(club: Club) -> None:
+    new = MxRoomId("!new:localhost")
+    club.world.matrix.rooms[new] = FakeRoom(joined={ALICE})
+    await club.change(MxReplaced(by=new))
+    assert club.world.talk.portals.get_id(new) is None
+    await club.chat.restart()
+    club.world.matrix.rooms[new].invited.add(BOT)
+    await club.world.deliver(club.world.invite(room_id=new))
+    await club.world.settled()
+    assert club.world.talk.portals.get_id(new) is not None
+    assert club.world.matrix.bodies(new) == []
+    await club.chat.receive(changed(name="Choir"))
+    assert CARLA_GHOST in club.world.matrix.rooms[new].joined
+
+
+async def test_an_override_says_nothing_of_the_group(world: World) -> None:
+    bob = MxUserId("@bob:localhost")
+    world.group_settings = GroupSettings(
+        has_spaces=False, levels=LevelPolicy(overrides={bob: 90, CARLA_GHOST: 50})
+    )
+    await world.restart()
+    chat = await Chat.open(world)
+    room_id = await join(chat)
+    groups = world.open_groups(LOGIN)
+    assert groups is not None
+    club = Club(chat, room_id, groups)
+    await club.change(MxLevelsSet(levels=levels(users={CARLA_GHOST: 50, bob: 90})))
+    assert club.groups.calls == []

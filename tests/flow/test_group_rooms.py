@@ -124,7 +124,7 @@ async def test_an_announcement_group_of_a_community_lets_members_answer(chat: Ch
 
 async def test_pictures_are_uploaded_once(chat: Chat) -> None:
     world = chat.world
-    groups = world._open_groups(LOGIN)
+    groups = world.open_groups(LOGIN)
     assert groups is not None
     groups.pictures[CLUB] = WaPicture(
         state=WaPictureState.FOUND, picture_id="P1", mimetype="image/jpeg", data=b"1"
@@ -237,7 +237,7 @@ async def test_a_group_that_cannot_be_looked_at_still_takes_its_messages(chat: C
 
 async def test_somebodys_picture_comes_with_their_first_message_and_stays_when_hidden(chat: Chat) -> None:
     world = chat.world
-    groups = world._open_groups(LOGIN)
+    groups = world.open_groups(LOGIN)
     assert groups is not None
     groups.pictures[BEN] = found("B1")
     await chat.hear("hello")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_whatsapp.live import end_due as end_live
+from mautrix_whatsapp_py.bridge.from_whatsapp.pin import end_due as end_pins
 from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as end_polls
+from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.convert.polls import digest_of
 from mautrix_whatsapp_py.ids import MxEventId, WaMessageId
 from mautrix_whatsapp_py.model import rich
@@ -23,6 +25,7 @@ from mautrix_whatsapp_py.model.content import (
     MxReply,
     WaContent,
     WaContext,
+    WaEphemeralTimer,
     WaText,
 )
 from mautrix_whatsapp_py.model.polls import MxPollOption
@@ -56,6 +59,7 @@ async def later(chat: Chat, *, hours: int) -> None:
     chat.world.clock.advance(hours * 3_600)
     await end_polls(chat.world.talk)
     await end_live(chat.world.talk)
+    await end_pins(chat.world.talk)
 
 
 async def test_every_told_kind_arrives(chat: Chat) -> None:
@@ -111,6 +115,30 @@ async def test_a_poll_from_whatsapp_shows_its_votes(chat: Chat) -> None:
     quoted = chat.client.messages[-1].content
     assert isinstance(quoted, WaText)
     assert quoted.context.quote is not None
+    assert not chat.unacknowledged()
+
+
+async def test_polls_as_text_alone(world: World) -> None:
+    world.talk_settings = TalkSettings(with_poll_events=False)
+    await world.restart()
+    chat = await Chat.open(world)
+    poll = chat.message(POLL)
+    await chat.receive(poll, vote_of(chat, poll, LUNCH))
+    assert not said_as(chat, MxPollStart)
+    assert not said_as(chat, MxPollVote)
+    assert tally(chat).endswith("1. Lunch – 1 vote\n2. Dinner – 0 votes\n1 person voted.")
+    contents = [one.content for one in said_as(chat, MxMessageContent)]
+    assert all(isinstance(one, MxMessageContent) and one.msgtype is MxMsgType.TEXT for one in contents)
+
+
+@pytest.mark.parametrize("ends_at", [START - timedelta(days=3650), START + timedelta(days=3650)])
+async def test_polls_and_votes_of_clocks_ten_years_off(chat: Chat, ends_at: datetime) -> None:
+    poll = chat.message(rich.WaPoll(question="?", options=("Lunch",), ends_at=ends_at), at=ends_at)
+    await chat.receive(poll, vote_of(chat, poll, LUNCH))
+    await later(chat, hours=1)
+    assert len(said_as(chat, MxPollEnd)) == (ends_at < START)
+    await chat.receive(vote_of(chat, poll))
+    assert tally(chat).endswith("0 people voted.")
     assert not chat.unacknowledged()
 
 
@@ -226,6 +254,19 @@ async def test_pins_both_ways(chat: Chat) -> None:
     assert not await chat.world.pending()
 
 
+async def test_a_pin_ends_when_its_time_has_come(chat: Chat) -> None:
+    message_id = await chat.hear("hello")
+    event_id = chat.world.chats.said[-1].event_id
+    await chat.receive(chat.message(rich.WaPin(target=ref(message_id), is_pinned=True, seconds=86_400)))
+    await later(chat, hours=20)
+    assert chat.world.chats.pins[chat.room_id] == [event_id]
+    await later(chat, hours=5)
+    assert chat.world.chats.pins[chat.room_id] == []
+    await chat.receive(chat.message(rich.WaPin(target=ref(message_id), is_pinned=True, seconds=2**32 - 1)))
+    await later(chat, hours=500)
+    assert chat.world.chats.pins[chat.room_id] == [event_id]
+
+
 # Places and contacts from Matrix
 
 
@@ -264,6 +305,12 @@ async def test_a_disappearing_poll_goes(chat: Chat) -> None:
     chat.world.clock.advance(3_600)
     await redact_due(chat.world.talk)
     assert {one.event_id for one in chat.world.chats.redacted} >= shown
+    options = (MxPollOption(id="x", text="Lunch"), MxPollOption(id="y", text="Dinner"))
+    await chat.receive(chat.message(WaEphemeralTimer(timer_s=60)))
+    own = await rich_chat.poll(chat, MxPollStart(question="?", options=options))
+    chat.world.clock.advance(3_600)
+    await redact_due(chat.world.talk)
+    assert own in {one.event_id for one in chat.world.chats.redacted}
 
 
 async def test_what_is_about_the_unknown_stalls_nobody(chat: Chat) -> None:

@@ -9,9 +9,11 @@ from mautrix_whatsapp_py.bridge.group_work import GroupSettings
 from mautrix_whatsapp_py.ids import MxRoomId, WaJid
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.wa import WaGroup
+from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupChanged
+from mautrix_whatsapp_py.store.group_records import SpaceRecords
 from tests.fakes.matrix import BOT
-from tests.flow.chat import CLUB, LOGIN, OWN_LID, Chat
+from tests.fakes.whatsapp import START
+from tests.flow.chat import BEN, CLUB, LOGIN, OWN_LID, Chat
 from tests.flow.test_group_rooms import GROUP, changed, join
 from tests.flow.world import ALICE, World
 
@@ -88,3 +90,45 @@ async def test_a_group_that_was_left_leaves_the_space(chat: Chat) -> None:
     await chat.hear("hello")
     await sync(chat)
     assert room_id not in chat.world.groups.shape(own).children
+
+
+async def test_a_community_that_is_renamed_renames_its_space(chat: Chat) -> None:
+    directory = chat.world.directories.require(LOGIN)
+    directory.described[TOWN] = WaGroup(jid=TOWN, name="Town", is_community=True)
+    await join(chat, msgspec.structs.replace(GROUP, community=TOWN))
+    await sync(chat)
+    town = space(chat, "Town")
+    await chat.receive(WaGroupChanged(chat=TOWN, timestamp=START, sender=BEN, name="City\u202e\n "))
+    await sync(chat)
+    assert chat.world.groups.shape(town).name == "City"
+    # What nobody told of is seen when somebody asks for it.
+    directory.described[TOWN] = WaGroup(jid=TOWN, name="Metropolis", is_community=True)
+    assert await sync(chat) == 0
+    assert await chat.world.following.deps.spaces.sync(login_of(chat), asks_names=True) == 1
+    assert chat.world.groups.shape(town).name == "Metropolis"
+    assert await chat.world.following.deps.spaces.sync(login_of(chat), asks_names=True) == 0
+
+
+async def test_a_space_is_made_once_whatever_a_crash_leaves(chat: Chat) -> None:
+    await chat.hear("hello")
+    await sync(chat)
+    own = space(chat, "WhatsApp (+15550001111)")
+    async with chat.world.store.transaction() as tx:
+        # As if the process had died between the making and the remembering.
+        await SpaceRecords().drop(tx, LOGIN)
+    await chat.restart()
+    await sync(chat)
+    assert list(chat.world.groups.spaces) == [own]
+    assert chat.world.groups.shape(own).children == {chat.room_id}
+
+
+async def test_a_group_leaves_a_community_that_says_so_itself(chat: Chat) -> None:
+    directory = chat.world.directories.require(LOGIN)
+    directory.described[TOWN] = WaGroup(jid=TOWN, name="Town", is_community=True)
+    room_id = await join(chat, msgspec.structs.replace(GROUP, community=TOWN))
+    await sync(chat)
+    directory.described[CLUB] = GROUP
+    await chat.receive(WaGroupChanged(chat=TOWN, timestamp=START, sender=BEN, unlinked=CLUB))
+    await sync(chat)
+    assert room_id in chat.world.groups.shape(space(chat, "WhatsApp (+15550001111)")).children
+    assert chat.world.groups.shape(space(chat, "Town")).children == set()

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from mautrix_whatsapp_py.bridge.sync_parts import GroupsPart, PartDeps
+from mautrix_whatsapp_py.bridge.sync_deps import PartDeps
+from mautrix_whatsapp_py.bridge.sync_groups import GroupsPart
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import WaJid
 from mautrix_whatsapp_py.model.content import WaText
@@ -41,8 +42,9 @@ async def test_names_and_groups_are_brought_up_to_date_once(desk: Desk) -> None:
     desk.directory.add_group(CLUB.user, "Club")
     first = await sync(desk)
     assert first == (
-        "Synchronised +15550001111: 2 changed.\n• contacts: 2 looked at, 1 changed\n"
-        "• groups: 1 looked at, 1 changed; 1 without a room, which the next message makes"
+        "Synchronised +15550001111: 3 changed.\n• contacts: 2 looked at, 2 changed\n"
+        "• groups: 1 looked at, 1 changed; 1 without a room, which the next message makes\n"
+        "• members: 0 looked at, 0 changed\n• avatars: 1 looked at, 0 changed\n• space: 1 looked at, 0 changed"
     )
     # Names of somebody's contact book are theirs alone.
     assert desk.world.chats.names[BEN_GHOST] == "Benny (WA)"
@@ -100,7 +102,9 @@ async def test_one_at_a_time_and_it_can_be_stopped(desk: Desk) -> None:
 
 async def test_wrong_words_and_links_that_are_down(desk: Desk) -> None:
     wrong = await desk.ask("sync everything")
-    assert wrong.startswith("I can synchronise contacts, groups, or all of it.\nUsage: `sync [login]")
+    assert wrong.startswith(
+        "I can synchronise contacts, groups, members, avatars, space, or all of it.\nUsage: `sync [login]"
+    )
     desk.chat.go_offline()
     assert await desk.ask("sync") == "+15550001111 is not connected. Send `ping` to see why, then try again."
 

@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -26,7 +25,6 @@ from mautrix_whatsapp_py.bridge.welcoming import Welcoming
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
-from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
@@ -49,11 +47,12 @@ from mautrix_whatsapp_py.model.mx import (
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
+from mautrix_whatsapp_py.ports_ciphers import Ciphers
 from mautrix_whatsapp_py.store.store import Store
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.checkpoints import FakeCheckpoints
 from tests.fakes.clock import FakeClock
-from tests.fakes.doubles import ClosedDoor
+from tests.fakes.doubles import usual_commands
 from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
@@ -130,7 +129,9 @@ class World:
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
         self.doubles: Doubles = NoDoubles()
-        self.more_commands: Callable[[Talk], tuple[Command, ...]] = partial(double_commands, ClosedDoor())
+        self.ciphers: Ciphers | None = None
+        self.requires_encryption = False
+        self.more_commands: Callable[[Talk], tuple[Command, ...]] = usual_commands
         self._events: dict[MxEventId, MxEvent] = {}
         self._counter = itertools.count()
         self.bridge = self._new_bridge()
@@ -162,6 +163,7 @@ class World:
             command_prefix="!wa",
             permissions=PERMISSIONS,
             ghost_pattern=re.compile(r"@whatsapp_.*:localhost"),
+            requires_encryption=self.requires_encryption,
         )
         deps = BridgeDeps(
             matrix=self.matrix,
@@ -171,6 +173,7 @@ class World:
             clock=self.clock,
             settings=settings,
             talk=talk,
+            ciphers=self.ciphers,
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
@@ -231,7 +234,7 @@ class World:
         """The bridge ends without a chance to tidy up: nothing reaches the homeserver any more."""
         await self.bridge.stop(seconds=1)
         self.matrix.is_cut_off = True
-        tasks = [*self.linking._tasks, *self.herald._tasks]
+        tasks = [*self.linking._tasks, *self.herald._tasks, *self.work.syncing.end()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -246,6 +249,7 @@ class World:
         """A bridge starts on what is stored."""
         self.bridge = self._new_bridge()
         await self.bridge.load()
+        await self.work.syncing.load(self.logins)
         await self.logins.load()
         self.logins.check_sessions()
         await self.linking.recover()

@@ -120,6 +120,8 @@ def _base_config(
             "username_template": registration.ghost_prefix + "{{.}}",
         },
         "database": {"uri": database_uri},
+        # Otherwise the first message after a login waits a while for history, which few tests have.
+        "backfill": {"enabled": False},
         "bridge": {
             "permissions": {
                 "*": "relay",

@@ -13,7 +13,6 @@ from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.wa_link import WaStateKind
 from tests.simulator import groups
 from tests.simulator.api import Simulator, ViolationKind, simulator
-from tests.simulator.history import HistoryChunk
 from tests.whatsapp.harness import FAST, Bench, bench, report
 from tests.whatsapp.strange import POISON, STRANGE, Cast
 
@@ -96,28 +95,6 @@ async def test_burst_of_ten_thousand(tmp_path: Path) -> None:
 
 def mode_of(path: Path) -> int:
     return path.stat().st_mode & 0o777 if path.exists() else 0
-
-
-async def test_history_comes_as_a_file(tmp_path: Path) -> None:
-    from mautrix_whatsapp_py.model.wa import WaHistorySync
-
-    async with simulator(tmp_path / "wa") as wa, bench(wa, tmp_path / "data") as it:
-        alice = wa.add_account("15550001111", "Alice")
-        _, device = await it.pair(alice)
-        it.sink.is_acknowledging = False
-        await alice.phone.send_history(device, HistoryChunk())
-        await it.sink.until(lambda: it.sink.of_kind(WaHistorySync))
-        (event,) = it.sink.of_kind(WaHistorySync)
-        path = Path(event.file.path)
-        assert mode_of(path) == 0o600
-        seq = next(seq for _, seq, found in it.sink.events if found is event)
-        client = it.network.get_client(LOGIN)
-        assert client is not None
-        client.ack(seq)
-        client.flush()
-        async with asyncio.timeout(10):
-            while mode_of(path):
-                await asyncio.sleep(0.02)
 
 
 async def test_callback_stuck_for_another_reason_than_the_disk(tmp_path: Path) -> None:

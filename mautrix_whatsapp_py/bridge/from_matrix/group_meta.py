@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import assert_never
 
 import msgspec
 
-from mautrix_whatsapp_py.bridge.from_matrix import pins
+from mautrix_whatsapp_py.bridge.from_matrix import pins, upgrades
 from mautrix_whatsapp_py.bridge.from_matrix.stage import Stage, change_member
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.group_levels import (
@@ -25,7 +26,7 @@ from mautrix_whatsapp_py.convert.group_words import (
     clean_topic,
 )
 from mautrix_whatsapp_py.errors import MatrixRefused, WhatsAppError
-from mautrix_whatsapp_py.ids import MxUri, PersonId
+from mautrix_whatsapp_py.ids import MxUri, MxUserId, PersonId
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord, GroupRole
 from mautrix_whatsapp_py.model.levels import MxLevels
 from mautrix_whatsapp_py.model.mx import MxRoomChanged
@@ -45,6 +46,7 @@ from mautrix_whatsapp_py.ports_groups import WhatsAppGroups
 
 log = logging.getLogger(__name__)
 
+STRAY = "The power level was undone here: only members of the group can be its admins."
 MAX_PICTURE_BYTES = 10_000_000
 
 
@@ -52,7 +54,7 @@ async def handle(event: MxRoomChanged, portal: Portal, talk: Talk) -> None:
     """Carry a change of a room to its group; what WhatsApp refuses is undone with the reason."""
     room_id = event.origin.room_id
     if isinstance(event.change, MxReplaced):
-        await _follow(portal, event.change, talk)
+        await upgrades.follow(portal, event.change.by, talk)
         return
     if isinstance(event.change, MxPinsSet):
         await pins.handle(event.origin, event.change, portal, talk)
@@ -172,13 +174,14 @@ async def _set_levels(stage: Stage, levels: MxLevels) -> None:
         problems.append(problem)
         facts = facts if problem else msgspec.structs.replace(facts, is_locked=locked)
     facts, more = await _set_roles(stage, levels, facts)
-    problems += more
+    strays = await _find_strays(stage, levels, facts)
+    problems += [*more, *([STRAY] if strays else [])]
     if facts != record.facts:
         await stage.keep(_with(record, facts))
     told = [problem for problem in problems if problem]
     if told or facts != record.facts:
         # Also levels between those of WhatsApp's roles: they read the same on both sides afterwards.
-        await _restore_levels(stage, facts, levels)
+        await _restore_levels(stage, facts, levels, strays)
     if told:
         await stage.explain("\n".join(dict.fromkeys(told)))
 
@@ -191,7 +194,11 @@ async def _set_roles(stage: Stage, levels: MxLevels, facts: GroupFacts) -> tuple
         person = await stage.talk.persons.get(person_id)
         if person is None or (own is not None and person.id == own.id):
             continue
-        is_admin = levels.of(deps.user_of(person)) >= ADMIN_LEVEL
+        user = deps.user_of(person)
+        if user in deps.levels.overrides:
+            # Their level is the configuration's and says nothing of the group.
+            continue
+        is_admin = levels.of(user) >= ADMIN_LEVEL
         if is_admin == (role > GroupRole.MEMBER):
             continue
         change = WaMemberChange.PROMOTE if is_admin else WaMemberChange.DEMOTE
@@ -203,7 +210,14 @@ async def _set_roles(stage: Stage, levels: MxLevels, facts: GroupFacts) -> tuple
     return msgspec.structs.replace(facts, roles=roles), problems
 
 
-async def _restore_levels(stage: Stage, facts: GroupFacts, levels: MxLevels) -> None:
+async def _find_strays(stage: Stage, levels: MxLevels, facts: GroupFacts) -> list[MxUserId]:
+    """Ghosts that were raised above others though their people are not in the group, or left it."""
+    raised = [user for user, level in levels.users.items() if level > levels.users_default]
+    people = [(user, await stage.talk.persons.get_by_ghost(user)) for user in raised]
+    return [user for user, person in people if person is not None and person.id not in facts.roles]
+
+
+async def _restore_levels(stage: Stage, facts: GroupFacts, levels: MxLevels, strays: Sequence[MxUserId]) -> None:
     deps = stage.talk.following.deps.rooms.deps
     people: dict[PersonId, Person] = {}
     for person_id in facts.roles:
@@ -220,27 +234,12 @@ async def _restore_levels(stage: Stage, facts: GroupFacts, levels: MxLevels) -> 
     await deps.groups.change_levels(
         stage.room_id,
         MxLevelsChange(
-            users={**raised, **change.users},
+            users={**raised, **dict.fromkeys(strays, 0), **change.users},
             events=change.events,
             events_default=change.events_default,
             invite=change.invite,
         ),
     )
-
-
-async def _follow(portal: Portal, change: MxReplaced, talk: Talk) -> None:
-    """A room was upgraded: the chat goes on in the new one, once the bot is there."""
-    if portal.room_id is None or portal.room_id == change.by:
-        return
-    matrix = talk.following.deps.matrix
-    try:
-        await matrix.join_room(change.by, user=matrix.bot)
-    except MatrixRefused as error:
-        log.warning("the room that replaces a chat's cannot be joined: %s", error.errcode)
-        return
-    old = portal.room_id
-    await talk.portals.set_room(portal, change.by)
-    await talk.following.deps.rooms.drop(old)
 
 
 def _with(record: GroupRecord, facts: GroupFacts) -> GroupRecord:

@@ -167,8 +167,8 @@ def _record_beside(
 
 
 async def _add_timer(tx: Tx, letter: Letter, stage: Stage, talk: Talk) -> None:
-    """Messages and edits go when the chat's timer has run out since WhatsApp had them."""
-    if isinstance(letter.event, MxMessage):
+    """Messages, edits and polls go when the chat's timer has run out since WhatsApp had them."""
+    if isinstance(letter.event, MxMessage) or isinstance(letter.event.content, MxPollStart):
         origin = letter.event.origin
         timers = [(origin.event_id, stage.portal.disappearing_seconds)]
         await add_disappearing(tx, timers, room_id=origin.room_id, sent_at=talk.clock.now(), talk=talk)

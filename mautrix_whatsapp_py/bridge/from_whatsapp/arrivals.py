@@ -38,6 +38,7 @@ from mautrix_whatsapp_py.model.wa import (
     WaEvent,
     WaGroupChanged,
     WaGroupJoined,
+    WaHistorySync,
     WaMessage,
     WaPictureChanged,
     WaPresence,
@@ -88,6 +89,9 @@ class Arrivals:
     def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         """Queue an event."""
         arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
+        self._talk.gate.note_live()
+        if isinstance(event, WaHistorySync):
+            self._talk.gate.chunk_came(login_id)
         portal = None if self._routes.is_busy(login_id) else self._get_known_chat(arrival)
         if portal is None:
             self._routes.put(login_id, partial(self._route, arrival))
@@ -185,6 +189,8 @@ class Arrivals:
         tag = login_tag(arrival.login_id)
         handled = Handled()
         try:
+            if await self._must_wait(arrival, portal_id):
+                return True
             handled = await self._dispatch(arrival, portal_id)
         except TargetUnknown:
             self._postpone(arrival, portal_id)
@@ -204,6 +210,15 @@ class Arrivals:
             on_recorded()
         else:
             self._talk.records.start(portal_id, handled.names, handled.write, on_recorded, clock=self._talk.clock)
+        return True
+
+    async def _must_wait(self, arrival: Arrival, portal_id: PortalId) -> bool:
+        """Whether the past of its chat comes first; it is then kept there."""
+        login, portal = self._talk.logins.get(arrival.login_id), await self._talk.portals.get(portal_id)
+        if login is None or portal is None or not self._talk.gate.holds(portal, login):
+            return False
+        again = partial(self._lanes.put_first, portal_id, partial(self._handle, arrival, portal_id))
+        self._talk.gate.hold(portal_id, login, again)
         return True
 
     async def _tell_refused(self, arrival: Arrival, portal_id: PortalId) -> bool:

@@ -40,6 +40,7 @@ async def fetch_context(
     talk: Talk,
     *,
     placeholder: MxEventId | None,
+    file: MxFile | MediaUnavailable | None = None,
     is_patient: bool = False,
 ) -> Fetched:
     """Everything a message needs; whoever is patient waits for a slow file."""
@@ -60,7 +61,7 @@ async def fetch_context(
         own_reaction=await _fetch_reaction(content, targets, scene, talk),
         placeholder=placeholder,
         preview_image=await talk.cards.bring_picture(needs.preview_thumbnail) if needs.preview_thumbnail else None,
-        file=await _fetch_file(content, scene, talk, is_patient=is_patient),
+        file=file or await _fetch_file(content, scene, talk, is_patient=is_patient),
         edited=await _fetch_edited(content, targets, scene, talk),
         album=await _fetch_album(content, scene, talk),
         options=ToMatrixOptions(deleted=talk.settings.deleted),

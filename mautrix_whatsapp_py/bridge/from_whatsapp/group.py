@@ -32,7 +32,20 @@ async def find_chat(event: WaGroupJoined | WaGroupChanged, login: Login, talk: T
         address = ChatAddress(chat=chat, is_community=event.group.is_community)
         is_wanted = not event.group.is_community and await talk.filters.is_wanted(address, login)
         return await talk.portals.ensure(PortalKey(chat=chat)) if is_wanted else None
-    return await talk.portals.find(PortalKey(chat=chat))
+    portal = await talk.portals.find(PortalKey(chat=chat))
+    if portal is None:
+        await _note_community(event, login, talk)
+    return portal
+
+
+async def _note_community(event: WaGroupChanged, login: Login, talk: Talk) -> None:
+    """A community has no room but a space; of other groups without a room nobody asks these things."""
+    if event.name is not None:
+        talk.following.deps.spaces.note_name(event.chat.bare, event.name, login)
+    for moved in (event.linked, event.unlinked):
+        portal = await talk.portals.find(PortalKey(chat=moved.bare)) if moved is not None else None
+        if portal is not None:
+            talk.following.look_again(portal, login)
 
 
 async def handle_joined(event: WaGroupJoined, portal: Portal, login: Login, talk: Talk) -> None:

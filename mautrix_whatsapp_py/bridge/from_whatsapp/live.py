@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, shown_timer
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import double_of
 from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.results import MxLive
@@ -61,6 +62,7 @@ async def show(result: MxLive, told: Told, talk: Talk) -> None:
         person=told.scene.sender,
         txn_id=told.txn_id(0, "live"),
         sent_at=told.event.timestamp,
+        double=double_of(told.scene, talk),
     )
     if shared is not None and not is_new:
         now = replace(shared, sequence=result.sequence)
@@ -105,10 +107,15 @@ async def _end(key: str, shared: _Shared, talk: Talk) -> None:
             mentions=MxMentions(),
             relation=MxEdit(event_id=shared.event_id),
         )
-        txn_id = MxTxnId(f"live-over-{shared.event_id}")
+        txn_id, login = MxTxnId(f"live-over-{shared.event_id}"), talk.login_of(person)
         try:
             await talk.ghosts.send_message(
-                portal.room_id, content, person=person, txn_id=txn_id, sent_at=talk.clock.now()
+                portal.room_id,
+                content,
+                person=person,
+                txn_id=txn_id,
+                sent_at=talk.clock.now(),
+                double=None if login is None else login.user,
             )
         except MatrixRefused as error:
             log.info("the end of a live location cannot be shown: %s %s", error.status, error.errcode)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from enum import Enum
 from functools import partial
 
 import msgspec
@@ -26,13 +27,13 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.groups import ensure_described
 from mautrix_whatsapp_py.bridge.persons import is_person, name_rank_of
 from mautrix_whatsapp_py.bridge.talk import Talk
-from mautrix_whatsapp_py.convert.needs import needs_of_wa
+from mautrix_whatsapp_py.convert.needs import file_of, needs_of_wa
 from mautrix_whatsapp_py.convert.results import MxReact, MxRedact, MxSend, Skipped, SkipReason
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxEventId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, MxMsgType, WaContent, WaEdit, WaSilent
 from mautrix_whatsapp_py.model.login import Login
-from mautrix_whatsapp_py.model.media import MediaUnavailable, WaMedia
+from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, WaMedia
 from mautrix_whatsapp_py.model.missing import MissingFile
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId, ReactionRow
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaUndecryptable
@@ -43,6 +44,17 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = timedelta(seconds=30)
 """How long after it failed a file is tried again."""
 BY_ADMIN = "Deleted by an admin of the group"
+_COMING = MediaUnavailable(sentence="", is_coming=True, may_be_retried=False)
+
+
+class Way(Enum):
+    """How a message comes into its room."""
+
+    LIVE = "live"
+    PAST = "past"
+    """Before its user is called, its file later, its timer no news."""
+    PAST_FILE = "past-file"
+    """The file of one that came before."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,39 +84,56 @@ class Handled:
     """What is left to do before the message may be forgotten; the next one of its chat need not wait for it."""
     names: tuple[str, ...] = ()
     """Ids of the message and its events."""
+    is_waiting_file: bool = False
+    """Whether its file is still to come."""
 
 
-async def handle(event: WaMessage | WaUndecryptable, portal: Portal, login: Login, talk: Talk) -> Handled:
-    """Bring a message into its room. Raises TargetUnknown when it is about a message that is not here."""
+async def handle(
+    event: WaMessage | WaUndecryptable,
+    portal: Portal,
+    login: Login,
+    talk: Talk,
+    *,
+    way: Way = Way.LIVE,
+    file: MxFile | MediaUnavailable | None = None,
+) -> Handled:
+    """Bring a message into its room, with its file where that is here already.
+
+    Raises TargetUnknown when it is about a message that is not here.
+    """
     content = event.content if isinstance(event, WaMessage) else event
     if isinstance(content, WaSilent) or (isinstance(content, WaUndecryptable) and content.is_to_be_hidden):
         return Handled()
     scene = await set_scene(event, portal, login, talk)
     if scene is None:
         return Handled()
+    scene = replace(scene, is_past=way is not Way.LIVE)
     known = await _fetch_known(event, scene, talk)
     placeholder = next((part.event_id for part in known if part.is_placeholder), None)
     if known and scene.portal.person_id is None:
         # Another login may have brought it here first, and its user alone was invited.
-        await talk.rooms.ensure_room(scene.portal, login)
-    if (known and placeholder is None) or await is_echo(event, scene, talk):
-        return Handled()
+        await talk.rooms.ensure_room(scene.portal, login, is_quiet=way is not Way.LIVE)
+    is_waiting_file = way is Way.PAST and file_of(content) is not None
+    if (known and (placeholder is None or is_waiting_file)) or await is_echo(event, scene, talk):
+        return Handled(is_waiting_file=is_waiting_file and placeholder is not None)
     content = await rich.with_caption_once(content, event.message_id, scene, talk)
-    fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder)
+    file = _COMING if is_waiting_file else file
+    fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder, file=file)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):
         if result.reason is SkipReason.TARGET_UNKNOWN:
             raise TargetUnknown
         return Handled()
     described = await ensure_described(scene.portal, login, talk)
-    told = Told(event=event, scene=scene, room_id=await talk.rooms.ensure_room(described, login))
+    room_id = await talk.rooms.ensure_room(described, login, is_quiet=way is not Way.LIVE)
+    told = Told(event=event, scene=scene, room_id=room_id, is_waiting_file=is_waiting_file)
     match result:
         case MxSend():
             return await _send(result, content, told, fetched, talk)
         case MxReact():
             await _react(result, told, fetched, talk)
         case MxRedact():
-            await _redact(result, told, talk)
+            await _redact(result, told, fetched, talk)
         case _:
             return Handled(has_come=await rich.show(result, told, fetched, talk))
     return Handled()
@@ -175,8 +204,15 @@ async def _send(
     is_plain = not (result.redacts or fetched.context.placeholder or isinstance(content, WaEdit | WaUndecryptable))
     timer_s = result.parts[0].disappears_after_s
     if is_plain and result.timer_s is None and timer_s in (None, told.scene.portal.disappearing_seconds):
-        return Handled(has_come=True, write=partial(write, is_patient=True), names=names)
+        return Handled(
+            has_come=True,
+            write=partial(write, is_patient=True),
+            names=names,
+            is_waiting_file=told.is_waiting_file,
+        )
     await write()
+    if told.scene.is_past:
+        return Handled(has_come=True, is_waiting_file=told.is_waiting_file)
     if result.timer_s is not None:
         await set_timer(told.scene.portal, result.timer_s, talk)
     elif not isinstance(content, WaEdit):
@@ -201,7 +237,7 @@ async def _record(
 ) -> None:
     event, scene = told.event, told.scene
     message_id = content.target.message_id if isinstance(content, WaEdit) else event.message_id
-    is_placeholder = isinstance(content, WaUndecryptable)
+    is_placeholder = isinstance(content, WaUndecryptable) or told.is_waiting_file
     parts = [
         told.part(index, event_id, message_id=message_id, is_placeholder=is_placeholder)
         for index, event_id in sent.parts
@@ -268,8 +304,12 @@ async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> N
             await talk.rows.reactions.put(tx, row)
 
 
-async def _redact(result: MxRedact, told: Told, talk: Talk) -> None:
+async def _redact(result: MxRedact, told: Told, fetched: Fetched, talk: Talk) -> None:
     """The rows stay: whoever sees the message later, on another login, must not bring it back."""
+    for part in fetched.targets:
+        if part.is_placeholder:
+            # What it stands for must not come any more.
+            await talk.store.write(partial(_settle, part, talk))
     for index, event_id in enumerate(result.targets):
         await talk.ghosts.send_redaction(
             told.room_id,
@@ -279,3 +319,7 @@ async def _redact(result: MxRedact, told: Told, talk: Talk) -> None:
             reason=BY_ADMIN if result.is_by_admin else "",
             double=double_of(told.scene, talk),
         )
+
+
+async def _settle(part: MessagePart, talk: Talk, tx: Tx) -> None:
+    await talk.rows.messages.settle_placeholder(tx, part.portal_id, part.message_id, part.person_id)

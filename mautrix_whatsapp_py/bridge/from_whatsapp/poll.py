@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing, shown_timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched
+from mautrix_whatsapp_py.bridge.from_whatsapp.scene import double_of
 from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.bridge.tallies import ENDED, show_votes
@@ -28,15 +29,21 @@ async def show(result: MxPollSend, told: Told, talk: Talk) -> None:
     """Show a poll, and beside it its text form, which will show the votes."""
     start, text, person, sent_at = result.start, result.text, told.scene.sender, told.event.timestamp
     event_id: MxEventId | None = None
+    double = double_of(told.scene, talk)
     if talk.settings.with_poll_events and start.options:
         event_id = await talk.ghosts.send_poll(
-            told.room_id, start, person=person, txn_id=told.txn_id(0, "poll"), sent_at=sent_at
+            told.room_id, start, person=person, txn_id=told.txn_id(0, "poll"), sent_at=sent_at, double=double
         )
         text = replace(text, msgtype=MxMsgType.NOTICE)
     elif start.options:
         text = replace(text, poll=start)
     sent_id = await talk.ghosts.send_message(
-        told.room_id, shown_timer(text, talk), person=person, txn_id=told.txn_id(0, "send"), sent_at=sent_at
+        told.room_id,
+        shown_timer(text, talk),
+        person=person,
+        txn_id=told.txn_id(0, "send"),
+        sent_at=sent_at,
+        double=double,
     )
     replaced = text.relation.event_id if isinstance(text.relation, MxEdit) else None
     tally_id = replaced or sent_id
@@ -75,7 +82,12 @@ async def answer(result: MxPollAnswer, told: Told, fetched: Fetched, talk: Talk)
     if poll.event_id is not None:
         vote = MxPollVote(poll=poll.event_id, options=ids_of(result.digests, poll.options))
         event_id = await talk.ghosts.send_poll(
-            told.room_id, vote, person=voter, txn_id=told.txn_id(0, "vote"), sent_at=told.event.timestamp
+            told.room_id,
+            vote,
+            person=voter,
+            txn_id=told.txn_id(0, "vote"),
+            sent_at=told.event.timestamp,
+            double=double_of(told.scene, talk),
         )
 
     async def record(tx: Tx) -> None:
@@ -123,5 +135,12 @@ async def _end_event(poll: PollRow, talk: Talk, txn_id: MxTxnId) -> None:
     author = await talk.persons.get(parts[0].person_id) if parts else None
     if portal is None or portal.room_id is None or poll.event_id is None or author is None:
         return
-    end = MxPollEnd(poll=poll.event_id)
-    await talk.ghosts.send_poll(portal.room_id, end, person=author, txn_id=txn_id, sent_at=talk.clock.now())
+    end, login = MxPollEnd(poll=poll.event_id), talk.login_of(author)
+    await talk.ghosts.send_poll(
+        portal.room_id,
+        end,
+        person=author,
+        txn_id=txn_id,
+        sent_at=talk.clock.now(),
+        double=None if login is None else login.user,
+    )

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from typing import assert_never
 
 import msgspec
 
-from mautrix_whatsapp_py.bridge.from_whatsapp import live, poll
+from mautrix_whatsapp_py.bridge.from_whatsapp import live, pin, poll
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import Scene
 from mautrix_whatsapp_py.bridge.from_whatsapp.told import Told
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.results import MxLive, MxPin, MxPollAnswer, MxPollSend
-from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import WaMessageId
 from mautrix_whatsapp_py.model.content import WaContent
 from mautrix_whatsapp_py.model.media import WaMedia
 from mautrix_whatsapp_py.model.wa import WaUndecryptable
-
-log = logging.getLogger(__name__)
 
 
 async def show(
@@ -36,18 +32,11 @@ async def show(
             await poll.answer(result, told, fetched, talk)
             return False
         case MxPin():
-            await _pin(result, told, talk)
+            await pin.show(result, told, talk)
             return False
         case _:
             assert_never(result)
     return True
-
-
-async def _pin(result: MxPin, told: Told, talk: Talk) -> None:
-    try:
-        await talk.chats.set_pinned(told.room_id, result.event_id, is_pinned=result.is_pinned)
-    except MatrixRefused as error:
-        log.info("a message cannot be pinned in its room: %s %s", error.status, error.errcode)
 
 
 async def with_caption_once(

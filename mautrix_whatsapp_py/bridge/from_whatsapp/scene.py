@@ -35,6 +35,8 @@ class Scene:
     portal: Portal
     login: Login
     sender: Person
+    is_past: bool = False
+    """Whether it came before its user was called, who can then do nothing here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,7 @@ def special_key(source: WaSource, login: Login, talk: Talk) -> PortalKey | None:
 def double_of(scene: Scene, talk: Talk) -> MxUserId | None:
     """The user who did it; in the chats of one account nobody else acts as themselves."""
     login = talk.login_of(scene.sender)
-    if login is None or (scene.portal.key.receiver is not None and login.id != scene.login.id):
+    if scene.is_past or login is None or (scene.portal.key.receiver is not None and login.id != scene.login.id):
         return None
     return login.user
 

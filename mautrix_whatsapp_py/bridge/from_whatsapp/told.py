@@ -18,6 +18,8 @@ class Told:
     event: WaMessage | WaUndecryptable
     scene: Scene
     room_id: MxRoomId
+    is_waiting_file: bool = False
+    """Whether what is shown stands for a file that is still to come."""
 
     def txn_id(self, part: int, purpose: str) -> MxTxnId:
         """The same for the same event, however often it is told."""

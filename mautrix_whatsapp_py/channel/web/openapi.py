@@ -79,6 +79,10 @@ OPERATIONS: Sequence[Operation] = (
         body=shapes.SendReaction, answer=shapes.Sent, faults=_SENDS,
     ),
     Operation(
+        method="POST", path="/v1/polls", name="send_poll", summary="Send a poll.",
+        body=shapes.SendPoll, answer=shapes.Sent, faults=_SENDS,
+    ),
+    Operation(
         method="POST", path="/v1/read", name="mark_read", summary="Mark messages as read.",
         body=shapes.MarkRead, answer=shapes.Okay, faults=_SENDS,
     ),

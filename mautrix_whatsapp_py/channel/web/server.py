@@ -109,6 +109,7 @@ class ChannelServer:
             "get_contacts": v1.get_contacts,
             "send_message": v1.send_message,
             "send_reaction": v1.send_reaction,
+            "send_poll": v1.send_poll,
             "mark_read": v1.mark_read,
             "send_typing": v1.send_typing,
             "get_events": v1.get_events,

@@ -52,6 +52,17 @@ class SendReaction(Strict, frozen=True, kw_only=True):
     idempotency_key: Line = ""
 
 
+class SendPoll(Strict, frozen=True, kw_only=True):
+    """A poll; 0 selectable options is any number of them."""
+
+    target: Word
+    account: Word | None = None
+    question: Annotated[str, Meta(min_length=1, max_length=255)]
+    options: Annotated[list[Annotated[str, Meta(min_length=1, max_length=100)]], Meta(min_length=2, max_length=12)]
+    selectable: Annotated[int, Meta(ge=0, le=12)] = 1
+    idempotency_key: Line = ""
+
+
 class MarkRead(Strict, frozen=True, kw_only=True):
     """Messages that were read."""
 

@@ -84,6 +84,14 @@ class V1:
         done = await self._channel.react(place, asked.message_id, asked.emoji, key=asked.idempotency_key)
         return answer(shapes.Sent(message_ids=list(done.message_ids), uncertain=done.is_uncertain))
 
+    async def send_poll(self, request: web.Request) -> web.Response:
+        asked = await read_json(request, shapes.SendPoll)
+        place = await self._channel.require_place(asked.target, asked.account)
+        done = await self._channel.ask_poll(
+            place, asked.question, asked.options, selectable=asked.selectable, key=asked.idempotency_key
+        )
+        return answer(shapes.Sent(message_ids=list(done.message_ids), uncertain=done.is_uncertain))
+
     async def mark_read(self, request: web.Request) -> web.Response:
         asked = await read_json(request, shapes.MarkRead)
         place = await self._channel.require_place(asked.target, asked.account)

@@ -31,6 +31,7 @@ from mautrix_whatsapp_py.whatsapp.host.session import Session
 from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
 from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
+from mautrix_whatsapp_py.whatsapp.wire_history import HistoryCall
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +130,9 @@ class Calls:
                 return await self._about_chats(call)
         return wire.Done()
 
-    async def _about_chats(self, call: GroupCall | DirectoryCall) -> wire.Result:
+    async def _about_chats(self, call: GroupCall | DirectoryCall | HistoryCall) -> wire.Result:
+        if isinstance(call, HistoryCall):
+            return await self._session.history.run(call, self._session.account) or wire.Done()
         if isinstance(call, GroupCall):
             return await self._groups.run(call) or wire.Done()
         return await self._directory.run(call) or wire.Done()

@@ -54,6 +54,8 @@ class Account:
     own: WaJid
     get_secrets: Callable[[WaJid, WaMessageId], Sequence[StoredSecret]]
     protobuf: Protobuf = field(default_factory=Protobuf)
+    take_history: Callable[[Row], wa.WaEvent] | None = None
+    """Takes a chunk of history over."""
 
 
 def decode_row(row: Row, account: Account) -> wa.WaEvent:
@@ -70,6 +72,8 @@ def decode_row(row: Row, account: Account) -> wa.WaEvent:
 def _decode(row: Row, account: Account) -> wa.WaEvent | None:
     if row.code == MESSAGE_CODE:
         return _decode_message(row, account)
+    if row.code == HISTORY_CODE:
+        return None if account.take_history is None else account.take_history(row)
     decoder = _DECODERS.get(row.code)
     return decoder(row, account.protobuf) if decoder is not None else None
 
@@ -170,18 +174,6 @@ def _decode_presence(row: Row, protobuf: Protobuf) -> wa.WaEvent:
     )
 
 
-def _decode_history(row: Row, protobuf: Protobuf) -> wa.WaEvent | None:
-    if row.file is None:
-        return None
-    data = protobuf.parse_history(row.file.read_bytes())
-    return wa.WaHistorySync(
-        file=wa.WaFile(path=str(row.file), size=row.file.stat().st_size),
-        sync_type=protobuf.enum_name(data, "syncType"),
-        chunk_order=data.chunkOrder,
-        progress=data.progress,
-    )
-
-
 def _decode_picture(row: Row, protobuf: Protobuf) -> wa.WaEvent:
     event = protobuf.parse(row.code, row.read())
     return wa.WaPictureChanged(
@@ -233,7 +225,6 @@ def _require_time_ms(value: int, row: Row) -> datetime:
 
 
 _DECODERS: dict[int, Callable[[Row, Protobuf], wa.WaEvent | None]] = {
-    HISTORY_CODE: _decode_history,
     18: _decode_receipt,
     19: _decode_typing,
     20: _decode_presence,

@@ -20,6 +20,7 @@ def encode_device_props(options: LinkOptions, protobuf: Protobuf) -> bytes:
         props.historySyncConfig.fullSyncDaysLimit = options.history_days
     if options.history_megabytes:
         props.historySyncConfig.fullSyncSizeMbLimit = options.history_megabytes
-        props.historySyncConfig.storageQuotaMb = options.history_megabytes
+    if options.history_quota_megabytes:
+        props.historySyncConfig.storageQuotaMb = options.history_quota_megabytes
     body: bytes = props.SerializeToString()
     return body

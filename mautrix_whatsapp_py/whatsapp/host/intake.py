@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import zlib
 from collections.abc import Callable
 
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal, JournalFull
@@ -14,6 +15,8 @@ log = logging.getLogger(__name__)
 
 MAX_DEPTH = 100_000
 _RETRY_SECONDS = 1.0
+_HISTORY_EFFORT = 1
+"""The library waits meanwhile: a fast compression is the right one."""
 
 
 class Intake:
@@ -57,7 +60,7 @@ class Intake:
     def append(self, code: int, body: bytes) -> None:
         """Store an event; returns when it is on disk. Called on the library's thread."""
         is_history = code == HISTORY_CODE
-        payload = strip_wrapper(body) if is_history else body
+        payload = zlib.compress(strip_wrapper(body), _HISTORY_EFFORT) if is_history else body
         while self._may_try():
             try:
                 self._journal.append(code, payload, as_file=is_history)

@@ -89,7 +89,7 @@ def _import_history() -> Any:
     import_binding()
     from neonize.proto.waHistorySync import WAWebProtobufsHistorySync_pb2
 
-    return WAWebProtobufsHistorySync_pb2.HistorySync
+    return WAWebProtobufsHistorySync_pb2
 
 
 @dataclass(slots=True)
@@ -113,7 +113,7 @@ class Protobuf:
 
     def parse_history(self, body: bytes) -> Any:
         """A history chunk, without the library's wrapper."""
-        return self.history.FromString(body)
+        return self.history.HistorySync.FromString(body)
 
     @staticmethod
     def enum_name(message: Any, name: str) -> str:

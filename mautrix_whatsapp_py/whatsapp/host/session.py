@@ -22,12 +22,13 @@ from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
 from mautrix_whatsapp_py.whatsapp.host.encode_content import OwnAddresses
 from mautrix_whatsapp_py.whatsapp.host.facts import LINK_CODES, TERMINAL, decode_end, decode_fact
 from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, post
+from mautrix_whatsapp_py.whatsapp.host.history import History
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
 from mautrix_whatsapp_py.whatsapp.host.intake import Intake
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
-from mautrix_whatsapp_py.whatsapp.host.notes import decode_moment, log_forgotten
+from mautrix_whatsapp_py.whatsapp.host.notes import Counters, decode_moment, log_forgotten
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
@@ -53,16 +54,6 @@ class Surroundings:
     timings: Timings
     opened: set[Path] = field(default_factory=set)
     """Databases the library has had open in this process: it never closes them."""
-
-
-@dataclass(slots=True)
-class _Counters:
-    restarts: int = 0
-    pump_deaths: int = 0
-    leaked_threads: int = 0
-    last_event_at: datetime | None = None
-    last_send_at: datetime | None = None
-    phone_seen_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -96,23 +87,26 @@ class Session:
         self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
         self.gate = Gate(login, surroundings.turnstile)
         self.own = OwnAddresses(pn=WaJid(user=login, server=USER_SERVER))
-        account = Account(
+        protobuf = surroundings.protobuf
+        self.history = History(login, folder.history, protobuf, get_own_lid=lambda: self.own.lid)
+        self.account = Account(
             own=self.own.pn,
             get_secrets=partial(get_secrets, folder.database),
-            protobuf=surroundings.protobuf,
+            protobuf=protobuf,
+            take_history=self.history.take if options.wants_history else None,
         )
         self._pump = Pump(
             login=login,
             journal=self._journal,
             outlet=surroundings.outlet,
-            decode=lambda row: decode_row(row, account),
+            decode=lambda row: decode_row(row, self.account),
             on_acked=self.intake.acked,
             on_phone_seen=self._phone_seen,
             executor=self._executor,
         )
         self.fact = WaLinkFact(kind=WaLinkKind.STARTING, at=_now())
         self.incarnation: Incarnation | None = None
-        self.counters = _Counters(phone_seen_at=decode_moment(self._journal.get_fact(_PHONE_FACT)))
+        self.counters = Counters(phone_seen_at=decode_moment(self._journal.get_fact(_PHONE_FACT)))
         self._wishes = _Wishes()
         self._generation = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,6 +135,7 @@ class Session:
         spawn(self._pump.run(), name=f"pump-{login_tag(self.login)}", tasks=self._tasks)
         self._runner = spawn(self._run(), name=f"session-{login_tag(self.login)}", tasks=self._tasks)
         self._pump.wake()
+        self.history.start()
 
     def restart(self, cause: WaLinkKind | None = None) -> None:
         """Take the link down and up again, also after an end it would not recover from by itself."""
@@ -166,6 +161,7 @@ class Session:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._executor.shutdown(wait=True)
+        await self.history.stop()
         self._journal.close()
         os.close(self._lock)
 

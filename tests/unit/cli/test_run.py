@@ -99,10 +99,10 @@ def test_no_update_writes_nothing(command: CommandLine, tmp_path: Path, monkeypa
 def test_keys_without_effect_are_one_warning(
     command: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = SMALLEST + "backfill:\n    enabled: true\nmatrix:\n    federate_rooms: false\n"
+    text = SMALLEST + "analytics:\n    token: t\nmatrix:\n    federate_rooms: false\n"
     (tmp_path / "config.yaml").write_text(text)
     fake_app(monkeypatch)
-    assert command("-n").errors == ["warning: these keys have no effect: backfill.enabled, matrix.federate_rooms"]
+    assert command("-n").errors == ["warning: these keys have no effect: analytics.token, matrix.federate_rooms"]
 
 
 @pytest.mark.parametrize("flag", ["-v", "--version"])

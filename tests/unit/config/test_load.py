@@ -29,8 +29,7 @@ def test_smallest_configuration_takes_every_default(tmp_path: Path) -> None:
     assert config.bridge.permissions.get_permission(MxUserId("@me:localhost")).level is PermissionLevel.ADMIN
 
 
-def test_every_value_can_be_set(tmp_path: Path) -> None:
-    text = """
+EVERYTHING = """
 homeserver:
   {address: "https://hs.test/", domain: hs.test, retry_limit: 0, status_endpoint: "https://s.test/x",
    message_send_checkpoint_endpoint: "https://s.test/c"}
@@ -53,14 +52,27 @@ bridge:
     bridge_notices: true
     deleted_messages: mark
     outbox_expiry_hours: 1
+    power_level_overrides: {"@x:hs.test": 90}
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
-network: {os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080", extev_polls: false}
+network:
+  {displayname_template: "{{.Phone}}", os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080",
+   extev_polls: false, history_sync: {dispatch_wait: 1m30s}}
+backfill: {enabled: false, max_initial_messages: -1, max_initial_days: 1, max_catchup_messages: 2}
+history: {keep: 0}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
 double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
-encryption: {allow: true, msc4190: false}
 metrics: {enabled: true, listen: ":9000"}
 provisioning: {prefix: /p, shared_secret: disable, allow_matrix_auth: false, login_page: false}
+encryption:
+    allow: true
+    default: true
+    require: true
+    msc4190: false
+    self_sign: true
+    allow_key_sharing: false
+    pickle_key: mine
+    rotation: {enable_custom: true, milliseconds: 60000, messages: 5}
 channel:
     {enabled: true, login: "+14155550001", auth_dir: d, allowed_chat_ids: [], dm_policy: open, allow_from: ["*"],
     group_policy: open, group_allow_from: [], groups: {"*": {require_mention: true}}, mention_patterns: [hal],
@@ -75,6 +87,10 @@ channel:
     media_roots: [m], webhook_max_age_hours: 1, accounts: {work: {enabled: false}}}
 logging: {min_level: debug, format: json, file: b.log}
 """
+
+
+def test_every_value_can_be_set(tmp_path: Path) -> None:
+    text = EVERYTHING
     config = read_text_as_config(tmp_path, text).config
     default = Config()
     assert config.homeserver.address == "https://hs.test"

@@ -64,6 +64,30 @@ WRONG = {
         "host_command",
         "must hold no empty word; leave the list empty for the default",
     ),
+    "levels of nobody": (
+        "bridge",
+        "power_level_overrides: {alice: 50}",
+        "power_level_overrides.alice",
+        "is no user id; write it like @name:example.com",
+    ),
+    "no level": (
+        "bridge",
+        'power_level_overrides: {"@a:b.test": high}',
+        "power_level_overrides.@a:b.test",
+        "must be a whole number, not text",
+    ),
+    "levels in a list": (
+        "bridge",
+        "power_level_overrides: [50]",
+        "power_level_overrides",
+        "must map user ids to power levels, not a list",
+    ),
+    "template of names": (
+        "network",
+        "displayname_template: WA",
+        "displayname_template",
+        "must say who it is, for example {{.PushName}}",
+    ),
     "no choice": (
         "logging",
         "format: xml",

@@ -181,7 +181,21 @@ def test_is_direct_is_a_truth_value_only() -> None:
 
 
 def test_encrypted_events() -> None:
-    assert decode(room_event("m.room.encrypted", {"ciphertext": "a"})) == MxEncrypted(origin=ORIGIN)
+    event = decode(room_event("m.room.encrypted", {"ciphertext": "a"}))
+    assert isinstance(event, MxEncrypted)
+    assert event.origin == ORIGIN
+    assert json.loads(event.body)["content"] == {"ciphertext": "a"}
+
+
+@pytest.mark.parametrize("kind", ["m.room.message", "m.reaction", "m.room.redaction", "m.room.encrypted"])
+def test_what_we_did_as_a_user_is_no_news(kind: str) -> None:
+    content = {"body": "!wa logout", "msgtype": "m.text", "fi.mau.double_puppet_source": "mautrix-whatsapp-py"}
+    assert isinstance(decode(room_event(kind, content)), MxOther)
+
+
+def test_what_another_bridge_did_is_news() -> None:
+    content = {"body": "hello", "msgtype": "m.text", "fi.mau.double_puppet_source": "mautrix-signal"}
+    assert isinstance(decode(room_event("m.room.message", content)), MxMessage)
 
 
 ROOM_CHANGES = {

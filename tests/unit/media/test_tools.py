@@ -263,10 +263,10 @@ async def test_a_worker_that_died_is_replaced(tools: WorkerTools, tmp_path: Path
     await to_matrix(tools, photo, WaKind.IMAGE, tmp_path)
     pid = tools.worker_pid
     assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    asking = asyncio.create_task(to_matrix(tools, photo, WaKind.IMAGE, tmp_path))
+    await asyncio.sleep(0)
     os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(30):
-        while tools.worker_pid is not None:
-            await asyncio.sleep(0.01)
-    ready, _ = await to_matrix(tools, photo, WaKind.IMAGE, tmp_path)
+    ready, _ = await asking
     assert ready.is_animated
     assert tools.worker_pid not in (None, pid)

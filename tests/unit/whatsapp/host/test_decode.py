@@ -165,13 +165,6 @@ def test_typing_and_presence() -> None:
     assert presence == wa.WaPresence(person=WaJid(user="1", server="lid"), is_available=False)
 
 
-def test_history(tmp_path: Path) -> None:
-    data = PROTOBUF.history(syncType="RECENT", chunkOrder=3, progress=40)
-    event = decode(13, data, tmp_path / "blob")
-    assert isinstance(event, wa.WaHistorySync)
-    assert (event.sync_type, event.chunk_order, event.progress) == ("RECENT", 3, 40)
-
-
 def group(**changes: Any) -> Any:
     fields = {"JID": jid("9", "g.us"), "Notify": "", "Timestamp": SECONDS}
     texts = dict.fromkeys(("PrevParticipantsVersionID", "ParticipantVersionID", "JoinReason"), "")

@@ -1,0 +1,177 @@
+"""The past of an account: how fast it comes into rooms, what it does to those who write, what memory it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from bench.cases.talk import quantile
+from bench.figures import RESULTS, Figure
+from bench.talk.homeserver import Sender, Watcher, rate
+from bench.talk.stage import Chat, Stage, open_chats, stage
+from tests.simulator.api import HistoryChunk, HistoryConversation, HistoryMessage, Jid
+from tests.simulator.protobufs import e2e
+
+ROUNDS = 2
+ROOMS, MESSAGES = 8, 60
+BUSY_ROOMS = 20
+LATENCIES = 40
+CHUNKS, CHUNK_CHATS, CHUNK_MESSAGES = 5, 100, 100
+WATCH_SECONDS = 45.0
+SETTLE_SECONDS = 3.0
+_SECTIONS = {
+    "backfill": {"enabled": True, "max_initial_messages": -1},
+    "network": {"history_sync": {"dispatch_wait": "1s"}},
+    "bridge": {"personal_filtering_spaces": False, "permissions": {"localhost": "user"}},
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """Everything that was measured."""
+
+    past_per_second: list[float] = field(default_factory=list)
+    bare_per_second: list[float] = field(default_factory=list)
+    idle_ms: list[float] = field(default_factory=list)
+    busy_ms: list[float] = field(default_factory=list)
+    idle_mb: float = 0.0
+    peak_mb: float = 0.0
+
+
+@dataclass(slots=True)
+class Teller:
+    """Makes up the past of people nobody has met."""
+
+    it: Stage
+    people: int = 0
+
+    def make(self, mark: str, chats: int, messages: int) -> HistoryChunk:
+        """Chats whose messages begin with a mark."""
+        start_s = int(time.time()) - 86_400
+        conversations = []
+        for _ in range(chats):
+            self.people += 1
+            person = Jid(f"7{self.people:06}", "lid")
+            old = [
+                HistoryMessage(
+                    message_id=f"{mark}-{self.people}-{number}",
+                    message=e2e.Message(conversation=f"{mark} {self.people} {number} " + "and so on " * 6),
+                    at_seconds=start_s + number,
+                )
+                for number in range(messages)
+            ]
+            conversations.append(HistoryConversation(chat=person, messages=old[::-1]))
+        return HistoryChunk(sync_type="RECENT", conversations=conversations)
+
+    async def send(self, chunk: HistoryChunk) -> None:
+        """Have alice's phone hand it over."""
+        (device,) = self.it.own.devices.values()
+        await self.it.own.phone.send_history(device, chunk)
+
+
+async def measure() -> Sequence[Figure]:
+    """Measure, and keep everything as JSON."""
+    found = Found()
+    with tempfile.TemporaryDirectory() as folder:
+        async with stage(Path(folder), more=_SECTIONS) as it:
+            await open_chats(it, 1)
+            teller = Teller(it)
+            for number in range(ROUNDS):
+                await _measure_rate(it, teller, f"r{number}", found)
+            await _measure_latency(it, teller, found)
+            await _measure_memory(it, teller, found)
+    (RESULTS / "history.json").write_text(json.dumps(asdict(found)) + "\n")
+    return _figures(found)
+
+
+async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> None:
+    """The past and a loop that only sends with a time, in the same rooms one after the other."""
+    first = teller.people + 1
+    await teller.send(teller.make(mark, ROOMS, MESSAGES))
+    found.past_per_second.append(rate(await it.ledger.wait_for(mark, ROOMS * MESSAGES)))
+    await asyncio.sleep(SETTLE_SECONDS)
+    ghosts = [f"@whatsapp_lid-7{number:06}:localhost" for number in range(first, first + ROOMS)]
+    rooms = [await _room_of(it, ghost) for ghost in ghosts]
+
+    async def fill(room: str, ghost: str) -> None:
+        sender = Sender(http=it.http, url=it.synapse.url, token=it.registration.as_token, user=ghost)
+        for number in range(MESSAGES):
+            await sender.send(room, f"bare {mark} {number} " + "and so on " * 6)
+
+    await asyncio.gather(*(fill(room, ghost) for room, ghost in zip(rooms, ghosts, strict=True)))
+    found.bare_per_second.append(rate(await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES)))
+
+
+async def _room_of(it: Stage, ghost: str) -> str:
+    headers, query = {"Authorization": f"Bearer {it.registration.as_token}"}, {"user_id": ghost}
+    url = f"{it.synapse.url}/_matrix/client/v3/joined_rooms"
+    async with it.http.get(url, headers=headers, params=query) as answer:
+        (room,) = (await answer.json())["joined_rooms"]
+    return str(room)
+
+
+async def _measure_latency(it: Stage, teller: Teller, found: Found) -> None:
+    """Somebody writes now and then, while nothing else happens and while the past comes in."""
+    (chat,) = it.chats
+    async with it.watched() as watcher:
+        found.idle_ms += await _latencies(it, chat, watcher, "idle")
+        await teller.send(teller.make("busy", BUSY_ROOMS, MESSAGES))
+        await it.ledger.wait_for("busy 25 0", 1)
+        found.busy_ms += await _latencies(it, chat, watcher, "beside")
+        await it.ledger.wait_for("busy", BUSY_ROOMS * MESSAGES)
+
+
+async def _latencies(it: Stage, chat: Chat, watcher: Watcher, mark: str) -> list[float]:
+    taken = []
+    for number in range(LATENCIES):
+        await chat.person.phone.text(it.own.pn, f"{mark} {number}")
+        began = time.perf_counter()
+        taken.append((await watcher.saw(f"{mark} {number}") - began) * 1000)
+        await asyncio.sleep(0.1)
+    return taken
+
+
+async def _measure_memory(it: Stage, teller: Teller, found: Found) -> None:
+    """A long history is unpacked and begun with."""
+    await it.restart_bridge()
+    await asyncio.sleep(SETTLE_SECONDS)
+    found.idle_mb = found.peak_mb = it.usage().resident_mb
+    for number in range(CHUNKS):
+        await teller.send(teller.make(f"m{number}", CHUNK_CHATS, CHUNK_MESSAGES))
+    until = time.monotonic() + WATCH_SECONDS
+    while time.monotonic() < until:
+        found.peak_mb = max(found.peak_mb, it.usage().resident_mb)
+        await asyncio.sleep(0.1)
+
+
+def _figures(found: Found) -> Sequence[Figure]:
+    past, bare = statistics.median(found.past_per_second), statistics.median(found.bare_per_second)
+    ratio = statistics.median(
+        one / other for one, other in zip(found.past_per_second, found.bare_per_second, strict=True)
+    )
+    idle, busy = quantile(found.idle_ms, 0.5), quantile(found.busy_ms, 0.5)
+    return (
+        Figure(
+            what=f"history, {ROOMS} rooms at once",
+            value=f"{ratio:.2f} of a loop that only sends with times ({past:.0f} against {bare:.0f} messages/s)",
+            target="at least 0.90",
+        ),
+        Figure(
+            what="latency of a live message while history comes in",
+            value=f"{busy / idle:.1f} times idle (p50 {busy:.0f} against {idle:.0f} ms, "
+            f"p95 {quantile(found.busy_ms, 0.95):.0f} against {quantile(found.idle_ms, 0.95):.0f} ms)",
+            target="under 3 times",
+        ),
+        Figure(
+            what="memory of bridge and host above idle, history of "
+            f"{CHUNKS * CHUNK_CHATS * CHUNK_MESSAGES:,} messages",
+            value=f"{found.peak_mb - found.idle_mb:.0f} MB (idle {found.idle_mb:.0f} MB)",
+            target="under 60 MB",
+        ),
+    )

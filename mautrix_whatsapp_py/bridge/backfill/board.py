@@ -1,0 +1,130 @@
+"""Shows how far the past of an account has come, in one notice of the management room."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
+from mautrix_whatsapp_py.convert.bot_text import to_notice
+from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_progress
+from mautrix_whatsapp_py.errors import MatrixError
+from mautrix_whatsapp_py.ids import LoginId, MxTxnId
+from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
+from mautrix_whatsapp_py.model.login import Login
+
+log = logging.getLogger(__name__)
+
+EDIT_EVERY_SECONDS: Final = 5.0
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What a notice says and since when."""
+
+    text: str = ""
+    next_s: float = 0.0
+    began_s: float = 0.0
+    began_with: int = 0
+    is_showing: bool = False
+
+
+class Boards:
+    """The work on every account's past, in memory, in the database and on show."""
+
+    def __init__(self, deps: BackfillDeps) -> None:
+        self._deps = deps
+        self._runs: dict[LoginId, BackfillRun] = {}
+        self._shown: dict[LoginId, _Shown] = {}
+        self._edits = 0
+
+    def get(self, login_id: LoginId) -> BackfillRun | None:
+        """Where the work on an account stands, as far as this process has seen."""
+        return self._runs.get(login_id)
+
+    async def load(self, login: Login) -> BackfillRun | None:
+        """Where the work on an account stands since it was linked."""
+        run = self._runs.get(login.id)
+        if run is None:
+            talk = self._deps.talk
+            run = await talk.store.read(lambda tx: talk.rows.backfills.get_run(tx, login.id))
+        if run is None or run.started_at < login.linked_at:
+            return None
+        self._runs[login.id] = run
+        return run
+
+    async def begin(self, login: Login) -> BackfillRun:
+        """Go on with what is under way, or begin anew."""
+        run = await self.load(login)
+        if run is None or run.state is not RunState.RUNNING:
+            run = BackfillRun(login_id=login.id, state=RunState.RUNNING, started_at=self._deps.talk.clock.now())
+            await self.put(run)
+        clock = self._deps.talk.clock
+        self._shown[login.id] = _Shown(began_s=clock.monotonic(), began_with=run.messages_done)
+        return run
+
+    async def put(self, run: BackfillRun) -> None:
+        """Remember where the work stands."""
+        self._runs[run.login_id] = run
+        talk = self._deps.talk
+        await talk.store.write(lambda tx: talk.rows.backfills.put_run(tx, run))
+
+    def count(self, login_id: LoginId, *, messages: int = 0, files: int = 0) -> None:
+        """So much more is done; remembered with the next `put`."""
+        run = self._runs[login_id]
+        self._runs[login_id] = replace(
+            run, messages_done=run.messages_done + messages, files_done=run.files_done + files
+        )
+
+    async def show(self, login: Login) -> None:
+        """Show how far it is, every few seconds at most."""
+        shown, now_s = self._shown.setdefault(login.id, _Shown()), self._deps.talk.clock.monotonic()
+        if shown.is_showing or now_s < shown.next_s:
+            return
+        shown.next_s = now_s + EDIT_EVERY_SECONDS
+        run = self._runs[login.id]
+        await self._say(login, shown, tell_progress(run, login.number, self._seconds_left(run, shown)))
+
+    async def end(self, login: Login, state: RunState, *, kept: int, problems: Sequence[str]) -> None:
+        """Say what it came to."""
+        run = replace(self._runs[login.id], state=state)
+        await self.put(run)
+        ending = Ending(
+            number=login.number, kept=kept, keep_days=self._deps.settings.keep.days, problems=tuple(problems)
+        )
+        shown = self._shown.setdefault(login.id, _Shown())
+        await self._say(login, shown, tell_end(run, ending))
+
+    def _seconds_left(self, run: BackfillRun, shown: _Shown) -> float | None:
+        took_s, done = self._deps.talk.clock.monotonic() - shown.began_s, run.messages_done - shown.began_with
+        if done <= 0 or took_s < EDIT_EVERY_SECONDS:
+            return None
+        return max(0, run.messages_total - run.messages_done) * took_s / done
+
+    async def _say(self, login: Login, shown: _Shown, text: str) -> None:
+        if text == shown.text:
+            return
+        shown.is_showing = True
+        try:
+            await self._send(login, text)
+            shown.text = text
+        except MatrixError as error:
+            log.info("how far history is could not be shown: %s", error.errcode)
+        finally:
+            shown.is_showing = False
+
+    async def _send(self, login: Login, text: str) -> None:
+        run, matrix = self._runs[login.id], self._deps.matrix
+        room_id = run.room_id or await self._deps.management.ensure(login.user)
+        notice = replace(to_notice(text), edits=run.event_id)
+        began_ms = int(run.started_at.timestamp() * 1000)
+        # The first one is sent once even when nobody lived to remember it; no edit is ever the same.
+        self._edits += 1
+        now_s = self._deps.talk.clock.now().timestamp()
+        name = f"{now_s:.3f}-{self._edits}" if run.event_id is not None else "first"
+        txn_id = MxTxnId(f"history-{login.id}-{began_ms}-{name}")
+        event_id = await matrix.send_notice(room_id, notice, sender=matrix.bot, txn_id=txn_id)
+        if run.event_id is None:
+            await self.put(replace(self._runs[login.id], room_id=room_id, event_id=event_id))

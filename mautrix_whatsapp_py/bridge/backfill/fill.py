@@ -1,0 +1,173 @@
+"""Fills the room of one chat with its past, and only then calls its user."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
+from mautrix_whatsapp_py.bridge.from_whatsapp import history
+from mautrix_whatsapp_py.convert.history_words import tell_gap
+from mautrix_whatsapp_py.ids import MxTxnId
+from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.portal import Portal, PortalId
+from mautrix_whatsapp_py.model.wa_history import WaHistoryChat, WaHistoryItem, WaHistoryKey, WaHistoryStage
+from mautrix_whatsapp_py.ports_history import WhatsAppHistory
+
+log = logging.getLogger(__name__)
+
+PAGE: Final = 20
+"""Messages that are brought in one turn of a chat: whoever writes there waits no longer than for these."""
+MAX_UNREAD: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillJob:
+    """One chat of an account."""
+
+    chat: WaHistoryChat
+    portal_id: PortalId
+    login: Login
+
+
+class Fill:
+    """One chat's work; repeated after whatever ended it, nothing comes twice and nothing is left out."""
+
+    def __init__(
+        self,
+        job: FillJob,
+        deps: BackfillDeps,
+        *,
+        on_progress: Callable[[int], None],
+        is_cancelled: Callable[[], bool],
+    ) -> None:
+        self._job = job
+        self._deps = deps
+        self._talk = deps.talk
+        self._history: WhatsAppHistory = deps.require_history(job.login.id)
+        self._on_progress = on_progress
+        self._is_cancelled = is_cancelled
+
+    async def run(self) -> None:
+        """Do it. Raises MatrixUnreachable, StoreUnavailable and WhatsAppError, and is then to be tried again."""
+        portal_id = self._job.portal_id
+        lock = self._deps.locks.setdefault(portal_id, asyncio.Lock())
+        async with lock:
+            self._talk.gate.close(portal_id)
+            portal = await self._talk.portals.get(portal_id)
+            if portal is not None:
+                await self._run(portal)
+            self._talk.gate.open(portal_id)
+        if not lock.locked():
+            self._deps.locks.pop(portal_id, None)
+
+    async def _run(self, portal: Portal) -> None:
+        login = self._job.login
+        is_new = portal.room_id is None or await self._is_open(portal.id)
+        if is_new:
+            await self._talk.store.write(lambda tx: self._talk.rows.backfills.open_chat(tx, login.id, portal.id))
+            await self._plan_new()
+            portal = await self._name(portal)
+        else:
+            await self._plan_catch_up(portal)
+        # What was under way when the gate was closed ends first.
+        await self._take(portal.id, partial(asyncio.sleep, 0))
+        await self._bring_all(portal.id, self._count_unread() if is_new else 0)
+        await self._take(portal.id, partial(self._call_user, portal.id))
+        await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
+
+    async def _is_open(self, portal_id: PortalId) -> bool:
+        """Whether its room was being filled when an earlier try ended."""
+        chats = await self._talk.store.read(self._talk.rows.backfills.get_open_chats)
+        return (self._job.login.id, portal_id) in chats
+
+    async def _name(self, portal: Portal) -> Portal:
+        """The phone has told what a group is called: WhatsApp need not be asked."""
+        name = self._job.chat.name
+        if portal.room_id is not None or portal.name or not name or portal.person_id is not None:
+            return portal
+        return await self._talk.portals.put(replace(portal, name=name))
+
+    # What is to be brought
+
+    async def _plan_new(self) -> None:
+        settings, now = self._deps.settings, self._talk.clock.now()
+        after = None if settings.max_age is None else now - settings.max_age
+        limit = 0 if self._is_cancelled() else settings.max_messages
+        await self._plan(after, limit)
+
+    async def _plan_catch_up(self, portal: Portal) -> None:
+        """What is newer than the newest message from before the account was linked anew."""
+        login, room_id = self._job.login, portal.room_id
+        edge = await self._talk.store.read(
+            lambda tx: self._talk.rows.messages.get_newest_before(tx, portal.id, login.linked_at)
+        )
+        if edge is None:
+            # The room began with what happened since: what is older would come last there.
+            await self._plan(None, 0)
+            return
+        plan = await self._plan(edge, self._deps.settings.max_catchup)
+        if plan is not None and room_id is not None:
+            txn_id = MxTxnId(f"gap-{portal.id}-{int(edge.timestamp())}")
+            await self._talk.delivery.announce(room_id, tell_gap(edge, plan), txn_id=txn_id)
+
+    async def _plan(self, after: datetime | None, limit: int) -> datetime | None:
+        """Choose; when there is a gap before what is chosen, where it ends."""
+        if not self._job.chat.new:
+            return None
+        plan = await self._history.plan(self._job.chat.chat, (WaHistoryStage.NEW,), after=after, limit=limit)
+        return None if plan.reaches_back else plan.oldest_at
+
+    def _count_unread(self) -> int:
+        """How many of the newest messages nobody has read on the phone."""
+        settings, chat = self._deps.settings, self._job.chat
+        is_old = settings.unread_age is not None and chat.newest_at < self._talk.clock.now() - settings.unread_age
+        return 0 if is_old else min(chat.unread, MAX_UNREAD)
+
+    # Bringing it
+
+    async def _bring_all(self, portal_id: PortalId, unread: int) -> None:
+        """The oldest first; what is unread comes after its user was called, so that it counts as such."""
+        has_called = unread == 0
+        while not self._is_cancelled():
+            limit = PAGE + (0 if has_called else unread)
+            page = await self._history.fetch_page(self._job.chat.chat, WaHistoryStage.WANTED, limit=limit)
+            if not page:
+                return
+            if not has_called:
+                read = page[:PAGE] if len(page) == limit else page[: max(0, len(page) - unread)]
+                has_called = not read
+                if has_called:
+                    await self._take(portal_id, partial(self._call_user, portal_id))
+                    continue
+                page = read
+            await self._take(portal_id, partial(self._bring, portal_id, page))
+            self._on_progress(sum(bool(item.events) for item in page))
+        await self._history.unplan(self._job.chat.chat)
+
+    async def _bring(self, portal_id: PortalId, page: Sequence[WaHistoryItem]) -> None:
+        """Some messages, in the turn of their chat; what is in the room is forgotten by the session."""
+        keys: dict[WaHistoryStage, list[WaHistoryKey]] = {}
+        for item in page:
+            async with self._deps.pace.place():
+                brought = await history.handle(item, portal_id, self._job.login, self._talk)
+            stage = WaHistoryStage.FILE if brought.is_waiting_file else WaHistoryStage.DONE
+            keys.setdefault(stage, []).append(item.key)
+        await self._talk.recorded(portal_id)
+        for stage, chosen in keys.items():
+            await self._history.settle(self._job.chat.chat, chosen, stage)
+
+    async def _call_user(self, portal_id: PortalId) -> None:
+        portal = await self._talk.portals.get(portal_id)
+        if portal is None or portal.room_id is None:
+            return
+        async with self._deps.pace.place():
+            await self._talk.rooms.ensure_room(portal, self._job.login)
+
+    async def _take(self, portal_id: PortalId, work: Callable[[], Awaitable[None]]) -> None:
+        await self._talk.following.deps.turns.take(portal_id, work)

@@ -1,0 +1,106 @@
+"""Commands about the past of chats."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mautrix_whatsapp_py.bridge.backfill.asking import Asking
+from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
+from mautrix_whatsapp_py.commands.admin import StatusPart
+from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps, explained, require_here, take_login
+from mautrix_whatsapp_py.commands.results import Group, Item, Said
+from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, Flag, UsageError
+from mautrix_whatsapp_py.config.permissions import PermissionLevel
+from mautrix_whatsapp_py.convert.bot_text import quoted
+from mautrix_whatsapp_py.convert.history_words import tell_progress
+from mautrix_whatsapp_py.errors import CommandError
+from mautrix_whatsapp_py.model.backfill import RunState
+
+USUAL_COUNT: Final = 50
+_ALL: Final = "all"
+
+
+def history_commands(deps: ChatDeps, asking: Asking) -> tuple[Command, ...]:
+    """`backfill`."""
+
+    async def run(call: Call) -> Answer:
+        if not asking.is_enabled:
+            raise CommandError("History is switched off on this bridge (`backfill.enabled`).")
+        if deps.talk.portals.get_id(call.request.room_id) is None:
+            return await _run_everywhere(deps, asking, call)
+        return await _run_here(deps, asking, call)
+
+    command = Command(
+        name="backfill",
+        section=CommandSection.CHATS,
+        summary="Bring older messages over that the phone has sent: of this chat, or of chats without a room.",
+        usage=f"[login] [<how many> | {_ALL}]",
+        example="100",
+        level=PermissionLevel.USER,
+        max_args=2,
+        flags=(Flag(name="last", summary="Put them at the end of the room, below what is newer."),),
+        run=run,
+    )
+    return (command,)
+
+
+async def _run_here(deps: ChatDeps, asking: Asking, call: Call) -> Answer:
+    here = await require_here(deps, call)
+    limit = _decode_count(call.args)
+    with explained("What is stored cannot be looked at"):
+        kept = await asking.find(here.portal, here.login)
+        if kept is None:
+            return Said(text="Nothing older of this chat is stored: here is all that the phone has sent.")
+        wanted = kept.count if limit < 0 else min(limit, kept.count)
+        if "last" not in call.flags:
+            return Said(
+                text=f"{kept.count} older messages of {quoted(here.name)} are stored. Matrix shows messages "
+                "in the order in which they come, so they would stand below all that is here.\n"
+                f"Send `{call.prefix}backfill {wanted} --last` to have {wanted} of them there all the same, "
+                "with the times at which they were written."
+            )
+        count = await asking.bring(kept, here.login, limit=limit)
+    return Said(text=f"Bringing {count} older messages. They come at the end of this room.")
+
+
+async def _run_everywhere(deps: ChatDeps, asking: Asking, call: Call) -> Answer:
+    login, rest = await take_login(deps, call)
+    with explained("What is stored cannot be looked at"):
+        count = await asking.bring_roomless(login, limit=_decode_count(rest))
+    if not count:
+        return Said(
+            text=f"Every chat of {login.number} that anything is stored of has its room. "
+            f"Send `{call.prefix}backfill` in a chat's room to have more of that chat."
+        )
+    return Said(text=f"Making rooms for {count} more chats of {login.number}.")
+
+
+def _decode_count(words: tuple[str, ...]) -> int:
+    """How many messages; below 0 for all of them."""
+    if not words:
+        return USUAL_COUNT
+    word = words[-1].lower()
+    if word == _ALL:
+        return -1
+    if not word.isdecimal() or not int(word) or int(word) > 1_000_000:
+        raise UsageError("Tell me how many messages, or `all`.")
+    return int(word)
+
+
+def history_part(deps: ChatDeps, backfill: Backfill) -> StatusPart:
+    """How far the past of the caller's accounts has come."""
+
+    async def part(call: Call) -> Group:
+        lines = []
+        for login in deps.talk.logins.of_user(call.request.sender):
+            run = await backfill.boards.load(login)
+            if run is None:
+                text = "nothing came from the phone yet"
+            elif run.state is RunState.RUNNING:
+                text = tell_progress(run, login.number, None)
+            else:
+                text = f"{run.chats_done} chats with {run.messages_done} messages brought over"
+            lines.append(Item(term=login.number, text=text))
+        return Group(title="History", items=tuple(lines))
+
+    return part

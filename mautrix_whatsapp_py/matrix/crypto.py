@@ -1,0 +1,236 @@
+"""Encryption of rooms as the rest of the adapter sees it; the ciphers themselves are loaded at the start."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as FilePath
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from mautrix.api import Method, Path
+
+from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError, StoreUnavailable
+from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.decode import decode_event
+from mautrix_whatsapp_py.matrix.fields import Fields, decode_fields, get_fields, get_text
+from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
+from mautrix_whatsapp_py.matrix.poll_content import ENDS, STARTS, VOTES
+from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxOther, MxStored
+from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
+from mautrix_whatsapp_py.tasks import spawn
+
+if TYPE_CHECKING:
+    from mautrix_whatsapp_py.matrix.crypto_machine import Machine
+
+log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+ALGORITHM = "m.megolm.v1.aes-sha2"
+_PLAIN_KINDS = frozenset({"m.reaction", "com.beeper.message_send_status"})
+"""What clients look for unencrypted in encrypted rooms too."""
+_READABLE_KINDS = frozenset({"m.room.message", "m.sticker", "m.reaction"}) | STARTS | VOTES | ENDS
+"""What may be said in secret; whatever the homeserver has to act on may not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CryptoOptions:
+    """What the configuration says about encryption."""
+
+    database: str = field(repr=False)
+    """Where the keys are kept: a URL as mautrix takes it."""
+    key_file: FilePath
+    """Where what opens them is kept."""
+    pickle_key: str = field(default="", repr=False)
+    """What opens them, where the configuration names it itself."""
+    signs_itself: bool = False
+    uses_msc4190: bool = True
+    shares_keys: bool = True
+    rotation_ms: int = 0
+    rotation_messages: int = 0
+
+    def room_state(self) -> Json:
+        """Content of the event that encrypts a room."""
+        content: Json = {"algorithm": ALGORITHM}
+        if self.rotation_ms:
+            content["rotation_period_ms"] = self.rotation_ms
+        if self.rotation_messages:
+            content["rotation_period_msgs"] = self.rotation_messages
+        return content
+
+
+class Crypto:
+    """Encrypts what is said in encrypted rooms, decrypts what others say there."""
+
+    def __init__(
+        self, http: RetryingHttp, options: CryptoOptions, *, bot: MxUserId, is_ours: Callable[[MxUserId], bool]
+    ) -> None:
+        self._http = http
+        self._options = options
+        self._bot = bot
+        self._is_ours = is_ours
+        self._rooms: dict[MxRoomId, Json | None] = {}
+        self._members: dict[MxRoomId, frozenset[MxUserId]] = {}
+        self._sharing: dict[MxRoomId, asyncio.Lock] = {}
+        self._machine: Machine | None = None
+        self._listeners: list[Callable[[str], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Load the ciphers and our keys; StartupError when there are none."""
+        try:
+            from mautrix_whatsapp_py.matrix.crypto_machine import Machine
+        except ImportError as error:
+            raise StartupError(
+                f"encryption needs a package that is not installed ({error.name})",
+                mend="run pip install 'mautrix-whatsapp-py[encryption]', or set encryption.allow to false",
+                code=ExitCode.CONFIG_INVALID,
+            ) from error
+        self._machine = Machine(self._http, self._options, rooms=self, user=self._bot, on_key=self._on_key)
+        await self._machine.start()
+
+    async def stop(self) -> None:
+        """Let go of the keys."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._machine is not None:
+            await self._machine.stop()
+
+    async def sync(self) -> None:
+        """Take keys as they come; runs for ever."""
+        await self._require().sync()
+
+    def add_listener(self, listener: Callable[[str], None]) -> None:
+        """Tell somebody the session of every key that comes; the listener must not wait or raise."""
+        self._listeners.append(listener)
+
+    async def is_encrypted(self, room_id: MxRoomId) -> bool:
+        """Whether what is said in a room is to be encrypted."""
+        return await self.fetch_room_state(room_id) is not None
+
+    async def fetch_room_state(self, room_id: MxRoomId) -> Json | None:
+        """How a room is encrypted; None when it is not."""
+        if room_id not in self._rooms:
+            path = Path.v3.rooms[room_id].state["m.room.encryption"]
+            try:
+                state = await self._http.call(Method.GET, path, query={"user_id": self._bot})
+            except MatrixRefused as error:
+                if error.status != 404:
+                    raise
+                state = None
+            self._rooms[room_id] = state
+        return self._rooms[room_id]
+
+    def rooms_with(self, user: MxUserId) -> list[MxRoomId]:
+        """Encrypted rooms somebody has keys for."""
+        return [room_id for room_id, members in self._members.items() if user in members]
+
+    async def encrypt(self, room_id: MxRoomId, kind: str, content: Json) -> Json | None:
+        """Content of the `m.room.encrypted` that says it; None where it is said as it is."""
+        if kind in _PLAIN_KINDS or not await self.is_encrypted(room_id):
+            return None
+        machine = self._require()
+        async with self._sharing.setdefault(room_id, asyncio.Lock()):
+            sealed = await _whole(machine.encrypt(room_id, kind, content))
+            if sealed is None:
+                members = await self._fetch_members(room_id)
+                await _whole(machine.share(room_id, sorted(members)))
+                self._members[room_id] = members
+                sealed = await _whole(machine.encrypt(room_id, kind, content))
+        if sealed is None:
+            raise MatrixRefused("The room's messages could not be encrypted.")
+        return sealed
+
+    async def note(self, events: Sequence[MxStored]) -> None:
+        """See what changes who may read: a room that becomes encrypted, somebody who comes or goes."""
+        for event in events:
+            if event.kind == "m.room.encryption":
+                self._rooms.pop(event.room_id, None)
+            elif event.kind == "m.room.member":
+                fields = decode_fields(event.body)
+                user = fields.get("state_key")
+                if isinstance(user, str) and not self._is_ours(MxUserId(user)) and _comes_or_goes(fields):
+                    await self.discard(event.room_id)
+
+    async def discard(self, room_id: MxRoomId) -> None:
+        """Encrypt what is said in a room from now on with another key."""
+        if self._machine is not None:
+            await _whole(self._machine.discard(room_id))
+
+    async def decrypt(self, event: MxEncrypted, *, patience_seconds: float) -> MxEvent:
+        """What an event says. Raises KeyMissing, or CannotOpen when no key would help."""
+        fields = decode_fields(event.body)
+        clear = await self.open_fields(fields, patience_seconds=patience_seconds)
+        origin, kind = event.origin, str(clear.get("type"))
+        if kind not in _READABLE_KINDS:
+            return MxOther(origin=origin, kind=kind)
+        stored = MxStored(
+            seq=InboxSeq(0),
+            event_id=origin.event_id,
+            room_id=origin.room_id,
+            sender=origin.sender,
+            kind=kind,
+            body=msgspec.json.encode(clear).decode(),
+        )
+        return decode_event(stored, was_encrypted=True)
+
+    async def open_fields(self, fields: Mapping[str, object], *, patience_seconds: float) -> Json:
+        """An encrypted event's JSON with what it says in the place of its ciphertext; raises as `decrypt`."""
+        content = get_fields(fields, "content")
+        session = get_text(content, "session_id")
+        if content.get("algorithm") != ALGORITHM or not session:
+            raise CannotOpen(OpenFailure.UNKNOWN_KIND)
+        machine, room_id = self._require(), MxRoomId(str(fields.get("room_id")))
+        if not await _whole(machine.has_key(room_id, session)):
+            has_come = patience_seconds > 0 and await _whole(
+                machine.wait_for_key(room_id, session, patience_seconds)
+            )
+            if not has_come:
+                device = get_text(content, "device_id") or ""
+                sender_key = get_text(content, "sender_key") or ""
+                raise KeyMissing(KeyName(room_id=room_id, session=session, device=device, sender_key=sender_key))
+        said = await _whole(machine.decrypt(dict(fields)))
+        return {**fields, "type": said.get("type"), "content": said.get("content")}
+
+    def request_key(self, user: MxUserId, name: KeyName) -> None:
+        """Ask the session that wrote something for its key; the answer comes as any key does."""
+        spawn(self._require().request_key(user, name), name="key request", tasks=self._tasks)
+
+    async def _fetch_members(self, room_id: MxRoomId) -> frozenset[MxUserId]:
+        answer = await self._http.call(Method.GET, Path.v3.rooms[room_id].members, query={"user_id": self._bot})
+        chunk = answer.get("chunk")
+        events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
+        users = {
+            MxUserId(str(event.get("state_key")))
+            for event in events
+            if get_fields(event, "content").get("membership") in ("join", "invite")
+        }
+        return frozenset(user for user in users if not self._is_ours(user))
+
+    def _on_key(self, session: str) -> None:
+        for listener in self._listeners:
+            listener(session)
+
+    def _require(self) -> Machine:
+        assert self._machine is not None, "encryption was not started"
+        return self._machine
+
+
+def _comes_or_goes(fields: Fields) -> bool:
+    """Whether a membership changed who may read; a new name or picture does not."""
+    before = get_fields(get_fields(fields, "unsigned"), "prev_content")
+    return get_text(before, "membership") != get_text(get_fields(fields, "content"), "membership")
+
+
+async def _whole(work: Awaitable[Result]) -> Result:
+    """Never leave the library in the middle of something: a connection it holds would stay in its transaction."""
+    try:
+        return await asyncio.shield(asyncio.ensure_future(work))
+    except Exception as error:
+        if not is_of_database(error):
+            raise
+        raise StoreUnavailable("The keys of encrypted rooms cannot be read.") from error

@@ -1,0 +1,62 @@
+"""What the library keeps of keys, and what it asks about rooms. Loading it loads the ciphers."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from mautrix.crypto import PgCryptoStore, StateStore
+from mautrix.types import RoomEncryptionStateEventContent, RoomID, UserID
+
+from mautrix_whatsapp_py.config.files import create_file
+from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
+
+if TYPE_CHECKING:
+    from mautrix_whatsapp_py.matrix.crypto import Crypto, CryptoOptions
+
+
+class MachineRooms(StateStore):
+    """What the library asks about rooms."""
+
+    def __init__(self, rooms: Crypto) -> None:
+        self._rooms = rooms
+
+    async def is_encrypted(self, room_id: RoomID) -> bool:
+        return await self._rooms.is_encrypted(MxRoomId(room_id))
+
+    async def get_encryption_info(self, room_id: RoomID) -> RoomEncryptionStateEventContent | None:
+        state: Any = await self._rooms.fetch_room_state(MxRoomId(room_id))
+        return None if state is None else RoomEncryptionStateEventContent.deserialize(state)
+
+    async def find_shared_rooms(self, user_id: UserID) -> list[RoomID]:
+        return [RoomID(room_id) for room_id in self._rooms.rooms_with(MxUserId(user_id))]
+
+
+class KeyStore(PgCryptoStore):
+    """Says when a key has come."""
+
+    on_key: Callable[[str], None]
+
+    async def put_group_session(self, room_id: Any, sender_key: Any, session_id: Any, session: Any) -> None:
+        await super().put_group_session(room_id, sender_key, session_id, session)
+        self.on_key(session_id)
+
+
+def ensure_pickle_key(options: CryptoOptions) -> str:
+    """What opens the store: a file of its own, so that whoever has the database alone has nothing."""
+    if options.pickle_key:
+        return options.pickle_key
+    if not options.key_file.exists():
+        create_file(options.key_file, secrets.token_hex(32))
+    return options.key_file.read_text(encoding="utf-8").strip()
+
+
+def seal(text: str, key: str) -> str:
+    """A secret as it may lie in the database."""
+    from cryptography.fernet import Fernet
+
+    digest = hashlib.sha256(f"recovery:{key}".encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(digest)).encrypt(text.encode()).decode()

@@ -1,0 +1,196 @@
+"""The past of an account comes into rooms whole, in order and once, while the bridge dies again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.past import OldChat, Scale, Writer, chunks_of, said_in
+from tests.chaos.storm import is_long, new_seed
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.linking_stage import Seat, Stage
+from tests.homeserver import PortPool, Registration
+from tests.homeserver.events import Event, Kind, Mark
+from tests.simulator.api import Account, Device, host_command, simulator
+
+pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
+
+SHORT = Scale(chats=6, messages=24, kills=2, live=6)
+LONG = Scale(chats=200, messages=100, kills=10, live=60)
+SCALE = LONG if is_long() else SHORT
+BEN_NUMBER = "15550002222"
+WAIT_SECONDS = 1800 if is_long() else 90
+PATIENCE_SECONDS = 40.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Scene:
+    """Alice, linked, with a past that has just been handed over."""
+
+    stage: Stage
+    ben: Account
+    device: Device
+    chats: list[OldChat]
+    writer: Writer
+    mark: Mark
+
+    @property
+    def alice(self) -> Seat:
+        return self.stage.alice
+
+    async def summary(self, *, after: Mark) -> str:
+        """What the bot says when it is done."""
+
+        def fits(event: Event) -> bool:
+            new = event.content.get("m.new_content", event.content)
+            return event.room_id == self.alice.room and "Brought over" in str(new.get("body"))
+
+        event = await self.alice.client.wait_for(fits, after=after, deadline_seconds=WAIT_SECONDS)
+        return str(event.content.get("m.new_content", event.content)["body"])
+
+    async def rooms(self) -> dict[str, str]:
+        """The rooms alice was invited to, joined, by the name of their chat."""
+        found: dict[str, str] = {}
+        invites = [event for event in self.alice.client.events if _is_invite(event, self.alice.client.user_id)]
+        for room_id in dict.fromkeys(event.room_id for event in invites):
+            await self.alice.client.join(room_id)
+            for event in await self.alice.client.messages(room_id):
+                name = event.body.splitlines()[-1].split(" ")[0] if event.is_message and event.body else ""
+                if name.startswith("c") and name[1:].isdigit():
+                    found[name] = room_id
+                    break
+        return found
+
+
+def _is_invite(event: Event, user: str) -> bool:
+    return event.kind is Kind.INVITE and event.type == "m.room.member" and event.state_key == user
+
+
+@asynccontextmanager
+async def scene(
+    folder: Path,
+    make_synapse: MakeSynapse,
+    make_bridge: MakeBridge,
+    ports: PortPool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Scene]:
+    async with simulator(folder / "wa") as wa:
+        monkeypatch.setenv("SSL_CERT_FILE", str(wa.authority.ca_file))
+        port = ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        synapse = await make_synapse(registration)
+        sections: dict[str, dict[str, object]] = {
+            "whatsapp": {"host_command": list(host_command(wa))},
+            "network": {"proxy": wa.proxy_url, "history_sync": {"dispatch_wait": "2s"}},
+            "backfill": {"enabled": True, "max_initial_messages": -1},
+            "bridge": {
+                "personal_filtering_spaces": False,
+                "permissions": {"*": "relay", "localhost": "user"},
+            },
+        }
+        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        await bridge.start()
+        alice = await Seat.take(await synapse.create_client("alice"), bridge)
+        phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account(BEN_NUMBER, "Ben")
+        stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
+        mark = alice.client.mark()
+        writer = Writer(wa, phone, random.Random(new_seed()))
+        chats = writer.make_chats(SCALE, ben)
+        device = await alice.scan(phone)
+        await alice.until_connected()
+        yield Scene(stage=stage, ben=ben, device=device, chats=chats, writer=writer, mark=mark)
+        await bridge.stop()
+        assert "Traceback" not in bridge.output
+        assert BEN_NUMBER not in bridge.output
+
+
+async def test_the_past_comes_whole_in_order_and_once(
+    tmp_path: Path,
+    make_synapse: MakeSynapse,
+    make_bridge: MakeBridge,
+    ports: PortPool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Bridges that are killed meanwhile, people who write meanwhile, a chunk that comes twice, a second link."""
+    async with scene(tmp_path, make_synapse, make_bridge, ports, monkeypatch) as it:
+        chunks = chunks_of(it.chats)
+        for chunk in (*chunks, chunks[0]):
+            await it.stage.phone.phone.send_history(it.device, chunk)
+        writing = asyncio.create_task(_write_live(it))
+        for _ in range(SCALE.kills):
+            await asyncio.sleep(it.writer.random.uniform(2.0, PATIENCE_SECONDS if is_long() else 4.0))
+            await it.stage.bridge.kill()
+            await it.stage.bridge.start()
+        await writing
+        said = await it.summary(after=it.mark)
+        assert f"{len(it.chats)} chats" in said
+        rooms = await it.rooms()
+        assert sorted(rooms) == sorted(chat.name for chat in it.chats)
+        for chat in it.chats:
+            await _check_chat(it, chat, rooms[chat.name])
+        await _check_live(it, rooms[it.chats[-1].name])
+        await _check_unread(it, set(rooms.values()))
+        await _link_again(it, rooms)
+
+
+async def _write_live(it: Scene) -> None:
+    for number in range(SCALE.live):
+        await it.ben.phone.text(it.stage.phone.pn, f"live {number}")
+        await asyncio.sleep(0.5)
+
+
+async def _check_chat(it: Scene, chat: OldChat, room_id: str) -> None:
+    events = await it.alice.client.messages(room_id)
+    assert said_in(events, f"{chat.name} m") == chat.expected
+    reactions = [event for event in events if event.type == "m.reaction"]
+    assert len(reactions) == chat.reactions
+    pictures = [event for event in events if event.content.get("m.new_content", {}).get("msgtype") == "m.image"]
+    assert len(pictures) == chat.photos
+
+
+async def _check_live(it: Scene, room_id: str) -> None:
+    """What was written meanwhile stands once and in order, behind all that was before."""
+    bodies: list[str] = []
+    async with asyncio.timeout(WAIT_SECONDS):
+        while f"live {SCALE.live - 1}" not in bodies:
+            bodies = [event.body for event in await it.alice.client.messages(room_id) if event.is_message]
+    live = [body for body in bodies if body.startswith("live ")]
+    assert live == [f"live {number}" for number in range(SCALE.live)]
+    last_old = max(bodies.index(body) for body, _ in it.chats[-1].expected if body in bodies)
+    assert last_old < bodies.index("live 0")
+
+
+async def _check_unread(it: Scene, rooms: set[str]) -> None:
+    """What was read on the phone does not count here."""
+    answer = await it.alice.client.request("GET", "/sync", query={"timeout": "0"})
+    counts = {
+        room_id: room["unread_notifications"].get("notification_count", 0)
+        for room_id, room in answer["rooms"]["join"].items()
+        if room_id in rooms
+    }
+    assert len(counts) == len(rooms)
+    assert set(counts.values()) == {0}
+
+
+async def _link_again(it: Scene, rooms: dict[str, str]) -> None:
+    """The same account once more: its phone hands everything over again, and a little more."""
+    await it.alice.ask("logout", answer="Unlinked")
+    assert not list(it.stage.bridge.folder.rglob("history.db*"))
+    device = await it.alice.scan(it.stage.phone)
+    await it.alice.until_connected()
+    mark = it.alice.client.mark()
+    more = it.chats[:2]
+    for chat in more:
+        at_s = it.writer.start_s + 86_400 + SCALE.messages * 60
+        it.writer._write(chat, len(chat.messages), at_s, None)
+    for chunk in chunks_of(it.chats):
+        await it.stage.phone.phone.send_history(device, chunk)
+    assert "2 chats with 2 messages" in await it.summary(after=mark)
+    for chat in (*more, it.chats[-2]):
+        await _check_chat(it, chat, rooms[chat.name])

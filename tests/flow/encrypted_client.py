@@ -1,0 +1,115 @@
+"""A client of another make that reads and writes in encrypted rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, MegolmEvent, RoomMessage
+from nio.crypto.attachments import decrypt_attachment
+
+DEADLINE_SECONDS = 60
+
+
+class EncryptedClient:
+    """matrix-nio, whose ciphers are vodozemac's; the bridge uses libolm's."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self.client = client
+        self.messages: list[RoomMessage] = []
+        self.unreadable: list[MegolmEvent] = []
+        self._news = asyncio.Condition()
+        self._task: asyncio.Task[None] | None = None
+
+    @classmethod
+    async def log_in(cls, url: str, user: str, password: str, folder: Path) -> EncryptedClient:
+        """A new device."""
+        folder.mkdir(parents=True, exist_ok=True)
+        config = AsyncClientConfig(encryption_enabled=True, store_sync_tokens=True)
+        client = AsyncClient(url, user, store_path=str(folder), config=config)
+        await client.login(password)
+        self = cls(client)
+        client.add_event_callback(self._on_message, RoomMessage)
+        client.add_event_callback(self._on_unreadable, MegolmEvent)
+        client.add_event_callback(self._on_invite, InviteMemberEvent)
+        self._task = asyncio.create_task(client.sync_forever(timeout=5000, full_state=True))
+        await client.synced.wait()
+        return self
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.client.close()
+
+    async def open_dm(self, bot: str) -> str:
+        """An encrypted direct chat."""
+        state = [{"type": "m.room.encryption", "state_key": "", "content": {"algorithm": "m.megolm.v1.aes-sha2"}}]
+        answer = await self.client.room_create(is_direct=True, invite=[bot], initial_state=state)
+        return str(answer.room_id)
+
+    async def say(self, room: str, body: str, **more: object) -> str:
+        """Say something, encrypted."""
+        content = {"msgtype": "m.text", "body": body, **more}
+        await self.until(lambda: room in self.client.rooms and self.client.rooms[room].encrypted)
+        answer = await self.client.room_send(room, "m.room.message", content, ignore_unverified_devices=True)
+        return str(answer.event_id)
+
+    async def heard(self, part: str, *, room: str | None = None, msgtype: str = "") -> Any:
+        """What somebody else said, as soon as it is there; always encrypted."""
+
+        def find() -> Any:
+            return next(
+                (
+                    message
+                    for message in self.messages
+                    if part in str(message.source["content"].get("body", ""))
+                    and message.sender != self.client.user_id
+                    and room in (None, message.source["room_id"])
+                    and msgtype in ("", message.source["content"].get("msgtype"))
+                ),
+                None,
+            )
+
+        await self.until(lambda: find() is not None)
+        message = find()
+        assert message.decrypted, message
+        return message
+
+    async def until(self, condition: Any) -> None:
+        """Wait until something is so."""
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS), self._news:
+                while not condition():
+                    try:
+                        await asyncio.wait_for(self._news.wait(), 0.2)
+                    except TimeoutError:
+                        continue
+        except TimeoutError:
+            seen = [(message.sender, message.source["content"]) for message in self.messages]
+            unread = [(event.sender, event.session_id) for event in self.unreadable]
+            raise AssertionError(f"saw {seen}; could not read {unread}") from None
+
+    async def fetch_file(self, message: Any) -> bytes:
+        """The plain bytes of an encrypted file."""
+        answer = await self.client.download(message.source["content"]["file"]["url"])
+        sealed = message.source["content"]["file"]
+        return decrypt_attachment(answer.body, sealed["key"]["k"], sealed["hashes"]["sha256"], sealed["iv"])
+
+    def rotate(self, room: str) -> None:
+        """Use another key from the next message on."""
+        self.client.olm.outbound_group_sessions.pop(room, None)
+
+    async def _on_message(self, room: Any, event: RoomMessage) -> None:
+        event.source["room_id"] = room.room_id
+        async with self._news:
+            self.messages.append(event)
+            self._news.notify_all()
+
+    async def _on_unreadable(self, _room: Any, event: MegolmEvent) -> None:
+        self.unreadable.append(event)
+
+    async def _on_invite(self, room: Any, event: InviteMemberEvent) -> None:
+        if event.state_key == self.client.user_id and event.membership == "invite":
+            await self.client.join(room.room_id)

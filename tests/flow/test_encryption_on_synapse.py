@@ -1,0 +1,163 @@
+"""Encrypted rooms: real homeserver, real bridge, a client of another make, simulated phones."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+import zxingcpp
+from PIL import Image
+
+from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.encrypted_client import EncryptedClient
+from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse
+from tests.homeserver.synapse import PASSWORD
+from tests.simulator.api import Account, Simulator, host_command, kinds, simulator
+
+pytestmark = [
+    pytest.mark.synapse,
+    pytest.mark.neonize,
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+]
+
+PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 400
+BOT = "@whatsappbot:localhost"
+WAIT_SECONDS = 60
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    wa: Simulator
+    synapse: Synapse
+    bridge: BridgeProcess
+    alice: EncryptedClient
+    phone: Account
+    ben: Account
+
+
+@pytest.fixture
+async def stage(
+    tmp_path: Path,
+    make_synapse: MakeSynapse,
+    make_bridge: MakeBridge,
+    ports: PortPool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[Stage]:
+    async with simulator(tmp_path / "wa") as wa:
+        monkeypatch.setenv("SSL_CERT_FILE", str(wa.authority.ca_file))
+        port = ports.reserve()
+        registration = Registration(url=f"http://127.0.0.1:{port}")
+        synapse = await make_synapse(registration)
+        sections: dict[str, dict[str, object]] = {
+            "whatsapp": {"host_command": list(host_command(wa))},
+            "network": {"proxy": wa.proxy_url},
+            "encryption": {"allow": True, "default": True, "require": True, "self_sign": True},
+        }
+        bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
+        await bridge.start()
+        await synapse.create_user("alice")
+        alice = await EncryptedClient.log_in(synapse.url, "@alice:localhost", PASSWORD, tmp_path / "nio")
+        phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Ben")
+        yield Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone, ben=ben)
+        await alice.aclose()
+        await bridge.stop()
+        assert "Traceback" not in bridge.output, bridge.output
+
+
+async def test_everything_is_said_in_secret(stage: Stage) -> None:
+    """Linking by a QR code, talk both ways with quotes, a rotated key while the bridge is down, a lost store."""
+    alice, ben = stage.alice, stage.ben.phone
+    dm = await alice.open_dm(BOT)
+    await alice.heard("management room")
+    await _link(stage, dm)
+
+    await ben.text(stage.phone.pn, "hello")
+    hello = await alice.heard("hello")
+    room = hello.source["room_id"]
+    await alice.say(room, "hi Ben")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "hi Ben"
+    await alice.say(room, "an answer", **{"m.relates_to": {"m.in_reply_to": {"event_id": hello.event_id}}})
+    answer = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
+    assert "hello" in str(answer.message.extendedTextMessage.contextInfo.quotedMessage)
+
+    # a file is encrypted on the homeserver too
+    file = kinds.upload(stage.wa.media, PHOTO, "image")
+    await ben.send(stage.phone.pn, kinds.image(file, caption="look"))
+    photo = await alice.heard("look")
+    assert await alice.fetch_file(photo) == PHOTO
+    assert "url" not in photo.source["content"]
+
+    # the key goes to the device while nobody is there
+    await stage.bridge.stop()
+    alice.rotate(room)
+    await alice.say(room, "while you were away")
+    await stage.bridge.start()
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "while you were away"
+    await ben.text(stage.phone.pn, "welcome back")
+    await alice.heard("welcome back")
+
+    # a store from an old backup is noticed
+    backup = _copy(stage.bridge.folder)
+    await stage.bridge.restart()
+    await stage.bridge.stop()
+    _restore(stage.bridge.folder, backup)
+    await stage.bridge.start()
+    assert "the keys of encrypted rooms are from an old backup" in stage.bridge.output
+    alice.rotate(room)
+    await _until_there_is_a_new_device(stage)
+    await alice.say(room, "to the new device")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "to the new device"
+    await ben.text(stage.phone.pn, "from the new device")
+    await alice.heard("from the new device")
+
+    types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
+    assert "m.room.message" not in types
+    assert "m.room.encrypted" in types
+    assert not alice.unreadable
+
+
+async def _link(stage: Stage, dm: str) -> None:
+    alice = stage.alice
+    await alice.say(dm, "login")
+    picture = await alice.heard("", room=dm, msgtype="m.image")
+    with Image.open(BytesIO(await alice.fetch_file(picture))) as image:
+        (found,) = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+    await stage.phone.phone.scan(found.text)
+    await alice.heard("Successfully logged in as +15550001111", room=dm)
+
+
+async def _until_there_is_a_new_device(stage: Stage) -> None:
+    """Until alice's client knows of the bot's new device, as it does by its next sync."""
+    known = set(stage.alice.client.device_store[BOT])
+    devices = stage.alice.client.device_store
+
+    def has_new() -> bool:
+        alive = {device for device in devices[BOT] if not devices[BOT][device].deleted}
+        return bool(alive - known) or len(alive) == 1
+
+    await stage.alice.until(has_new)
+
+
+def _copy(folder: Path) -> dict[str, bytes]:
+    with sqlite3.connect(folder / "crypto.db") as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return {path.name: path.read_bytes() for path in folder.glob("crypto.db*")}
+
+
+def _restore(folder: Path, backup: dict[str, bytes]) -> None:
+    for path in folder.glob("crypto.db*"):
+        path.unlink()
+    for name, data in backup.items():
+        (folder / name).write_bytes(data)
+
+
+def _kinds_of(database: Path, rooms: tuple[str, ...]) -> set[str]:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        marks = ", ".join("?" for _ in rooms)
+        rows = connection.execute(f"SELECT DISTINCT type FROM events WHERE room_id IN ({marks})", rooms)
+        return {str(row[0]) for row in rows}

@@ -1,0 +1,111 @@
+"""`backfill`, and what `status` says of history."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mautrix_whatsapp_py.bridge.backfill.asking import Asking
+from mautrix_whatsapp_py.bridge.door import CommandRequest
+from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
+from mautrix_whatsapp_py.commands.dialogs import Dialogs
+from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.history import history_commands, history_part
+from mautrix_whatsapp_py.config.permissions import PermissionLevel
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId
+from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
+from tests.flow.chat import BEN, CARLA
+from tests.flow.past import SETTINGS, Past
+from tests.flow.world import ALICE, DM, World
+
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+_numbers = itertools.count()
+
+
+@pytest.fixture
+async def past(world: World) -> AsyncIterator[Past]:
+    past = await Past.open(world)
+    yield past
+    await past.backfill.stop()
+
+
+async def ask(past: Past, text: str, *, room_id: MxRoomId = DM) -> str:
+    """Alice sends a command; what she is answered."""
+    deps = past.world.work.deps
+    part = history_part(deps, past.backfill)
+    admin = AdminDeps(
+        users=past.world.users, dialogs=Dialogs(), status_parts=(part,), cancels=(past.backfill.cancel,)
+    )
+    commands = (*history_commands(deps, Asking(past.backfill)), *admin_commands(admin))
+    dispatcher = Dispatcher(commands, prefix="!wa", dialogs=Dialogs())
+    request = CommandRequest(
+        event_id=MxEventId(f"$ask{next(_numbers)}"),
+        room_id=room_id,
+        sender=ALICE,
+        level=PermissionLevel.USER,
+        text=text,
+        is_management=room_id == DM,
+    )
+    return "\n".join(notice.body for notice in await dispatcher.run(request))
+
+
+async def test_older_messages_come_last_when_they_are_wanted_all_the_same(past: Past) -> None:
+    past.history.add(*past.write(80))
+    await past.bring()
+    room_id = past.chat.room_id
+    said = await ask(past, "backfill 10", room_id=room_id)
+    assert "30 older messages of Ben are stored" in said
+    assert "backfill 10 --last" in said
+    assert "Bringing 10 older messages" in await ask(past, "backfill 10 --last", room_id=room_id)
+    await past.bring()
+    assert past.chat.texts[50:] == [f"{BEN.user} {number}" for number in range(20, 30)]
+    await ask(past, "backfill all --last", room_id=room_id)
+    await past.bring()
+    assert past.chat.texts[60:] == [f"{BEN.user} {number}" for number in range(20)]
+    assert "Nothing older" in await ask(past, "backfill", room_id=room_id)
+
+
+async def test_what_is_in_the_room_already_is_not_offered(past: Past) -> None:
+    await past.bring()
+    await past.chat.hear("the room begins here")
+    past.history.add(*past.write(3))
+    await past.bring()
+    await ask(past, "backfill --last", room_id=past.chat.room_id)
+    await past.bring()
+    for stored in past.history.stored.values():
+        stored.stage = WaHistoryStage.KEPT
+    assert "Nothing older" in await ask(past, "backfill", room_id=past.chat.room_id)
+
+
+async def test_chats_that_were_left_out_get_rooms(past: Past) -> None:
+    past.history.add(*past.write(3))
+    past.history.add(*past.write(60, chat=CARLA, age=timedelta(days=90)))
+    await past.bring()
+    assert len(past.world.chats.rooms) == 1
+    assert "Making rooms for 1 more chats" in await ask(past, "backfill 5")
+    await past.bring()
+    assert len(past.world.chats.rooms) == 2
+    assert past.world.chats.said[-1].content.body == f"{CARLA.user} 59"  # type: ignore[union-attr]
+    assert "has its room" in await ask(past, "backfill")
+
+
+@pytest.mark.parametrize("word", ["0", "-3", "many", "9999999"])
+async def test_counts_that_are_none(past: Past, word: str) -> None:
+    assert "how many messages" in await ask(past, f"backfill {word}")
+
+
+async def test_switched_off(world: World) -> None:
+    past = await Past.open(world, replace(SETTINGS, is_enabled=False))
+    assert "switched off" in await ask(past, "backfill")
+
+
+async def test_status_tells_how_far_it_is(past: Past) -> None:
+    assert "nothing came from the phone yet" in await ask(past, "status")
+    past.history.add(*past.write(3))
+    await past.bring()
+    assert "1 chats with 3 messages brought over" in await ask(past, "status")

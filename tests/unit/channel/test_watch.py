@@ -1,0 +1,96 @@
+"""Accounts that look connected and are deaf."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mautrix_whatsapp_py.channel.accounts import Accounts
+from mautrix_whatsapp_py.channel.feed import Feed
+from mautrix_whatsapp_py.channel.sender import Sender
+from mautrix_whatsapp_py.channel.watch import Watch
+from mautrix_whatsapp_py.config.channel import ChannelSection
+from mautrix_whatsapp_py.errors import WhatsAppUnavailable
+from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaSessionStats, WaState, WaStateKind
+from tests.fakes.clock import FakeClock
+from tests.fakes.whatsapp import START, FakeNetwork, device_of
+
+LOGIN = LoginId("15550001111")
+
+
+class _Network(FakeNetwork):
+    """Counts how often links are brought up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connected: list[LoginId] = []
+
+    async def connect(self, login: LoginId) -> None:
+        self.connected.append(login)
+        await super().connect(login)
+
+
+class Stage:
+    """One linked account that is looked at."""
+
+    def __init__(self) -> None:
+        self.network, self.clock = _Network(), FakeClock()
+        self.network.link(device_of(LOGIN))
+        nothing: Any = None
+        accounts = Accounts(ChannelSection(enabled=True), self.network.get_logins)
+        self.watch = Watch(
+            accounts=accounts,
+            network=self.network,
+            feed=Feed(nothing, self.clock),
+            sender=Sender(store=nothing, network=self.network, door=nothing, clock=self.clock),
+            clock=self.clock,
+        )
+
+    def heard(self) -> None:
+        """Something came."""
+        stats = WaSessionStats(login=LOGIN, last_event_at=self.clock.now())
+        self.network.hosts = (WaHostStats(host="a", pid=1, sessions=(stats,)),)
+
+
+async def test_a_link_from_which_nothing_comes_is_connected_anew_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    stage.clock.advance(29 * 60)
+    stage.heard()
+    stage.clock.advance(29 * 60)
+    await stage.watch.look()
+    assert stage.network.connected == []
+    stage.clock.advance(60)
+    with caplog.at_level(logging.WARNING):
+        await stage.watch.look()
+    assert stage.network.connected == [LOGIN]
+    assert "silent for 30 minutes" in caplog.text
+    await stage.watch.look()
+    assert stage.network.connected == [LOGIN]
+    stage.clock.advance(30 * 60)
+    stage.network.errors.append(WhatsAppUnavailable())
+    await stage.watch.look()
+    assert stage.watch.restarts == {LOGIN: 2}
+
+
+async def test_a_link_that_is_down_is_left_to_those_who_bring_it_up() -> None:
+    stage = Stage()
+    stage.network.set_state(LOGIN, WaState(kind=WaStateKind.TRANSIENT_DISCONNECT, since=START))
+    stage.clock.advance(timedelta(days=1).total_seconds())
+    await stage.watch.look()
+    assert stage.network.connected == []
+
+
+async def test_health_is_logged_as_often_as_wanted(caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage()
+    with caplog.at_level(logging.INFO):
+        for _ in range(13):
+            await stage.watch.look()
+            stage.clock.advance(10)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == ["account default (login …1111) is CONNECTED"] * 3
