@@ -27,6 +27,7 @@ class Both:
     def __init__(self, world: World, chat: Chat, folder: Path) -> None:
         self.world, self.chat, self._folder = world, chat, folder
         self.parts: ChannelParts
+        self._sleeping = 0
         self.attach()
 
     def attach(self) -> None:
@@ -66,13 +67,14 @@ class Both:
 
     async def send(self, text: str, *, key: str = "") -> None:
         """The channel's reader answers Ben."""
+        self._sleeping = self.world.clock.sleeping
         channel = self.parts.channel
         place = await channel.require_place(f"contact:+{BEN.user}")
         await channel.send(place, Letter(text=text, key=key))
 
     async def until_resting(self) -> None:
         """Wait until the chat waits to try again."""
-        await self.world.until(lambda: self.world.clock.sleeping > 0)
+        await self.world.until(lambda: self.world.clock.sleeping > self._sleeping)
 
 
 @pytest.fixture
