@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mautrix_whatsapp_py.ids import LoginId, WaJid, decode_jid
-from mautrix_whatsapp_py.whatsapp.tables import Reader, read_here
+from mautrix_whatsapp_py.whatsapp.tables import Database, Reader, read_here
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
@@ -156,15 +156,15 @@ def socket_address(path: Path) -> Iterator[str]:
         os.close(folder)
 
 
-def require_session_jid(folder: SessionFolder, login: LoginId | None, read: Reader = read_here) -> WaJid:
-    """The device address in a session file; SessionFileError when there is none or it is another account's.
+def require_session_jid(database: Database, login: LoginId | None, read: Reader = read_here) -> WaJid:
+    """The device address in a session's tables; SessionFileError when there is none or it is another account's.
 
     The client library takes its process down when it is asked for a device its tables do not hold.
     """
-    if not folder.database.exists():
+    if not database.exists():
         raise SessionFileError("missing")
     try:
-        rows, _ = read(folder.database, _IDENTITY)
+        rows, _ = read(database, _IDENTITY)
     except sqlite3.OperationalError as error:
         raise SessionFileError("busy" if "locked" in str(error) else "foreign") from error
     except sqlite3.DatabaseError as error:

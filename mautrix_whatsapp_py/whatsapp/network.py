@@ -8,7 +8,10 @@ import logging
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import msgspec
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError, WhatsAppError, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import LoginId
@@ -16,12 +19,12 @@ from mautrix_whatsapp_py.model.wa_link import WaDevice, WaHostStats
 from mautrix_whatsapp_py.ports import WaEventSink
 from mautrix_whatsapp_py.tasks import spawn
 from mautrix_whatsapp_py.whatsapp import wire
-from mautrix_whatsapp_py.whatsapp.adoption import adopt_session
 from mautrix_whatsapp_py.whatsapp.client import Client
 from mautrix_whatsapp_py.whatsapp.connection import HostConnection
 from mautrix_whatsapp_py.whatsapp.folders import DataFolder, FolderBusy, SessionFolder, lock_file
 from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 from mautrix_whatsapp_py.whatsapp.pairing import PairingAttempt, clear_leftovers
+from mautrix_whatsapp_py.whatsapp.sessions import DatabaseSessions, FolderSessions, SessionRecords, Sessions
 from mautrix_whatsapp_py.whatsapp.slot import Slot, SlotListener
 
 log = logging.getLogger(__name__)
@@ -32,10 +35,14 @@ _LOGOUT_SECONDS = 20.0
 class Network:
     """Implements WhatsAppNetwork. Only one bridge may work on a data folder."""
 
-    def __init__(self, options: NetworkOptions, sink: WaEventSink) -> None:
+    def __init__(self, options: NetworkOptions, sink: WaEventSink, records: SessionRecords | None = None) -> None:
+        """With records, sessions are in a database and not in folders."""
         self._options = options
         self._sink = sink
         self._data = DataFolder(path=options.folder)
+        self._sessions: Sessions = (
+            FolderSessions(self._data) if records is None else DatabaseSessions(self._data, records)
+        )
         self._lock: int | None = None
         self._slots: list[Slot] = []
         self._places: dict[LoginId, Slot] = {}
@@ -59,14 +66,25 @@ class Network:
             ) from error
         clear_leftovers(self._data.pairings)
         await self._adopt_hosts()
-        for login in self._data.get_logins():
+        paused = await self._sessions.get_paused()
+        for login in await self._sessions.get_logins():
             client = self._ensure_client(login)
             if login in self._places:
                 continue
-            if self._data.get_session(login).paused.exists():
+            if login in paused:
                 client.on_disconnected()
                 continue
             await self._place(login)
+
+    def hold(self, until: float) -> None:
+        """The sessions are ours until then, by the machine's clock; hosts that are not told later end."""
+        if self._options.keeping is not None:
+            keeping = msgspec.structs.replace(self._options.keeping, until=until)
+            self._options = replace(self._options, keeping=keeping)
+        for slot in self._slots:
+            slot.hold(self._options)
+        for pairing in self._pairings:
+            pairing.hold(self._options)
 
     async def stop(self) -> None:
         """Let go of the hosts, or take all links down, as configured."""
@@ -191,8 +209,7 @@ class Network:
     async def connect(self, login: LoginId) -> None:
         """See WhatsAppNetwork."""
         async with self._exclusively(login):
-            folder = self._data.get_session(login)
-            folder.ensure().paused.unlink(missing_ok=True)
+            await self._sessions.set_paused(login, is_paused=False)
             client = self._ensure_client(login)
             if login in self._places:
                 await client.request(wire.RestartSession(login=login))
@@ -202,7 +219,7 @@ class Network:
     async def disconnect(self, login: LoginId) -> None:
         """See WhatsAppNetwork."""
         async with self._exclusively(login):
-            self._data.get_session(login).ensure().paused.touch(mode=0o600)
+            await self._sessions.set_paused(login, is_paused=True)
             await self._displace(login)
             self._ensure_client(login).on_disconnected()
 
@@ -222,22 +239,21 @@ class Network:
         async with self._exclusively(login):
             await self._displace(login)
             self._clients.pop(login, None)
-            await asyncio.to_thread(self._data.delete_session, login)
+            await self._sessions.delete(login)
         self._changing.pop(login, None)
 
     async def _adopt_session(self, device: WaDevice, folder: SessionFolder) -> bool:
         """A pairing is complete: its session becomes, or replaces, the one of its login."""
         login = device.login
         async with self._exclusively(login):
-            target = self._data.get_session(login)
-            has_replaced = target.database.exists()
+            has_replaced = await self._sessions.has_session(login)
             client = self._ensure_client(login)
             if has_replaced and client.state.is_usable:
                 # Frees the slot the former session holds among the phone's linked devices.
                 with contextlib.suppress(WhatsAppError):
                     await client.request(wire.Logout(login=login), deadline_seconds=_LOGOUT_SECONDS)
             await self._displace(login)
-            await asyncio.to_thread(adopt_session, folder, target)
+            await self._sessions.adopt(device, folder)
             await self._place(login)
         return has_replaced
 

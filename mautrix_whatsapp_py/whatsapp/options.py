@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mautrix_whatsapp_py.whatsapp.keeping import Keeping
 from mautrix_whatsapp_py.whatsapp.wire import LinkOptions
 
 HOST_MODULE = "mautrix_whatsapp_py.whatsapp.host"
@@ -39,6 +40,8 @@ class NetworkOptions:
     host_start_seconds: float = 30.0
     restart_first_seconds: float = 0.5
     restart_cap_seconds: float = 30.0
+    keeping: Keeping | None = None
+    """None: every session has its files in its folder."""
     timings: str = "{}"
     """Timings of the hosts, as JSON; tests shrink them."""
 

@@ -26,7 +26,7 @@ from mautrix_whatsapp_py.whatsapp.connection import HostConnection
 from mautrix_whatsapp_py.whatsapp.folders import DataFolder, SessionFolder, ensure_private_folder
 from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 from mautrix_whatsapp_py.whatsapp.process import HostProcess, last_words, spawn_host
-from mautrix_whatsapp_py.whatsapp.slot import await_host
+from mautrix_whatsapp_py.whatsapp.slot import await_host, tell_lease
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +93,11 @@ class PairingAttempt:
     def start(self) -> None:
         """Begin; the steps follow."""
         self._runner = spawn(self._run(), name="pairing", tasks=self._tasks)
+
+    def hold(self, options: NetworkOptions) -> None:
+        """Tell the host for how long sessions are ours."""
+        self._options = options
+        tell_lease(self._connection, options)
 
     async def steps(self) -> AsyncIterator[WaPairingStep]:
         """See WaPairing."""
@@ -162,6 +167,7 @@ class PairingAttempt:
             return WaPairingFailure.HOST
         self._connection = connection
         connection.start()
+        tell_lease(connection, self._options)
         try:
             await connection.request(
                 wire.StartPairing(folder=str(session.path), options=self._options.link, phone=phone),

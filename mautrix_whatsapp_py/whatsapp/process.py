@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import certifi
+import msgspec
 
 from mautrix_whatsapp_py.whatsapp.folders import PRIVATE_FILE
+from mautrix_whatsapp_py.whatsapp.keeping import ENVIRONMENT, Keeping
 from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 
 log = logging.getLogger(__name__)
@@ -110,7 +112,7 @@ async def spawn_host(name: str, folder: Path, options: NetworkOptions, *, is_pai
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            env=host_environment(os.environ),
+            env=host_environment(os.environ, options.keeping),
             start_new_session=True,
         )
     finally:
@@ -118,9 +120,11 @@ async def spawn_host(name: str, folder: Path, options: NetworkOptions, *, is_pai
     return HostProcess(pid=child.pid, child=child)
 
 
-def host_environment(ours: Mapping[str, str]) -> dict[str, str]:
+def host_environment(ours: Mapping[str, str], keeping: Keeping | None = None) -> dict[str, str]:
     """Our environment, and what the library's runtime reads from that of its exec alone."""
     environment = {**ours, "NEONIZE_BOT_TAG": "off", "PYTHONUNBUFFERED": "1"}
+    if keeping is not None:
+        environment[ENVIRONMENT] = msgspec.json.encode(keeping).decode()
     root = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, ours.get("PYTHONPATH", ""))))
     paths = ssl.get_default_verify_paths()

@@ -108,6 +108,11 @@ class Slot:
         self.logins = dict.fromkeys(connection.hello.logins)
         return True
 
+    def hold(self, options: NetworkOptions) -> None:
+        """Tell the host for how long its sessions are ours."""
+        self._options = options
+        tell_lease(self.connection, options)
+
     # Sessions
 
     async def add(self, login: LoginId) -> None:
@@ -165,6 +170,7 @@ class Slot:
     async def _serve(self, connection: HostConnection) -> None:
         running = set(connection.hello.logins)
         connection.start()
+        tell_lease(connection, self._options)
         self._is_up.set()
         self._up_since = asyncio.get_running_loop().time()
         await asyncio.gather(*(self._start_session(login) for login in tuple(self.logins) if login not in running))
@@ -271,6 +277,12 @@ class Slot:
                     self._listener.on_worn(self)
             return
         self._listener.on_frame(frame)
+
+
+def tell_lease(connection: HostConnection | None, options: NetworkOptions) -> None:
+    """Have a host go on for as long as its sessions are ours."""
+    if connection is not None and options.keeping is not None:
+        connection.put(wire.LeaseHeld(until=options.keeping.until))
 
 
 def is_worn(stats: WaHostStats, limits: HostLimits) -> bool:

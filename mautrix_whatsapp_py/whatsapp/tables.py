@@ -9,11 +9,30 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol, TypeAlias
 from urllib.parse import quote
 
 Rows = list[tuple[str | int | None, ...]]
 Query = tuple[str, tuple[str | int, ...]]
-Reader = Callable[[Path, Sequence[Query]], list[Rows]]
+
+
+class SharedTables(Protocol):
+    """The tables of one session in a database that holds those of others too."""
+
+    @property
+    def library_name(self) -> str:
+        """What the library calls the database."""
+
+    def exists(self) -> bool:
+        """Whether there is anything to read."""
+
+    def read(self, queries: Sequence[Query]) -> list[Rows]:
+        """Answer queries from the rows of this session; sqlite3.Error when it cannot."""
+
+
+Database: TypeAlias = Path | SharedTables
+"""A file of one session, or its part of a database."""
+Reader = Callable[[Database, Sequence[Query]], list[Rows]]
 """Answers queries on a database; sqlite3.Error when it cannot."""
 _TIMEOUT_SECONDS = 10
 _PROGRAM = """
@@ -29,19 +48,23 @@ json.dump(answer, sys.stdout)
 """
 
 
-def read_here(database: Path, queries: Sequence[Query]) -> list[Rows]:
+def read_here(database: Database, queries: Sequence[Query]) -> list[Rows]:
     """Read in this process: only where no other copy of SQLite has the database open in the same process."""
+    if not isinstance(database, Path):
+        return database.read(queries)
     with closing(sqlite3.connect(_address(database), uri=True, timeout=_TIMEOUT_SECONDS)) as connection:
         return [connection.execute(sql, values).fetchall() for sql, values in queries]
 
 
-def read_apart(database: Path, queries: Sequence[Query]) -> list[Rows]:
+def read_apart(database: Database, queries: Sequence[Query]) -> list[Rows]:
     """Read in a process of its own, while the library has the database open in ours.
 
     The library brings its own SQLite. Locks on files belong to processes, so two copies in one process do not see
     each other's: ours would take itself for the last reader, and on closing delete the journal the library goes on
     writing to (sqlite.org/howtocorrupt.html, 2.2.1).
     """
+    if not isinstance(database, Path):
+        return database.read(queries)
     request = json.dumps([_address(database), queries])
     try:
         done = subprocess.run(  # noqa: S603 our own interpreter and program

@@ -225,7 +225,13 @@ class Shutdown(WaStruct, frozen=True, kw_only=True):
     """Take all links down, cleanly, and end."""
 
 
-FromBridge = Hello | Heartbeat | Request | Ack | Shutdown
+class LeaseHeld(WaStruct, frozen=True, kw_only=True):
+    """The sessions are ours until then, by the machine's clock; a host that hears nothing more ends."""
+
+    until: float
+
+
+FromBridge = Hello | Heartbeat | Request | Ack | Shutdown | LeaseHeld
 
 
 class Done(WaStruct, frozen=True, kw_only=True):

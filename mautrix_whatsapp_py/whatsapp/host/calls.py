@@ -222,7 +222,7 @@ class Calls:
             own=self._session.own,
             secret=call.secret,
             at_ms=at_ms,
-            get_secrets=partial(get_secrets, self._session.folder.database),
+            get_secrets=partial(get_secrets, self._session.database),
         )
         try:
             return encode_content(call.content, sending, self._protobuf)
@@ -281,7 +281,7 @@ class Calls:
         if row is not None and row.outcome is not None:
             return msgspec.msgpack.decode(row.outcome, type=WaSent)
         known = (row.secret if row else b"") or secret
-        message_id = get_message_id(self._session.folder.database, known)
+        message_id = get_message_id(self._session.database, known)
         identity = SendId(send_id)
         if message_id is not None:
             return WaSendUncertain(send_id=identity, message_id=message_id)

@@ -236,7 +236,7 @@ class Directory:
             raise CallFailed("not-connected") from error
 
     async def _read(self, queries: Sequence[Query]) -> list[Rows]:
-        database = self._session.folder.database
+        database = self._session.database
         try:
             found = await self._session.in_journal_thread(lambda: read_apart(database, queries))
         except sqlite3.Error as error:

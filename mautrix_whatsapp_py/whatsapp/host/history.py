@@ -28,7 +28,7 @@ from mautrix_whatsapp_py.whatsapp.host.decode import Account
 from mautrix_whatsapp_py.whatsapp.host.decode_history import Pages, decode_record
 from mautrix_whatsapp_py.whatsapp.host.history_shelf import Shelf, StoredItem
 from mautrix_whatsapp_py.whatsapp.host.history_unpack import Unpacking
-from mautrix_whatsapp_py.whatsapp.host.journal import Row
+from mautrix_whatsapp_py.whatsapp.host.journal import Row, write_private
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,9 @@ class History:
     def take(self, row: Row) -> WaHistorySync:
         """Take a chunk over from the journal, whose row may then go; called on the journal's thread."""
         target = self._incoming / f"{row.seq:020d}"
-        if row.file is not None and row.file.exists():
+        if row.file is None:
+            write_private(target, row.body)
+        elif row.file.exists():
             row.file.replace(target)
         size = target.stat().st_size if target.exists() else 0
         if not self._is_closed:

@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from mautrix_whatsapp_py.fencing import Fence
 from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import spawn
@@ -18,6 +19,8 @@ from mautrix_whatsapp_py.whatsapp.folders import FolderBusy, SessionFolder
 from mautrix_whatsapp_py.whatsapp.host.calls import Calls
 from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import Turnstile
+from mautrix_whatsapp_py.whatsapp.host.journal import JournalAway
+from mautrix_whatsapp_py.whatsapp.host.keep import FolderKeep, Keep
 from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.pairing import Pairing
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
@@ -41,6 +44,8 @@ class Host:
         protobuf: Protobuf,
         timings: Timings,
         is_pairing: bool = False,
+        keep: Keep | None = None,
+        fence: Fence | None = None,
     ) -> None:
         self.end = asyncio.Event()
         self.orphan_since = time.monotonic()
@@ -52,7 +57,9 @@ class Host:
             turnstile=Turnstile(),
             outlet=outlet,
             timings=timings,
+            keep=keep or FolderKeep(),
         )
+        self._fence = fence
         self._sessions: dict[LoginId, Session] = {}
         self._calls: dict[LoginId, Calls] = {}
         self._pairing: Pairing | None = None
@@ -68,6 +75,7 @@ class Host:
                 on_attached=self._on_attached,
                 on_detached=self._on_detached,
                 on_shutdown=self.end.set,
+                on_lease=self._on_lease,
                 get_logins=lambda: tuple(self._sessions),
                 get_stats=self._stats,
             ),
@@ -87,6 +95,10 @@ class Host:
         self.orphan_since = time.monotonic()
         if self._is_pairing:
             self.end.set()
+
+    def _on_lease(self, until: float) -> None:
+        if self._fence is not None:
+            self._fence.until = until
 
     def _on_ack(self, ack: wire.Ack) -> None:
         session = self._sessions.get(ack.login)
@@ -128,6 +140,9 @@ class Host:
             raise CallFailed("busy") from error
         except OSError as error:
             raise CallFailed("folder") from error
+        except JournalAway as error:
+            # Soon there again, or this host has to end.
+            raise CallFailed("busy") from error
         self._sessions[call.login] = session
         self._calls[call.login] = Calls(session, self._around.library, self._around.protobuf)
         session.start()

@@ -7,7 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable
 
-from mautrix_whatsapp_py.whatsapp.host.journal import Journal, JournalFull
+from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, JournalFull
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DECRYPTED_CODES, HISTORY_CODE, strip_wrapper
 from mautrix_whatsapp_py.whatsapp.host.quiet import Quiet
 
@@ -24,7 +24,7 @@ class Intake:
 
     def __init__(
         self,
-        journal: Journal,
+        journal: EventJournal,
         *,
         on_stored: Callable[[], None],
         on_disk: Callable[[bool], None],

@@ -12,6 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from mautrix_whatsapp_py.ids import JournalSeq
 from mautrix_whatsapp_py.whatsapp.folders import PRIVATE_FILE, ensure_private_folder
@@ -43,6 +44,10 @@ class JournalFull(Exception):
     """The disk does not take the event."""
 
 
+class JournalAway(Exception):
+    """The journal cannot be reached."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """A journalled event; a large one's body is in `file`."""
@@ -66,6 +71,44 @@ class SendRow:
     secret: bytes
     message_id: str | None
     outcome: bytes | None
+
+
+class EventJournal(Protocol):
+    """What a session remembers; safe from any thread."""
+
+    @property
+    def depth(self) -> int:
+        """Events not acknowledged yet."""
+
+    def append(self, code: int, body: bytes, *, as_file: bool = False) -> None:
+        """Store an event; JournalFull when it cannot be stored, and then nothing was."""
+
+    def get_after(self, seq: int, limit: int) -> list[Row]:
+        """Events after a position, in order."""
+
+    def delete(self, seqs: Sequence[JournalSeq]) -> int:
+        """Forget acknowledged events; how many there were."""
+
+    def add_send(self, send_id: str, secret: bytes) -> None:
+        """Note a send before it is tried; a known one stays as it is."""
+
+    def get_send(self, send_id: str) -> SendRow | None:
+        """What is known of a send."""
+
+    def set_sent(self, send_id: str, message_id: str, outcome: bytes) -> None:
+        """Note what became of a send."""
+
+    def delete_sends(self, send_ids: Sequence[str]) -> None:
+        """Forget sends the bridge has recorded."""
+
+    def get_fact(self, name: str) -> str:
+        """A remembered fact, empty when there is none."""
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Remember a fact; an empty value forgets it."""
+
+    def close(self) -> None:
+        """Let go; what was appended stays."""
 
 
 class Journal:

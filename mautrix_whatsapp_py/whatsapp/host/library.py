@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from mautrix_whatsapp_py.whatsapp.tables import Database
+
 log = logging.getLogger(__name__)
 
 _UNUSED_EVENTS = frozenset({1, 16, 33, 34, 41, 45})
@@ -39,7 +41,7 @@ class ConnectSpec:
 
     uuid: str
     slot: str
-    database: Path
+    database: Database
     device_props: bytes
     jid: bytes = b""
     proxy: str = ""
@@ -131,7 +133,7 @@ class Neonize:
         on_qr, on_status, on_event = self._callbacks
         try:
             error: bytes = self.binding.gocode.Neonize(
-                quote(str(spec.database)).encode() + _DATABASE_OPTIONS,
+                _name_database(spec.database),
                 spec.uuid.encode(),
                 spec.jid,
                 len(spec.jid),
@@ -193,6 +195,12 @@ _DATABASE_OPTIONS = (
     b"?_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL&_txlock=immediate&_foreign_keys=on&_unused="
 )
 """The library appends `?_foreign_keys=on` to the name; the last key swallows it."""
+
+
+def _name_database(database: Database) -> bytes:
+    if isinstance(database, Path):
+        return quote(str(database)).encode() + _DATABASE_OPTIONS
+    return database.library_name.encode()
 
 
 def _log_callback(slot: _Slot) -> Callable[[int | None, int], None]:

@@ -17,12 +17,15 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from mautrix_whatsapp_py.fencing import Fence
 from mautrix_whatsapp_py.whatsapp.host.host import Host
+from mautrix_whatsapp_py.whatsapp.host.keep import PostgresKeep
 from mautrix_whatsapp_py.whatsapp.host.library import Neonize
 from mautrix_whatsapp_py.whatsapp.host.logs import set_up_logs
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from mautrix_whatsapp_py.whatsapp.host.server import BridgeOutlet
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
+from mautrix_whatsapp_py.whatsapp.keeping import ENVIRONMENT, Keeping
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +95,10 @@ def _raise_descriptor_limit() -> None:
 
 
 async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
+    keeping = _decode_keeping(os.environ.get(ENVIRONMENT))
+    fence = None if keeping is None else Fence(keeping.until)
+    if fence is not None:
+        fence.start()
     host = Host(
         name=options.name,
         outlet=outlet,
@@ -99,6 +106,8 @@ async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
         protobuf=Protobuf(),
         timings=options.timings,
         is_pairing=options.is_pairing,
+        keep=None if keeping is None else PostgresKeep(keeping),
+        fence=fence,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -114,6 +123,10 @@ async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
     finally:
         options.socket.unlink(missing_ok=True)
     return 0
+
+
+def _decode_keeping(text: str | None) -> Keeping | None:
+    return None if text is None else msgspec.json.decode(text, type=Keeping)
 
 
 async def _until_over(host: Host, options: HostOptions) -> None:

@@ -16,12 +16,11 @@ from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
 from mautrix_whatsapp_py.whatsapp.host.gate import Gate, SessionNotLive
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
 from mautrix_whatsapp_py.whatsapp.host.intake import Intake
-from mautrix_whatsapp_py.whatsapp.host.journal import Journal
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, PAIR_CODE, get_jid
 from mautrix_whatsapp_py.whatsapp.host.session import Surroundings
-from mautrix_whatsapp_py.whatsapp.tables import read_apart
+from mautrix_whatsapp_py.whatsapp.tables import Database, read_apart
 from mautrix_whatsapp_py.whatsapp.wire import LinkOptions, PairingDone, PairingEnded, PairingStep
 
 log = logging.getLogger(__name__)
@@ -44,7 +43,7 @@ class Pairing:
         self._options = options
         self._phone = phone
         self._around = around
-        self._journal = Journal(folder.journal, folder.blobs)
+        self._journal = around.keep.open_journal(folder, None)
         self._intake = Intake(self._journal, on_stored=lambda: None, on_disk=lambda _: None)
         self._gate = Gate("pairing", around.turnstile)
         self._codes_shown = 0
@@ -60,7 +59,7 @@ class Pairing:
         spec = ConnectSpec(
             uuid="pairing",
             slot="pairing",
-            database=self._folder.database,
+            database=self._around.keep.get_database(self._folder, None),
             device_props=encode_device_props(self._options, self._around.protobuf),
             proxy=self._options.proxy,
         )
@@ -92,7 +91,7 @@ class Pairing:
         timings = self._around.timings
         await incarnation.take_down(quiet_seconds=timings.quiet_seconds, drain_seconds=timings.drain_seconds)
         try:
-            jid = await asyncio.to_thread(require_session_jid, self._folder, None, read_apart)
+            jid = await asyncio.to_thread(require_session_jid, self._database(), None, read_apart)
         except SessionFileError:
             await self._tell(PairingEnded(word="error"))
             return
@@ -110,6 +109,10 @@ class Pairing:
                 )
             )
         )
+
+    def _database(self) -> Database:
+        jid = get_jid(self._paired.ID) if self._paired is not None else None
+        return self._around.keep.get_database(self._folder, None, "" if jid is None else str(jid))
 
     async def _tell(self, frame: PairingDone | PairingEnded) -> None:
         self._around.outlet.put(frame)

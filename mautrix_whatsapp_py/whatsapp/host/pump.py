@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId
 from mautrix_whatsapp_py.model.struct import WaStruct
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaReceipt, WaUnknown
-from mautrix_whatsapp_py.whatsapp.host.journal import Journal, Row
+from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, Row
 from mautrix_whatsapp_py.whatsapp.wire import MAX_FRAME_BYTES, Event, WireError
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Pump:
     """Feeds one session's journal to the bridge, at most WINDOW events ahead of its acknowledgements."""
 
     login: LoginId
-    journal: Journal
+    journal: EventJournal
     outlet: Outlet
     decode: Callable[[Row], WaEvent]
     on_acked: Callable[[int], None]

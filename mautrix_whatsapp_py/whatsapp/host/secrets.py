@@ -7,11 +7,10 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId
 from mautrix_whatsapp_py.whatsapp.host.protobuf import get_address
-from mautrix_whatsapp_py.whatsapp.tables import read_apart
+from mautrix_whatsapp_py.whatsapp.tables import Database, read_apart
 
 _KEY_BYTES = 32
 _MOST_ROWS = 8
@@ -66,7 +65,7 @@ class Sealed:
     iv: bytes
 
 
-def get_message_id(database: Path, secret: bytes) -> WaMessageId | None:
+def get_message_id(database: Database, secret: bytes) -> WaMessageId | None:
     """The id of the message that carries this secret; None: the library never began to send it."""
     if not secret or not database.exists():
         return None
@@ -74,7 +73,7 @@ def get_message_id(database: Path, secret: bytes) -> WaMessageId | None:
     return WaMessageId(str(rows[0][0])) if rows else None
 
 
-def get_secrets(database: Path, chat: WaJid, message_id: WaMessageId) -> tuple[StoredSecret, ...]:
+def get_secrets(database: Database, chat: WaJid, message_id: WaMessageId) -> tuple[StoredSecret, ...]:
     """Secrets kept of a chat's messages with this id; none also when the tables cannot be read."""
     address = str(chat.bare)
     try:

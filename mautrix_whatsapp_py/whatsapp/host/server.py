@@ -58,6 +58,7 @@ class Handlers:
     on_attached: Callable[[], None]
     on_detached: Callable[[], None]
     on_shutdown: Callable[[], None]
+    on_lease: Callable[[float], None]
     get_logins: Callable[[], tuple[LoginId, ...]]
     get_stats: Callable[[], WaHostStats]
 
@@ -126,6 +127,8 @@ class HostServer:
                     spawn(self._answer(channel, frame), name="request", tasks=self._tasks)
                 case wire.Shutdown():
                     self.handlers.on_shutdown()
+                case wire.LeaseHeld():
+                    self.handlers.on_lease(frame.until)
                 case wire.Hello() | wire.Heartbeat():
                     continue
 

@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind, WaSessionStats
@@ -25,7 +24,8 @@ from mautrix_whatsapp_py.whatsapp.host.gate import Gate, Turnstile, post
 from mautrix_whatsapp_py.whatsapp.host.history import History
 from mautrix_whatsapp_py.whatsapp.host.incarnation import Hooks, Incarnation, wait_for
 from mautrix_whatsapp_py.whatsapp.host.intake import Intake
-from mautrix_whatsapp_py.whatsapp.host.journal import Journal
+from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, JournalAway
+from mautrix_whatsapp_py.whatsapp.host.keep import FolderKeep, Keep
 from mautrix_whatsapp_py.whatsapp.host.library import ConnectSpec, Library
 from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.notes import Counters, decode_moment, log_forgotten
@@ -33,7 +33,7 @@ from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf, ge
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
-from mautrix_whatsapp_py.whatsapp.tables import read_apart, read_here
+from mautrix_whatsapp_py.whatsapp.tables import Database, read_apart, read_here
 from mautrix_whatsapp_py.whatsapp.wire import LinkChanged, LinkOptions
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ class Surroundings:
     turnstile: Turnstile
     outlet: Outlet
     timings: Timings
-    opened: set[Path] = field(default_factory=set)
+    keep: Keep = field(default_factory=FolderKeep)
+    opened: set[Database] = field(default_factory=set)
     """Databases the library has had open in this process: it never closes them."""
 
 
@@ -81,17 +82,22 @@ class Session:
         self._lock = lock_file(folder.lock)
         self._options = options
         self._around = surroundings
-        self._journal = Journal(folder.journal, folder.blobs)
+        self.database = surroundings.keep.get_database(folder, login)
+        self._journal = surroundings.keep.open_journal(folder, login)
         self._loop = asyncio.get_running_loop()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"journal-{login_tag(login)}")
-        self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
+        try:
+            self.intake = Intake(self._journal, on_stored=self._stored, on_disk=self._disk_changed)
+        except JournalAway:
+            os.close(self._lock)
+            raise
         self.gate = Gate(login, surroundings.turnstile)
         self.own = OwnAddresses(pn=WaJid(user=login, server=USER_SERVER))
         protobuf = surroundings.protobuf
         self.history = History(login, folder.history, protobuf, get_own_lid=lambda: self.own.lid)
         self.account = Account(
             own=self.own.pn,
-            get_secrets=partial(get_secrets, folder.database),
+            get_secrets=partial(get_secrets, self.database),
             protobuf=protobuf,
             take_history=self.history.take if options.wants_history else None,
         )
@@ -118,7 +124,7 @@ class Session:
     # Owner's side, on the event loop
 
     @property
-    def journal(self) -> Journal:
+    def journal(self) -> EventJournal:
         return self._journal
 
     @property
@@ -214,9 +220,9 @@ class Session:
         self._wishes.should_restart, self._wishes.cause = False, None
         self._wishes.changed.clear()
         try:
-            read = read_apart if self.folder.database in self._around.opened else read_here
+            read = read_apart if self.database in self._around.opened else read_here
             jid = await self._loop.run_in_executor(
-                self._executor, lambda: require_session_jid(self.folder, self.login, read)
+                self._executor, lambda: require_session_jid(self.database, self.login, read)
             )
         except SessionFileError as error:
             reason = await self.in_journal_thread(lambda: self._journal.get_fact(_ENDED_FACT))
@@ -227,13 +233,13 @@ class Session:
         spec = ConnectSpec(
             uuid=f"{self.login}#{self._generation}",
             slot=self.login,
-            database=self.folder.database,
+            database=self.database,
             device_props=encode_device_props(self._options, self._around.protobuf),
             jid=self._around.protobuf.encode_jid(jid),
             proxy=self._options.proxy,
         )
         self.intake.reopen()
-        self._around.opened.add(self.folder.database)
+        self._around.opened.add(self.database)
         self.incarnation = Incarnation(
             spec, self._hooks(spec.uuid), self._around.library, self._around.turnstile, self.gate
         )

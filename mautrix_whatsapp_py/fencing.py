@@ -1,0 +1,41 @@
+"""Ends a process that may no longer do what only one may: before somebody else can."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+
+LEASE_LOST = 75
+"""Exit code of a process whose lease ran out."""
+LOOK_SECONDS = 0.2
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def machine_seconds() -> float:
+    """A clock all processes of a machine share, which goes on while it sleeps."""
+    return time.clock_gettime(_CLOCK)
+
+
+class Fence:
+    """A deadline that is moved on while the lease is renewed; nothing survives it."""
+
+    def __init__(self, until: float, end: Callable[[int], object] = os._exit) -> None:
+        self.until = until
+        self._end = end
+        self._is_open = threading.Event()
+
+    def start(self) -> None:
+        """Watch from now on, on a thread of its own: an event loop may be stuck."""
+        threading.Thread(target=self._watch, name="fence", daemon=True).start()
+
+    def open(self) -> None:
+        """Watch no more: what was fenced is down."""
+        self._is_open.set()
+
+    def _watch(self) -> None:
+        while not self._is_open.wait(LOOK_SECONDS):
+            if machine_seconds() > self.until:
+                self._end(LEASE_LOST)
+                return

@@ -1,0 +1,55 @@
+"""Where a host's sessions keep their things: each in its folder, or all in one database."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.whatsapp.folders import SessionFolder
+from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, Journal
+from mautrix_whatsapp_py.whatsapp.keeping import Keeping, pairing_key
+from mautrix_whatsapp_py.whatsapp.tables import Database
+
+
+class Keep(Protocol):
+    """Opens what a session reads and writes."""
+
+    def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
+        """The journal of a login, or of a pairing whose login is not known yet."""
+
+    def get_database(self, folder: SessionFolder, login: LoginId | None, jid: str = "") -> Database:
+        """The library's tables, of one device when that is known."""
+
+
+class FolderKeep:
+    """Every session has its files in its folder."""
+
+    def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
+        """See Keep."""
+        return Journal(folder.journal, folder.blobs)
+
+    def get_database(self, folder: SessionFolder, login: LoginId | None, jid: str = "") -> Database:
+        """See Keep."""
+        return folder.database
+
+
+class PostgresKeep:
+    """All sessions of a bridge are in its database."""
+
+    def __init__(self, keeping: Keeping) -> None:
+        # Here and not above: hosts without it need not hold its code.
+        from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresLine
+
+        self._line = PostgresLine(keeping)
+
+    def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
+        """See Keep."""
+        from mautrix_whatsapp_py.whatsapp.host.postgres_journal import PostgresJournal
+
+        return PostgresJournal(self._line, login or pairing_key(folder))
+
+    def get_database(self, folder: SessionFolder, login: LoginId | None, jid: str = "") -> Database:
+        """See Keep."""
+        from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresTables
+
+        return PostgresTables(self._line, login=login, jid=jid)

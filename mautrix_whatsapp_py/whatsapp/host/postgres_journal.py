@@ -1,0 +1,160 @@
+"""The journal of a session in Postgres, where whoever takes the session over finds it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mautrix_whatsapp_py.fencing import LEASE_LOST
+from mautrix_whatsapp_py.ids import JournalSeq
+from mautrix_whatsapp_py.whatsapp.host.journal import JournalFull, Row, SendRow
+from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresAway, PostgresLine
+
+if TYPE_CHECKING:
+    import asyncpg
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+_RETRY_SECONDS = 0.2
+_PATIENCE_SECONDS = 30.0
+"""Longer than any lease: whoever is still without the database then ends for that reason."""
+_HELD = "EXISTS (SELECT 1 FROM leases WHERE name = $1 AND epoch = $2)"
+_APPEND = (
+    "INSERT INTO wa_journal(session, code, received_at_ms, body)"
+    f" SELECT $3::text, $4::int, $5::bigint, $6::bytea WHERE {_HELD} RETURNING seq"
+)
+_ADD_SEND = (
+    "INSERT INTO wa_sends(session, send_id, secret, created_at_ms)"
+    f" SELECT $3::text, $4::text, $5::bytea, $6::bigint WHERE {_HELD} ON CONFLICT DO NOTHING"
+)
+_SET_SENT = (
+    "UPDATE wa_sends SET message_id = $5, outcome = $6"  # noqa: S608  words of ours
+    f" WHERE session = $3 AND send_id = $4 AND {_HELD}"
+)
+_SET_FACT = (
+    "INSERT INTO wa_facts(session, name, value)"
+    f" SELECT $3::text, $4::text, $5::text WHERE {_HELD}"
+    " ON CONFLICT (session, name) DO UPDATE SET value = excluded.value"
+)
+
+
+class PostgresJournal:
+    """Implements EventJournal; every write is refused to a host whose lease another worker has."""
+
+    def __init__(self, line: PostgresLine, session: str) -> None:
+        self._line = line
+        self._session = session
+        self._is_closed = threading.Event()
+
+    def append(self, code: int, body: bytes, *, as_file: bool = False) -> None:
+        """See EventJournal; a large event is a row like others."""
+        values = (self._session, code, time.time_ns() // 1_000_000, body)
+        try:
+            seq = self._line.run(lambda connection: connection.fetchval(_APPEND, *self._lease, *values))
+        except PostgresAway as error:
+            raise JournalFull from error
+        if seq is None:
+            log.error("the lease of this host is another's: it ends", extra={"login": self._session})
+            os._exit(LEASE_LOST)
+
+    def get_after(self, seq: int, limit: int) -> list[Row]:
+        """See EventJournal."""
+        statement = (
+            "SELECT seq, code, received_at_ms, body FROM wa_journal"
+            " WHERE session = $1 AND seq > $2 ORDER BY seq LIMIT $3"
+        )
+        rows = self._insist(lambda connection: connection.fetch(statement, self._session, seq, limit))
+        return [
+            Row(
+                seq=JournalSeq(row["seq"]),
+                code=row["code"],
+                received_at=datetime.fromtimestamp(row["received_at_ms"] / 1000, tz=UTC),
+                body=row["body"],
+            )
+            for row in rows
+        ]
+
+    def delete(self, seqs: Sequence[JournalSeq]) -> int:
+        """See EventJournal."""
+        statement = f"DELETE FROM wa_journal WHERE session = $3 AND seq = ANY($4::bigint[]) AND {_HELD}"  # noqa: S608
+        # Once only: a second try would not count what the first has deleted without saying so.
+        try:
+            return _count(self._line.run(self._executing(statement, list(seqs))))
+        except PostgresAway:
+            log.warning("acknowledged events stay for now: the database is away", extra={"login": self._session})
+            return 0
+
+    @property
+    def depth(self) -> int:
+        """See EventJournal."""
+        statement = "SELECT count(*) FROM wa_journal WHERE session = $1"
+        return int(self._insist(lambda connection: connection.fetchval(statement, self._session)))
+
+    def add_send(self, send_id: str, secret: bytes) -> None:
+        """See EventJournal."""
+        self._write(_ADD_SEND, send_id, secret, time.time_ns() // 1_000_000)
+
+    def get_send(self, send_id: str) -> SendRow | None:
+        """See EventJournal."""
+        statement = "SELECT secret, message_id, outcome FROM wa_sends WHERE session = $1 AND send_id = $2"
+        row = self._insist(lambda connection: connection.fetchrow(statement, self._session, send_id))
+        if row is None:
+            return None
+        return SendRow(send_id=send_id, secret=row["secret"], message_id=row["message_id"], outcome=row["outcome"])
+
+    def set_sent(self, send_id: str, message_id: str, outcome: bytes) -> None:
+        """See EventJournal."""
+        self._write(_SET_SENT, send_id, message_id, outcome)
+
+    def delete_sends(self, send_ids: Sequence[str]) -> None:
+        """See EventJournal."""
+        statement = f"DELETE FROM wa_sends WHERE session = $3 AND send_id = ANY($4::text[]) AND {_HELD}"  # noqa: S608
+        self._write(statement, list(send_ids))
+
+    def get_fact(self, name: str) -> str:
+        """See EventJournal."""
+        statement = "SELECT value FROM wa_facts WHERE session = $1 AND name = $2"
+        value = self._insist(lambda connection: connection.fetchval(statement, self._session, name))
+        return str(value or "")
+
+    def set_fact(self, name: str, value: str) -> None:
+        """See EventJournal."""
+        if value:
+            self._write(_SET_FACT, name, value)
+        else:
+            statement = f"DELETE FROM wa_facts WHERE session = $3 AND name = $4 AND {_HELD}"  # noqa: S608
+            self._write(statement, name)
+
+    def close(self) -> None:
+        """See EventJournal."""
+        self._is_closed.set()
+
+    @property
+    def _lease(self) -> tuple[str, int]:
+        return self._line.keeping.lease, self._line.keeping.epoch
+
+    def _executing(self, statement: str, *values: Any) -> Callable[[asyncpg.Connection], Awaitable[str]]:
+        return lambda connection: connection.execute(statement, *self._lease, self._session, *values)
+
+    def _write(self, statement: str, *values: Any) -> None:
+        self._insist(self._executing(statement, *values))
+
+    def _insist(self, work: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
+        """Try again while the database is away, which others of a host's threads cannot do."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while True:
+            try:
+                return self._line.run(work)
+            except PostgresAway:
+                if time.monotonic() > deadline or self._is_closed.wait(_RETRY_SECONDS):
+                    raise
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])

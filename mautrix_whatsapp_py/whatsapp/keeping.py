@@ -1,0 +1,41 @@
+"""Where session hosts keep what they must not forget, when that is not the folder of each session."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import msgspec
+
+from mautrix_whatsapp_py.whatsapp.folders import SessionFolder
+
+ENVIRONMENT = "MAUTRIX_WHATSAPP_KEEPING"
+"""The variable that tells a host; on its command line everybody could read the password."""
+SCHEMA = "whatsmeow"
+"""Of the library's own tables, apart from ours."""
+
+
+class Keeping(msgspec.Struct, frozen=True, kw_only=True):
+    """A Postgres database, and the lease under which its sessions may be used."""
+
+    dsn: str
+    holder: str
+    lease: str
+    epoch: int
+    until: float = 0.0
+    """By the clock of the machine that goes on while it sleeps: when a host has to end that hears nothing more."""
+
+
+def library_dsn(keeping: Keeping) -> str:
+    """The address as the client library's driver understands it."""
+    parts = urlsplit(keeping.dsn)
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    # This driver insists on encryption where nothing is said; ours takes what the server offers.
+    query.setdefault("sslmode", "prefer")
+    query |= {"search_path": SCHEMA, "application_name": keeping.holder}
+    # Its driver has no form without a host before the slash.
+    return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))
+
+
+def pairing_key(folder: SessionFolder) -> str:
+    """Under what a pairing's events are kept until its login is known."""
+    return f"pairing {folder.path.parent.name}"
