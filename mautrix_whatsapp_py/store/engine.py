@@ -22,6 +22,8 @@ SQLITE_SYNCHRONOUS = "FULL"
 BUSY_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 30.0
+APPLICATION = "mautrix-whatsapp-py"
+"""How a Postgres server calls us, in its list of connections."""
 
 _SQLITE_PRAGMAS = (
     "journal_mode = WAL",
@@ -35,11 +37,15 @@ _SQLITE_PRAGMAS = (
 
 
 def create_writer(
-    address: DatabaseAddress, *, connections: int = 1, sqlite_synchronous: str = SQLITE_SYNCHRONOUS
+    address: DatabaseAddress,
+    *,
+    connections: int = 1,
+    sqlite_synchronous: str = SQLITE_SYNCHRONOUS,
+    application: str = APPLICATION,
 ) -> AsyncEngine:
     """Connections whose transactions may write; SQLite has one and locks at BEGIN."""
     if isinstance(address, PostgresAddress):
-        return _create_postgres(address, connections=connections)
+        return _create_postgres(address, connections=connections, application=application)
     engine = _create_sqlite(
         address, pragmas=(*_SQLITE_PRAGMAS, f"synchronous = {sqlite_synchronous}"), connections=1
     )
@@ -143,10 +149,11 @@ def _create_postgres(
     *,
     connections: int,
     statement_timeout_seconds: float | None = STATEMENT_TIMEOUT_SECONDS,
+    application: str = APPLICATION,
 ) -> AsyncEngine:
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=_postgres_connector(address.dsn, statement_timeout_seconds),
+        async_creator=_postgres_connector(address.dsn, statement_timeout_seconds, application),
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
@@ -156,7 +163,7 @@ def _create_postgres(
 
 
 def _postgres_connector(
-    dsn: str, statement_timeout_seconds: float | None
+    dsn: str, statement_timeout_seconds: float | None, application: str
 ) -> Callable[..., Awaitable[asyncpg.Connection]]:
     # A bridge on SQLite need not hold it.
     import asyncpg
@@ -166,7 +173,7 @@ def _postgres_connector(
             dsn,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=statement_timeout_seconds,
-            server_settings={"application_name": "mautrix-whatsapp-py"},
+            server_settings={"application_name": application},
         )
 
     return connect

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import TypeAlias, TypeVar, cast
 
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
 from mautrix_whatsapp_py.store.engine import (
+    APPLICATION,
     SQLITE_SYNCHRONOUS,
     create_line_reader,
     create_line_writer,
@@ -33,6 +34,8 @@ __all__ = ["Store", "Tx"]
 Result = TypeVar("Result")
 OnTime: TypeAlias = Callable[[str, float], None]
 """Told what kind of work is done and how many seconds it took."""
+Allowed: TypeAlias = Callable[[Tx], Awaitable[bool]]
+"""Says, in a transaction, whether its writer may write."""
 
 
 class _Gate:
@@ -84,7 +87,12 @@ class Store:
         *,
         sqlite_synchronous: str = SQLITE_SYNCHRONOUS,
         on_time: OnTime = lambda _kind, _seconds: None,
+        connections: int = POSTGRES_CONNECTIONS,
+        application: str = APPLICATION,
+        is_allowed: Allowed | None = None,
     ) -> None:
+        """`is_allowed` is asked at the beginning of each transaction that may write; on Postgres only."""
+        self._is_allowed = is_allowed
         self.address = address
         self._on_time = on_time
         if isinstance(address, SqliteAddress):
@@ -95,8 +103,8 @@ class Store:
             self._read_line: Line | None = Line(reader, nullcontext, name="store-reader")
         else:
             self._write_line = self._read_line = None
-            engine = create_writer(address, connections=POSTGRES_CONNECTIONS)
-            self._writers = self._readers = _Gate(engine, connections=POSTGRES_CONNECTIONS)
+            engine = create_writer(address, connections=connections, application=application)
+            self._writers = self._readers = _Gate(engine, connections=connections)
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction that may write: committed at the end of the block, rolled back when the block raises.
@@ -104,7 +112,7 @@ class Store:
         Keep it short, with no network inside; on SQLite nobody else writes meanwhile. Raises StoreUnavailable when
         the database is away; after a failed COMMIT it is unknown whether it took place.
         """
-        return self._run(self._writers)
+        return self._run(self._writers, self._is_allowed)
 
     def reading(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction that only reads and waits for no writer."""
@@ -135,9 +143,9 @@ class Store:
             return await work(tx)
 
     @asynccontextmanager
-    async def _run(self, gate: _Gate) -> AsyncIterator[Tx]:
+    async def _run(self, gate: _Gate, is_allowed: Allowed | None = None) -> AsyncIterator[Tx]:
         with self._timed("transaction" if gate is self._writers else "reading"):
-            async with self._run_untimed(gate) as tx:
+            async with self._run_untimed(gate, is_allowed) as tx:
                 yield tx
 
     @contextmanager
@@ -149,9 +157,11 @@ class Store:
             self._on_time(kind, time.perf_counter() - started)
 
     @asynccontextmanager
-    async def _run_untimed(self, gate: _Gate) -> AsyncIterator[Tx]:
+    async def _run_untimed(self, gate: _Gate, is_allowed: Allowed | None) -> AsyncIterator[Tx]:
         async with gate.connection() as connection:
             tx = DriverTx(connection)
+            if is_allowed is not None and not await is_allowed(tx):
+                raise StoreUnavailable("Another worker has taken over.")
             yield tx
             if tx.has_failed:
                 # Postgres answers COMMIT after a failed statement with a silent rollback.

@@ -41,7 +41,7 @@ def database(postgres: Postgres, postgres_template: str) -> Iterator[str]:  # no
 
 def set_epoch(server: Postgres, database: str, epoch: int) -> None:
     server.execute(
-        f"INSERT INTO leases VALUES ('bridge', {epoch}, 'holder {epoch}', 0, 0)"  # noqa: S608
+        f"INSERT INTO leases VALUES ('bridge', {epoch}, 'holder {epoch}', 0, 0)"
         " ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, holder = excluded.holder",
         database=database,
     )
