@@ -11,10 +11,12 @@ from aiohttp import web
 
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links, start_links
+from mautrix_whatsapp_py.app.running import Service
+from mautrix_whatsapp_py.app.sharing import Share
 from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.ids import MxUserId
-from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
+from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks, Taker
 from mautrix_whatsapp_py.matrix.catch_up import CatchUp, Gate
 from mautrix_whatsapp_py.matrix.intake import Intake, see_nothing
 from mautrix_whatsapp_py.ops.health import Health
@@ -30,9 +32,11 @@ log = logging.getLogger(__name__)
 class Entrance:
     """What takes events in, by a request of the homeserver or by asking for them."""
 
-    intake: Intake
+    intake: Taker
     catch_up: CatchUp
     server: AppService
+    services: tuple[Service, ...]
+    """What has to run besides."""
 
     async def open(self, config: Config) -> None:
         """Hand over what the last run left, then what was missed, then listen."""
@@ -62,6 +66,7 @@ def make_entrance(
     health: Health,
     clock: Clock,
     mounts: Mapping[str, web.Application],
+    share: Share | None = None,
 ) -> Entrance:
     """Everything from the homeserver's request to the bridge's queues."""
 
@@ -78,8 +83,10 @@ def make_entrance(
         gate=gate,
         witness=see_nothing if crypto is None else crypto.note,
     )
+    leading = None if share is None else share.make_intake(intake, store)
+    taker: Taker = leading or intake
     server = AppService(
-        intake,
+        taker,
         Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
         bot=config.bot_id,
         hs_token=config.appservice.hs_token,
@@ -87,4 +94,5 @@ def make_entrance(
         mounts=mounts,
     )
     catch_up = CatchUp(homeserver.missed, Marks(store), gate=gate, deliver=intake.take_missed, clock=clock)
-    return Entrance(intake=intake, catch_up=catch_up, server=server)
+    services = () if share is None or leading is None else share.services(leading)
+    return Entrance(intake=taker, catch_up=catch_up, server=server, services=services)

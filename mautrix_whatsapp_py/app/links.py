@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from aiohttp import ClientSession
 
+from mautrix_whatsapp_py.app.sharing import Share
 from mautrix_whatsapp_py.bridge.attempts import AttemptDeps, Attempts
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
@@ -29,6 +30,7 @@ from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, StateReporter
 from mautrix_whatsapp_py.ports_chats import MatrixRooms
 from mautrix_whatsapp_py.store.logins import LoginBook
+from mautrix_whatsapp_py.store.sessions import SessionRecords
 from mautrix_whatsapp_py.store.shown_codes import ShownCodes
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.whatsapp.network import Network
@@ -77,7 +79,14 @@ class Links:
 
 @asynccontextmanager
 async def opened_links(
-    config: Config, *, store: Store, matrix: MatrixApi, rooms: MatrixRooms, users: Users, clock: Clock
+    config: Config,
+    *,
+    store: Store,
+    matrix: MatrixApi,
+    rooms: MatrixRooms,
+    users: Users,
+    clock: Clock,
+    share: Share | None = None,
 ) -> AsyncIterator[Links]:
     """Links that can be used; `start_links` brings them up."""
     async with _opened_reporter(config, clock) as reporter:
@@ -90,6 +99,8 @@ async def opened_links(
             management=management,
             clock=clock,
             reporter=reporter,
+            network=_make_network(config, sink := _Sink(), store, share),
+            sink=sink,
         )
         async with AsyncExitStack() as stack:
             stack.push_async_callback(links.network.stop)
@@ -116,11 +127,11 @@ def _make_links(
     management: ManagementRooms,
     clock: Clock,
     reporter: StateReporter,
+    network: Network,
+    sink: _Sink,
 ) -> Links:
-    sink = _Sink()
     address = config.appservice.public_address or config.appservice.address
     page_links = LoginLinks(address=address, clock=clock) if config.provisioning.login_page else None
-    network = Network(network_options(config), sink)
     logins = sink.logins = Logins(book=LoginBook(store), network=network, clock=clock, reporter=reporter)
     herald = LinkHerald(
         logins=logins,
@@ -160,6 +171,15 @@ def _make_links(
         herald=herald,
         sink=sink,
     )
+
+
+def _make_network(config: Config, sink: _Sink, store: Store, share: Share | None) -> Network:
+    if share is None:
+        return Network(network_options(config), sink)
+    options = replace(network_options(config), keeping=share.keeping)
+    network = Network(options, sink, SessionRecords(store))
+    share.term.add_listener(network.hold)
+    return network
 
 
 def network_options(config: Config) -> NetworkOptions:

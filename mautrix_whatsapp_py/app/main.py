@@ -32,6 +32,7 @@ from mautrix_whatsapp_py.app.running import (
     start_logging,
     unless,
 )
+from mautrix_whatsapp_py.app.sharing import Share, run_worker, worker_config
 from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.backfill.asking import Asking
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
@@ -77,6 +78,7 @@ PRUNE_EVERY_SECONDS = 86400.0
 def run(config: Config, options: RunOptions) -> int:
     """Run the bridge until it is told to stop; the exit code. Raises StartupError when it cannot start."""
     start_logging(config)
+    config = worker_config(config)
     lock = FolderLock(config.data_folder)
     lock.acquire()
     try:
@@ -89,24 +91,31 @@ def run(config: Config, options: RunOptions) -> int:
 async def _main(config: Config, options: RunOptions) -> int:
     stop = asyncio.Event()
     listen_to_signals(stop)
+    if config.cluster.enabled:
+        await run_worker(config, options, stop, _start)
+    else:
+        await _run_alone(config, options, stop)
+    log.info("stopped")
+    return ExitCode.OK
+
+
+async def _run_alone(config: Config, options: RunOptions, stop: asyncio.Event) -> None:
     async with AsyncExitStack() as stack:
         services = await unless(stop, _start(config, options, stack))
         if services is not None:
             log.info("ready: the bot is %s", config.bot_id)
             await run_until(stop, services)
         log.info("stopping")
-    log.info("stopped")
-    return ExitCode.OK
 
 
-async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> tuple[Service, ...]:
+async def _start(
+    config: Config, options: RunOptions, stack: AsyncExitStack, share: Share | None = None
+) -> tuple[Service, ...]:
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
     clock = SystemClock()
-    address = decode_database_url(config.database.uri)
-    services = await claimed(address, clock, stack)
     meters = Meters()
-    store = await stack.enter_async_context(opened_store(address, options, on_time=meters.note_database))
+    services, store = await _open_store(config, options, stack, clock, meters, share)
     await store.write(lambda tx: move_people(tx, config.homeserver.domain))
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
@@ -120,7 +129,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
-        opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock)
+        opened_links(config, store=store, matrix=matrix, rooms=rooms, users=users, clock=clock, share=share)
     )
     talk, doubles = await _open_talk(
         config, homeserver, stack, store=store, links=links, users=users, clock=clock, meters=meters
@@ -141,7 +150,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     mounts = make_mounts(config, talk=talk, work=work, links=links, users=users, identities=homeserver.identities)
     entrance = make_entrance(
         config, bridge=bridge, store=store, inbox=inbox, homeserver=homeserver, health=health, clock=clock,
-        mounts=mounts,
+        mounts=mounts, share=share,
     )  # fmt: skip
     await serve(entrance, config, links, stack)
     await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
@@ -152,7 +161,23 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     health.start()
     stack.callback(health.end)
     own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
-    return (*services, *own, entrance.catch_up.watch, partial(_prune_daily, inbox))
+    return (*services, *own, entrance.catch_up.watch, *entrance.services, partial(_prune_daily, inbox))
+
+
+async def _open_store(
+    config: Config,
+    options: RunOptions,
+    stack: AsyncExitStack,
+    clock: SystemClock,
+    meters: Meters,
+    share: Share | None,
+) -> tuple[list[Service], Store]:
+    """The database, for us alone: for good, or for as long as we lead."""
+    if share is not None:
+        return [], await stack.enter_async_context(share.opened_store(meters.note_database))
+    address = decode_database_url(config.database.uri)
+    services = await claimed(address, clock, stack)
+    return services, await stack.enter_async_context(opened_store(address, options, on_time=meters.note_database))
 
 
 async def _open_talk(

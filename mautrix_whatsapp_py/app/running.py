@@ -44,6 +44,16 @@ async def claimed(address: DatabaseAddress, clock: SystemClock, stack: AsyncExit
 async def opened_store(
     address: DatabaseAddress, options: RunOptions, *, on_time: OnTime = lambda _kind, _seconds: None
 ) -> AsyncIterator[Store]:
+    await ensure_schema(address, options)
+    store = Store(address, on_time=on_time)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def ensure_schema(address: DatabaseAddress, options: RunOptions) -> None:
+    """Bring the database up to date; StartupError when it is not ours, or newer than we are."""
     if not await is_current(address):
         # Only here: the migrations cost time and memory that a database which is up to date need not pay.
         from mautrix_whatsapp_py.store.migrate import migrate
@@ -53,11 +63,6 @@ async def opened_store(
             is_foreign_allowed=options.ignore_foreign_tables,
             is_unsupported_allowed=options.ignore_unsupported_database,
         )
-    store = Store(address, on_time=on_time)
-    try:
-        yield store
-    finally:
-        await store.close()
 
 
 async def run_until(stop: asyncio.Event, services: tuple[Service, ...]) -> None:

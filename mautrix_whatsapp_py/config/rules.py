@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from mautrix_whatsapp_py.config.cluster_rules import check_cluster
 from mautrix_whatsapp_py.config.durations import decode_duration
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
@@ -59,6 +60,7 @@ def check_rules(
     _check_provisioning(config, findings)
     if re.fullmatch(r"(\S*):(\d{1,5})", config.metrics.listen) is None:
         findings.add(("metrics", "listen"), "must be an address and a port like 127.0.0.1:8001")
+    check_cluster(config, findings)
     _check_double_puppets(config.double_puppet, config.homeserver.domain, findings)
     if not is_for_registration:
         _check_address(config.homeserver, findings)

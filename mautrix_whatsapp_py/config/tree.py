@@ -236,6 +236,15 @@ class WhatsappSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterSection(Section):
+    """Several workers on one database, of which one leads and the others stand by."""
+
+    enabled: bool = False
+    worker: str = ""
+    lease_ttl: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DoublePuppetSection(Section):
     """How the bridge acts as its users themselves."""
 
@@ -316,6 +325,7 @@ class Config(Section):
     backfill: BackfillSection = field(default_factory=BackfillSection)
     history: HistorySection = field(default_factory=HistorySection)
     whatsapp: WhatsappSection = field(default_factory=WhatsappSection)
+    cluster: ClusterSection = field(default_factory=ClusterSection)
     double_puppet: DoublePuppetSection = field(default_factory=DoublePuppetSection)
     encryption: EncryptionSection = field(default_factory=EncryptionSection)
     provisioning: ProvisioningSection = field(default_factory=ProvisioningSection)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Protocol
 
 from aiohttp import web
 
@@ -13,7 +14,7 @@ from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.ids import MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.answers import answer_errors, matrix_error, token_check
 from mautrix_whatsapp_py.matrix.fields import is_id
-from mautrix_whatsapp_py.matrix.intake import Intake, OutOfTurn
+from mautrix_whatsapp_py.matrix.intake import OutOfTurn
 from mautrix_whatsapp_py.matrix.transaction import BadBody
 
 log = logging.getLogger(__name__)
@@ -34,12 +35,20 @@ class Hooks:
     unready_parts: Callable[[], Sequence[str]]
 
 
+class Taker(Protocol):
+    """Who takes transactions; see Intake."""
+
+    async def replay(self) -> int: ...
+
+    async def take(self, txn_id: MxTxnId, raw: bytes) -> None: ...
+
+
 class AppService:
     """The endpoint: routes, and the listener they are served on."""
 
     def __init__(
         self,
-        intake: Intake,
+        intake: Taker,
         hooks: Hooks,
         *,
         bot: MxUserId,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId, MxUserId
@@ -18,13 +19,16 @@ from mautrix_whatsapp_py.matrix.transaction import (
     decode_odd_transaction,
     decode_transaction,
 )
-from mautrix_whatsapp_py.model.mx import MxStored
+from mautrix_whatsapp_py.model.mx import MxEphemeral, MxStored
 from mautrix_whatsapp_py.ports import MxEventSink, MxInbox
 
 log = logging.getLogger(__name__)
 
 MISSED = MxTxnId("missed")
 """Stands for the transactions that never came."""
+
+MOST_FORWARDED = 10_000
+"""So many others' events are remembered as handed over."""
 
 ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
 Witness = Callable[[Sequence[MxStored]], Awaitable[None]]
@@ -64,6 +68,9 @@ class Intake:
         self._gate = gate
         self._handed_over = InboxSeq(0)
         self._is_replayed = False
+        self._found: set[InboxSeq] = set()
+        """Handed over because they were pending, which others' events are too before they are forwarded."""
+        self._forwarded: deque[InboxSeq] = deque(maxlen=MOST_FORWARDED)
         self._is_owing = False
         """Events may be stored but not handed over: a commit's answer was lost, or a request cancelled."""
 
@@ -73,6 +80,7 @@ class Intake:
             if self._is_replayed:
                 return 0
             pending = await self._inbox.get_pending()
+            self._found = {event.seq for event in pending}
             self._hand_over(pending)
             self._is_replayed = True
             return len(pending)
@@ -85,13 +93,30 @@ class Intake:
             self._is_owing = False
             return len(new)
 
+    def note_taken(self, txn_id: MxTxnId) -> None:
+        """Another worker has taken a transaction."""
+        self._gaps.accept(txn_id)
+
+    async def take_forwarded(self, events: Sequence[MxStored], ephemeral: Sequence[MxEphemeral]) -> None:
+        """Hand over what another worker has stored."""
+        if self._gate is not None:
+            self._gate.note_traffic()
+        async with self._turn:
+            await self._witness(events)
+            for event in events:
+                if event.seq not in self._found:
+                    self._forwarded.append(event.seq)
+                    self._sink.on_mx_event(decode_event(event), event.seq)
+            for part in ephemeral:
+                self._sink.on_mx_ephemeral(part)
+
     async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
         """Store a transaction and hand it over.
 
         Raises StoreError when it is not stored, BadBody when it is none, OutOfTurn when another one comes first.
         """
         try:
-            transaction = await _decode(raw)
+            transaction = await decode_any(raw)
         except BadBody:
             # It was sent: nothing was left out.
             self._gaps.accept(txn_id)
@@ -129,7 +154,10 @@ class Intake:
         new = await self._inbox.add_transaction(txn_id, others) if others else ()
         if not was_owing:
             return new
-        return [event for event in await self._inbox.get_pending() if event.seq > self._handed_over]
+        pending = await self._inbox.get_pending()
+        owed = [one for one in pending if one.seq > self._handed_over and one.seq not in self._forwarded]
+        self._found.update(event.seq for event in owed)
+        return owed
 
     def _hand_over(self, events: Sequence[MxStored]) -> None:
         for event in events:
@@ -137,7 +165,8 @@ class Intake:
             self._sink.on_mx_event(decode_event(event), event.seq)
 
 
-async def _decode(raw: bytes) -> MxTransaction:
+async def decode_any(raw: bytes) -> MxTransaction:
+    """The parts of a body, however odd; BadBody when it is none."""
     try:
         return decode_transaction(raw)
     except TooOdd:

@@ -50,6 +50,11 @@ class InboxRows:
         rows = await tx.execute(select(inbox).where(inbox.c.body.is_not(None)).order_by(inbox.c.seq))
         return [_decode(row) for row in rows]
 
+    async def get_pending_of(self, tx: Tx, seqs: Sequence[InboxSeq]) -> list[MxStored]:
+        """Those of some events that have their body still, oldest first."""
+        wanted = select(inbox).where(inbox.c.seq.in_(seqs), inbox.c.body.is_not(None)).order_by(inbox.c.seq)
+        return [_decode(row) for row in await tx.execute(wanted)]
+
     async def mark_handled(self, tx: Tx, seq: InboxSeq) -> None:
         """Drop an event's body; its id stays known."""
         await tx.execute(_MARK_HANDLED, {"of_seq": seq})

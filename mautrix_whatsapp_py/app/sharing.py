@@ -1,0 +1,187 @@
+"""Composition of a worker among others: one leads, which is the bridge as it is alone; the others stand by."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.running import Service, ensure_schema, run_until, unless
+from mautrix_whatsapp_py.bridge.clock import SystemClock
+from mautrix_whatsapp_py.config import Config, RunOptions
+from mautrix_whatsapp_py.ids import MxUserId
+from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
+from mautrix_whatsapp_py.matrix.forwarding import Forwarder, LeadingIntake
+from mautrix_whatsapp_py.matrix.intake import Intake
+from mautrix_whatsapp_py.matrix.registration import user_patterns
+from mautrix_whatsapp_py.ops.leadership import Leadership, Term, new_identity
+from mautrix_whatsapp_py.store.forwarding import Forwarding, Listener
+from mautrix_whatsapp_py.store.leases import Leases, is_held
+from mautrix_whatsapp_py.store.marks import Marks
+from mautrix_whatsapp_py.store.store import OnTime, Store
+from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
+from mautrix_whatsapp_py.whatsapp.keeping import Keeping
+
+log = logging.getLogger(__name__)
+
+STANDBY_CONNECTIONS = 2
+LOOK_SECONDS = 1.0
+LEADING = "lead"
+"""What a worker that stands by waits for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What the parts of a leading worker need to know of the others."""
+
+    address: PostgresAddress
+    term: Term
+    clock: SystemClock
+
+    @property
+    def keeping(self) -> Keeping:
+        """Where the hosts keep sessions, and for how long they may."""
+        lease = self.term.lease
+        return Keeping(
+            dsn=self.address.dsn,
+            holder=lease.holder,
+            lease=lease.name,
+            epoch=lease.epoch,
+            until=self.term.fence.until,
+        )
+
+    @asynccontextmanager
+    async def opened_store(self, on_time: OnTime) -> AsyncIterator[Store]:
+        """The database; whoever has lost the lease cannot write to it."""
+        lease = self.term.lease
+        store = Store(
+            self.address, on_time=on_time, application=lease.holder, is_allowed=lambda tx: is_held(tx, lease)
+        )
+        try:
+            yield store
+        finally:
+            await store.close()
+
+    def make_intake(self, intake: Intake, store: Store) -> LeadingIntake:
+        """An intake behind what others took."""
+        return LeadingIntake(intake, Forwarding(store, self.clock))
+
+    def services(self, intake: LeadingIntake) -> tuple[Service, ...]:
+        """What has to run for as long as a worker leads."""
+        listener = Listener(self.address, application=self.term.lease.holder, clock=self.clock)
+        return listener.listen, partial(intake.watch, lambda: listener.wait(LOOK_SECONDS))
+
+
+Start = Callable[[Config, RunOptions, AsyncExitStack, Share], Coroutine[Any, Any, tuple[Service, ...]]]
+
+
+def worker_name(config: Config) -> str:
+    """The name of this worker."""
+    return config.cluster.worker or re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:32]
+
+
+def worker_config(config: Config) -> Config:
+    """The same configuration with folders of this worker's own: several may run on one machine."""
+    if not config.cluster.enabled:
+        return config
+    folder = config.data_folder / "workers" / worker_name(config)
+    whatsapp = config.whatsapp
+    if whatsapp.session_folder:
+        whatsapp = replace(whatsapp, session_folder=f"{whatsapp.session_folder}/{worker_name(config)}")
+    return replace(config, data_folder=folder, whatsapp=whatsapp)
+
+
+async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, start: Start) -> None:
+    """Stand by and lead by turns until told to stop."""
+    address = decode_database_url(config.database.uri)
+    assert isinstance(address, PostgresAddress)
+    clock = SystemClock()
+    await ensure_schema(address, options)
+    identity = new_identity(worker_name(config), __version__)
+    store = Store(address, connections=STANDBY_CONNECTIONS, application=identity.holder)
+    leadership = Leadership(Leases(store), identity, ttl_seconds=config.cluster.lease_ttl, clock=clock)
+    try:
+        await leadership.join()
+        while not stop.is_set():
+            async with _standing_by(config, address, identity.holder, clock):
+                log.info("worker %s stands by", identity.name)
+                term = await unless(stop, leadership.stand_by())
+            if term is not None:
+                share = Share(address=address, term=term, clock=clock)
+                await _lead(config, options, leadership, share, stop, start)
+        await leadership.leave()
+    finally:
+        await store.close()
+
+
+async def _lead(
+    config: Config,
+    options: RunOptions,
+    leadership: Leadership,
+    share: Share,
+    stop: asyncio.Event,
+    start: Start,
+) -> None:
+    term = share.term
+    keeping = asyncio.create_task(leadership.keep(term), name="lease")
+    over = asyncio.create_task(_either(stop, term.is_over), name="end of the term")
+    ended = asyncio.Event()
+    over.add_done_callback(lambda _: ended.set())
+    try:
+        async with AsyncExitStack() as stack:
+            services = await unless(ended, start(config, options, stack, share))
+            if services is not None:
+                log.info("ready: worker %s leads", leadership.identity.name)
+                await run_until(ended, services)
+            log.info("worker %s lets go", leadership.identity.name)
+    finally:
+        over.cancel()
+        keeping.cancel()
+        await asyncio.wait({keeping, over})
+        await leadership.step_down(term)
+
+
+async def _either(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+@asynccontextmanager
+async def _standing_by(
+    config: Config, address: PostgresAddress, holder: str, clock: SystemClock
+) -> AsyncIterator[None]:
+    """Take the homeserver's transactions for whoever leads."""
+    store = Store(address, connections=STANDBY_CONNECTIONS, application=holder)
+    ours = re.compile("|".join(user_patterns(config)))
+
+    def is_wanted(user: MxUserId) -> bool:
+        # Encryption has to see what our own users do, too.
+        return config.encryption.allow or (user != config.bot_id and ours.search(user) is None)
+
+    async def is_ghost(_user: MxUserId) -> bool:
+        return False
+
+    server = AppService(
+        Forwarder(Forwarding(store, clock), is_wanted=is_wanted, get_mark=Marks(store).get),
+        Hooks(is_ghost=is_ghost, unready_parts=lambda: (LEADING,)),
+        bot=config.bot_id,
+        hs_token=config.appservice.hs_token,
+        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
+    )
+    try:
+        await server.start(config.appservice.hostname, config.appservice.port)
+        yield
+    finally:
+        await server.stop()
+        await store.close()

@@ -1,0 +1,32 @@
+"""What workers that share a database must agree on."""
+
+from __future__ import annotations
+
+import re
+
+from mautrix_whatsapp_py.config.findings import Findings
+from mautrix_whatsapp_py.config.tree import GENERATE, SQLITE, Config
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{0,32}")
+SHORTEST_TTL_SECONDS = 3
+LONGEST_TTL_SECONDS = 300
+
+
+def check_cluster(config: Config, findings: Findings) -> None:
+    """Record what keeps several workers from sharing the accounts."""
+    section, here = config.cluster, "cluster"
+    if _NAME.fullmatch(section.worker) is None:
+        findings.add((here, "worker"), "may have 32 characters of A-Z, a-z, 0-9 and . _ -")
+    if not SHORTEST_TTL_SECONDS <= section.lease_ttl <= LONGEST_TTL_SECONDS:
+        findings.add((here, "lease_ttl"), f"must be from {SHORTEST_TTL_SECONDS} to {LONGEST_TTL_SECONDS}")
+    if not section.enabled:
+        return
+    path = (here, "enabled")
+    if config.database.uri.startswith(SQLITE):
+        findings.add(path, "needs Postgres: workers share a database; set database.uri to postgresql://…")
+    if config.channel.enabled:
+        findings.add(path, "does not go with channel.enabled yet: run the channel on a bridge of its own")
+    if config.encryption.allow and config.encryption.pickle_key == GENERATE:
+        findings.add(path, "needs encryption.pickle_key: one long random text, the same for every worker")
+    if config.whatsapp.keep_links_on_stop:
+        findings.add(path, "does not go with whatsapp.keep_links_on_stop: another worker takes the links over")

@@ -1,0 +1,174 @@
+"""Transactions where several workers take them: what one of them takes, the leader handles."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Protocol, assert_never
+
+import msgspec
+
+from mautrix_whatsapp_py.errors import StoreError
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.matrix.gaps import GapWatch
+from mautrix_whatsapp_py.matrix.intake import Intake, OutOfTurn, decode_any
+from mautrix_whatsapp_py.matrix.transaction import BadBody
+from mautrix_whatsapp_py.model.mx import MxEphemeral, MxMark, MxReceipt, MxStored, MxTyping
+
+log = logging.getLogger(__name__)
+
+
+class Taken(Protocol):
+    """What others took."""
+
+    @property
+    def events(self) -> tuple[MxStored, ...]: ...
+
+    @property
+    def bodies(self) -> tuple[str, ...]: ...
+
+
+class Forwarding(Protocol):
+    """The way from one worker to the leader."""
+
+    async def put(self, txn_id: MxTxnId, events: Sequence[MxStored], bodies: Sequence[str]) -> None: ...
+
+    async def take(self) -> Taken: ...
+
+    async def get_last(self) -> MxTxnId | None: ...
+
+    async def set_last(self, txn_id: MxTxnId) -> None: ...
+
+
+class _Typing(msgspec.Struct, frozen=True, tag="typing"):
+    room_id: str
+    users: tuple[str, ...]
+
+
+class _Receipt(msgspec.Struct, frozen=True, tag="receipt"):
+    room_id: str
+    user: str
+    event_id: str
+    is_private: bool
+    read_at: datetime | None
+
+
+def encode_ephemeral(event: MxEphemeral) -> str:
+    """An ephemeral event as text."""
+    match event:
+        case MxTyping():
+            part: _Typing | _Receipt = _Typing(room_id=event.room_id, users=tuple(sorted(event.users)))
+        case MxReceipt():
+            part = _Receipt(
+                room_id=event.room_id,
+                user=event.user,
+                event_id=event.event_id,
+                is_private=event.is_private,
+                read_at=event.read_at,
+            )
+        case _:
+            assert_never(event)
+    return msgspec.json.encode(part).decode()
+
+
+def decode_forwarded(text: str) -> MxEphemeral:
+    """What `encode_ephemeral` made."""
+    part = msgspec.json.decode(text, type=_Typing | _Receipt)
+    if isinstance(part, _Typing):
+        return MxTyping(room_id=MxRoomId(part.room_id), users=frozenset(map(MxUserId, part.users)))
+    return MxReceipt(
+        room_id=MxRoomId(part.room_id),
+        user=MxUserId(part.user),
+        event_id=MxEventId(part.event_id),
+        is_private=part.is_private,
+        read_at=part.read_at,
+    )
+
+
+class Forwarder:
+    """Takes transactions on a worker that does not lead."""
+
+    def __init__(
+        self,
+        forwarding: Forwarding,
+        *,
+        is_wanted: Callable[[MxUserId], bool],
+        get_mark: Callable[[], Awaitable[MxMark | None]],
+    ) -> None:
+        """`is_wanted` says of which senders the leader wants to know; the mark, whether it catches up now."""
+        self._forwarding = forwarding
+        self._is_wanted = is_wanted
+        self._get_mark = get_mark
+        self._gaps = GapWatch()
+        self._turn = asyncio.Lock()
+
+    async def replay(self) -> int:
+        """Nothing: what an earlier run left is the leader's."""
+        return 0
+
+    async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
+        """See Intake."""
+        try:
+            transaction = await decode_any(raw)
+        except BadBody:
+            self._gaps.accept(txn_id)
+            raise
+        async with self._turn:
+            mark = await self._get_mark()
+            if (mark is not None and mark.is_due) or await must_refuse(self._gaps, self._forwarding, txn_id):
+                raise OutOfTurn
+            events = [event for event in transaction.events if self._is_wanted(event.sender)]
+            bodies = [encode_ephemeral(event) for event in transaction.ephemeral]
+            await self._forwarding.put(txn_id, events, bodies)
+            self._gaps.accept(txn_id)
+
+
+async def must_refuse(gaps: GapWatch, forwarding: Forwarding, txn_id: MxTxnId) -> bool:
+    """Whether a transaction that no worker has taken comes before this one."""
+    last = await forwarding.get_last()
+    if last is not None:
+        gaps.accept(last)
+    return gaps.must_refuse(txn_id)
+
+
+class LeadingIntake:
+    """Takes transactions on the worker that leads, behind all that the others took before."""
+
+    def __init__(self, intake: Intake, forwarding: Forwarding) -> None:
+        self._intake = intake
+        self._forwarding = forwarding
+        self._gathering = asyncio.Lock()
+
+    async def replay(self) -> int:
+        """See Intake."""
+        async with self._gathering:
+            # Its events are in the inbox, from which all is replayed; what is not stored is too old by now.
+            await self._forwarding.take()
+            return await self._intake.replay()
+
+    async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
+        """See Intake."""
+        last = await self._forwarding.get_last()
+        if last is not None:
+            self._intake.note_taken(last)
+        await self.gather()
+        await self._intake.take(txn_id, raw)
+        await self._forwarding.set_last(txn_id)
+
+    async def gather(self) -> None:
+        """Handle what others took."""
+        async with self._gathering:
+            taken = await self._forwarding.take()
+            if taken.events or taken.bodies:
+                await self._intake.take_forwarded(taken.events, list(map(decode_forwarded, taken.bodies)))
+
+    async def watch(self, wait: Callable[[], Awaitable[None]]) -> None:
+        """Gather whenever somebody calls; runs for ever."""
+        while True:
+            await wait()
+            try:
+                await self.gather()
+            except StoreError as error:
+                log.warning("what other workers took waits: %s", type(error).__name__)
