@@ -209,6 +209,7 @@ class Simulator:
             await connection.say_last(_failure(LoginFailure(reason=401)))
             return
         if device.connection:
+            self.world.replaced.append(device.account.pn.user)
             replaced = node("conflict", {"type": "replaced"})
             self.world.spawn(device.connection.stream_error(None, replaced))
         connection.device, device.connection, device.is_active = device, connection, False

@@ -41,6 +41,8 @@ class World:
         self.connections: set[Connection] = set()
         self.refs: dict[str, Connection] = {}
         self.last_id = 0
+        self.replaced: list[str] = []
+        """Numbers of accounts of which a device came while it was there still: two sockets of one device."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     def next_id(self) -> str:
