@@ -21,9 +21,20 @@ def machine_seconds() -> float:
 class Fence:
     """A deadline that is moved on while the lease is renewed; nothing survives it."""
 
-    def __init__(self, until: float, end: Callable[[int], object] = os._exit) -> None:
+    def __init__(
+        self,
+        until: float,
+        end: Callable[[int], object] = os._exit,
+        *,
+        grace_seconds: float = 0.0,
+        on_grace: Callable[[], object] = lambda: None,
+    ) -> None:
+        """So long before the deadline somebody is called, once, who may still end in order."""
         self.until = until
         self._end = end
+        self._grace_seconds = grace_seconds
+        self._on_grace = on_grace
+        self._is_warned = False
         self._is_open = threading.Event()
 
     def start(self) -> None:
@@ -36,6 +47,10 @@ class Fence:
 
     def _watch(self) -> None:
         while not self._is_open.wait(LOOK_SECONDS):
-            if machine_seconds() > self.until:
+            left_seconds = self.until - machine_seconds()
+            if left_seconds < 0:
                 self._end(LEASE_LOST)
                 return
+            if left_seconds < self._grace_seconds and not self._is_warned:
+                self._is_warned = True
+                self._on_grace()

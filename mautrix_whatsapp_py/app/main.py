@@ -14,6 +14,7 @@ import uvloop
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.backfill import make_backfill
 from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.cluster import workers_parts
 from mautrix_whatsapp_py.app.doctor import diagnose
 from mautrix_whatsapp_py.app.doubles import opened_doubles
 from mautrix_whatsapp_py.app.entrance import make_entrance, serve
@@ -295,6 +296,7 @@ def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox
         database_part(store=talk.store),
         links_part(logins=links.logins, network=links.network, clock=clock),
         history_part(work.deps, backfill),
+        *workers_parts(config, talk.store),
     )
     admin = AdminDeps(
         users=users,

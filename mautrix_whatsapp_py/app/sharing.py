@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 STANDBY_CONNECTIONS = 2
 LOOK_SECONDS = 1.0
+GRACE_SHARE = 0.3
+"""How much of a lease hosts have to end in order when it is not renewed."""
 LEADING = "lead"
 """What a worker that stands by waits for."""
 
@@ -44,6 +46,7 @@ class Share:
     address: PostgresAddress
     term: Term
     clock: SystemClock
+    ttl_seconds: float
 
     @property
     def keeping(self) -> Keeping:
@@ -55,6 +58,7 @@ class Share:
             lease=lease.name,
             epoch=lease.epoch,
             until=self.term.fence.until,
+            grace_seconds=self.ttl_seconds * GRACE_SHARE,
         )
 
     @asynccontextmanager
@@ -114,7 +118,7 @@ async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, s
                 log.info("worker %s stands by", identity.name)
                 term = await unless(stop, leadership.stand_by())
             if term is not None:
-                share = Share(address=address, term=term, clock=clock)
+                share = Share(address=address, term=term, clock=clock, ttl_seconds=config.cluster.lease_ttl)
                 await _lead(config, options, leadership, share, stop, start)
         await leadership.leave()
     finally:

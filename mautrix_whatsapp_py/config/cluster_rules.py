@@ -21,12 +21,17 @@ def check_cluster(config: Config, findings: Findings) -> None:
         findings.add((here, "lease_ttl"), f"must be from {SHORTEST_TTL_SECONDS} to {LONGEST_TTL_SECONDS}")
     if not section.enabled:
         return
-    path = (here, "enabled")
     if config.database.uri.startswith(SQLITE):
-        findings.add(path, "needs Postgres: workers share a database; set database.uri to postgresql://…")
+        findings.add(
+            (here, "enabled"), "needs Postgres: set database.uri to postgresql://user:password@host/database"
+        )
     if config.channel.enabled:
-        findings.add(path, "does not go with channel.enabled yet: run the channel on a bridge of its own")
+        findings.add(
+            ("channel", "enabled"), "does not go with cluster.enabled: give the channel a bridge of its own"
+        )
     if config.encryption.allow and config.encryption.pickle_key == GENERATE:
-        findings.add(path, "needs encryption.pickle_key: one long random text, the same for every worker")
+        text = "must be one long random text, the same for every worker, when cluster.enabled is set"
+        findings.add(("encryption", "pickle_key"), text)
     if config.whatsapp.keep_links_on_stop:
-        findings.add(path, "does not go with whatsapp.keep_links_on_stop: another worker takes the links over")
+        text = "does not go with cluster.enabled: another worker takes the links over"
+        findings.add(("whatsapp", "keep_links_on_stop"), text)

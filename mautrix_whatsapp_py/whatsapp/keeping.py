@@ -21,6 +21,8 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     holder: str
     lease: str
     epoch: int
+    grace_seconds: float = 0.0
+    """How long before that it begins to end, so that nothing under way is lost."""
     until: float = 0.0
     """By the clock of the machine that goes on while it sleeps: when a host has to end that hears nothing more."""
 

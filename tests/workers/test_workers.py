@@ -129,8 +129,8 @@ async def test_nothing_is_lost_when_workers_go(
         tell(outcome, crew, seed)
         assert not outcome.outgoing.doubled + outcome.incoming.doubled, outcome.outgoing.details
         assert not outcome.outgoing.misplaced + outcome.incoming.misplaced
-        assert not outcome.outgoing.lost, outcome.outgoing.details
-        assert len(outcome.incoming.lost) <= LOST_PER_CRASH * (blows.kills + blows.freezes + blows.cuts)
+        lost = len(outcome.outgoing.lost) + len(outcome.incoming.lost)
+        assert lost <= LOST_PER_CRASH * (blows.kills + blows.freezes + blows.cuts), outcome.outgoing.details
         assert scene.stage.wa.world.replaced == []
 
 

@@ -46,8 +46,9 @@ class Host:
         is_pairing: bool = False,
         keep: Keep | None = None,
         fence: Fence | None = None,
+        end: asyncio.Event | None = None,
     ) -> None:
-        self.end = asyncio.Event()
+        self.end = end or asyncio.Event()
         self.orphan_since = time.monotonic()
         self._name = name
         self._is_pairing = is_pairing

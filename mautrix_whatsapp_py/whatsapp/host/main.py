@@ -96,9 +96,8 @@ def _raise_descriptor_limit() -> None:
 
 async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
     keeping = _decode_keeping(os.environ.get(ENVIRONMENT))
-    fence = None if keeping is None else Fence(keeping.until)
-    if fence is not None:
-        fence.start()
+    ending = asyncio.Event()
+    fence = None if keeping is None else _start_fence(keeping, ending)
     host = Host(
         name=options.name,
         outlet=outlet,
@@ -108,6 +107,7 @@ async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
         is_pairing=options.is_pairing,
         keep=None if keeping is None else PostgresKeep(keeping),
         fence=fence,
+        end=ending,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -127,6 +127,17 @@ async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
 
 def _decode_keeping(text: str | None) -> Keeping | None:
     return None if text is None else msgspec.json.decode(text, type=Keeping)
+
+
+def _start_fence(keeping: Keeping, ending: asyncio.Event) -> Fence:
+    loop = asyncio.get_running_loop()
+    fence = Fence(
+        keeping.until,
+        grace_seconds=keeping.grace_seconds,
+        on_grace=lambda: loop.call_soon_threadsafe(ending.set),
+    )
+    fence.start()
+    return fence
 
 
 async def _until_over(host: Host, options: HostOptions) -> None:
