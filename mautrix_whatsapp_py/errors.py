@@ -47,6 +47,7 @@ class ExitCode(IntEnum):
     DATA_FOLDER = 24
     HOMESERVER_UNREACHABLE = 25
     CRASHED = 70
+    LEASE_LOST = 75
 
 
 class BridgeError(Exception):

@@ -7,8 +7,8 @@ import threading
 import time
 from collections.abc import Callable
 
-LEASE_LOST = 75
-"""Exit code of a process whose lease ran out."""
+from mautrix_whatsapp_py.errors import ExitCode
+
 LOOK_SECONDS = 0.2
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -49,7 +49,7 @@ class Fence:
         while not self._is_open.wait(LOOK_SECONDS):
             left_seconds = self.until - machine_seconds()
             if left_seconds < 0:
-                self._end(LEASE_LOST)
+                self._end(ExitCode.LEASE_LOST)
                 return
             if left_seconds < self._grace_seconds and not self._is_warned:
                 self._is_warned = True

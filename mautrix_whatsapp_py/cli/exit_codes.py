@@ -28,6 +28,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.DATA_FOLDER: "the data folder cannot be made or written to",
     ExitCode.HOMESERVER_UNREACHABLE: "the Matrix server does not answer",
     ExitCode.CRASHED: "a fault of the bridge; its log has the details",
+    ExitCode.LEASE_LOST: "another worker of the cluster has taken over; start this one again",
 }
 
 

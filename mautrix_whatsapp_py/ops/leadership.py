@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError, StoreError
-from mautrix_whatsapp_py.fencing import LEASE_LOST, Fence, machine_seconds
+from mautrix_whatsapp_py.fencing import Fence, machine_seconds
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.leases import Claimed, Lease
 
@@ -143,7 +143,7 @@ class Leadership:
                 continue
             if not is_held:
                 log.error("another worker leads now: this one ends")
-                self._end(LEASE_LOST)
+                self._end(ExitCode.LEASE_LOST)
                 return
             if self.is_draining:
                 term.is_over.set()

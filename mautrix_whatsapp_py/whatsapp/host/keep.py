@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from mautrix_whatsapp_py.ids import LoginId
@@ -20,9 +21,15 @@ class Keep(Protocol):
     def get_database(self, folder: SessionFolder, login: LoginId | None, jid: str = "") -> Database:
         """The library's tables, of one device when that is known."""
 
+    def watch(self, on_lost: Callable[[], object]) -> None:
+        """Tell, on any thread, when what is kept cannot be reached any more."""
+
 
 class FolderKeep:
     """Every session has its files in its folder."""
+
+    def watch(self, on_lost: Callable[[], object]) -> None:
+        """See Keep; files stay where they are."""
 
     def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
         """See Keep."""
@@ -41,6 +48,10 @@ class PostgresKeep:
         from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresLine
 
         self._line = PostgresLine(keeping)
+
+    def watch(self, on_lost: Callable[[], object]) -> None:
+        """See Keep."""
+        self._line.watch(on_lost)
 
     def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
         """See Keep."""

@@ -6,6 +6,7 @@ import asyncio
 import re
 import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
 Answer = TypeVar("Answer")
 CALL_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
+"""As long as most leases: whoever is still without the database then ends for that reason."""
+_RETRY_SECONDS = 0.2
 _CONNECTIONS = 3
 _TABLES = {
     "whatsmeow_contacts": "*, row_number() OVER (ORDER BY their_jid) AS rowid",
@@ -44,14 +48,47 @@ class PostgresLine:
 
     def run(self, work: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
         """What the work returns; PostgresAway when the database is away."""
-        import asyncpg
-
         future = asyncio.run_coroutine_threadsafe(self._run(work), self._loop)
         try:
             return future.result(CALL_SECONDS + 1)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except Exception as error:
             future.cancel()
             raise PostgresAway(type(error).__name__) from error
+
+    def insist(
+        self, work: Callable[[asyncpg.Connection], Awaitable[Answer]], is_over: threading.Event | None = None
+    ) -> Answer:
+        """The same, again and again while the database is away: few who call could do anything else."""
+        is_over = is_over or threading.Event()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return self.run(work)
+            except PostgresAway:
+                if time.monotonic() > deadline or is_over.wait(_RETRY_SECONDS):
+                    raise
+
+    def watch(self, on_lost: Callable[[], object]) -> None:
+        """Tell at once, on a thread of its own, when the database has cut its connections."""
+        asyncio.run_coroutine_threadsafe(self._watch(on_lost), self._loop)
+
+    async def _watch(self, on_lost: Callable[[], object]) -> None:
+        import asyncpg
+
+        while True:
+            lost = asyncio.Event()
+            try:
+                connection = await asyncpg.connect(
+                    self.keeping.dsn,
+                    timeout=CALL_SECONDS,
+                    server_settings={"application_name": self.keeping.holder},
+                )
+            except Exception:  # noqa: BLE001 adapter edge
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            connection.add_termination_listener(lambda _connection, lost=lost: lost.set())
+            await lost.wait()
+            on_lost()
 
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
         async with asyncio.timeout(CALL_SECONDS):
@@ -112,7 +149,7 @@ class PostgresTables:
             return found
 
         try:
-            return self._line.run(fetch)
+            return self._line.insist(fetch)
         except PostgresAway as error:
             raise sqlite3.OperationalError(str(error)) from error
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mautrix_whatsapp_py.fencing import LEASE_LOST
+from mautrix_whatsapp_py.errors import ExitCode
 from mautrix_whatsapp_py.ids import JournalSeq
 from mautrix_whatsapp_py.whatsapp.host.journal import JournalFull, Row, SendRow
 from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresAway, PostgresLine
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-_RETRY_SECONDS = 0.2
-_PATIENCE_SECONDS = 30.0
-"""Longer than any lease: whoever is still without the database then ends for that reason."""
 _HELD = "EXISTS (SELECT 1 FROM leases WHERE name = $1 AND epoch = $2)"
 _APPEND = (
     "INSERT INTO wa_journal(session, code, received_at_ms, body)"
@@ -61,7 +58,7 @@ class PostgresJournal:
             raise JournalFull from error
         if seq is None:
             log.error("the lease of this host is another's: it ends", extra={"login": self._session})
-            os._exit(LEASE_LOST)
+            os._exit(ExitCode.LEASE_LOST)
 
     def get_after(self, seq: int, limit: int) -> list[Row]:
         """See EventJournal."""
@@ -146,14 +143,7 @@ class PostgresJournal:
         self._insist(self._executing(statement, *values))
 
     def _insist(self, work: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
-        """Try again while the database is away, which others of a host's threads cannot do."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                return self._line.run(work)
-            except PostgresAway:
-                if time.monotonic() > deadline or self._is_closed.wait(_RETRY_SECONDS):
-                    raise
+        return self._line.insist(work, self._is_closed)
 
 
 def _count(tag: str) -> int:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from mautrix_whatsapp_py.errors import StartupError, StoreUnavailable
-from mautrix_whatsapp_py.fencing import LEASE_LOST
+from mautrix_whatsapp_py.errors import ExitCode, StartupError, StoreUnavailable
 from mautrix_whatsapp_py.ops.leadership import LEAD, Leadership, Term, WorkerIdentity, new_identity
 from mautrix_whatsapp_py.store.leases import Claimed, Lease
 from tests.fakes.clock import FakeClock
@@ -163,7 +162,7 @@ async def test_a_lost_lease_ends_the_process() -> None:
     desk.book.is_renewed = False
     await desk.beat()
     await desk.advance_until(keeping)
-    assert desk.ended == [LEASE_LOST]
+    assert desk.ended == [ExitCode.LEASE_LOST]
     term.fence.open()
 
 
