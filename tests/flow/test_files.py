@@ -21,7 +21,7 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
 )
 from mautrix_whatsapp_py.ids import MxEventId, MxUri
-from mautrix_whatsapp_py.model.content import MxEdit, MxMentions, MxMessageContent, MxMsgType, WaText
+from mautrix_whatsapp_py.model.content import MxEdit, MxMentions, MxMessageContent, MxMsgType, WaPreview, WaQuote, WaText
 from mautrix_whatsapp_py.model.media import MxFile, WaFile, WaMedia
 from mautrix_whatsapp_py.model.media_ready import UnreadyReason
 from mautrix_whatsapp_py.model.missing import MissingFile
@@ -308,3 +308,25 @@ async def test_a_photo_that_the_homeserver_has_no_room_for_is_made_smaller(desk:
     assert shown is not None
     assert desk.store.files[shown.uri] == b"pho"
     assert (shown.size_bytes, shown.width, shown.height) == (3, 40, 30)
+
+
+async def test_replies_to_files_show_what_they_answer(desk: Desk) -> None:
+    desk.world.has_encrypted_rooms = True
+    await desk.chat.receive(desk.chat.message(desk.photo(caption="look")))
+    shown = desk.world.chats.said[-1]
+    assert isinstance(shown.content, MxMessageContent)
+    desk.world.chats.written[shown.event_id] = shown.content
+    await desk.chat.reply("nice", shown.event_id)
+    quote = _quote(desk)
+    assert quote.preview == WaPreview(kind=WaKind.IMAGE, text="look", thumbnail=b"jpeg")
+    desk.tools.faults.append(ConversionFailed(UnreadyReason.BROKEN))
+    await desk.chat.reply("still nice", shown.event_id)
+    quote = _quote(desk)
+    assert quote.preview == WaPreview(kind=WaKind.IMAGE, text="look")
+
+
+def _quote(desk: Desk) -> WaQuote:
+    sent = desk.chat.client.messages[-1].content
+    assert isinstance(sent, WaText)
+    assert sent.context.quote is not None
+    return sent.context.quote
