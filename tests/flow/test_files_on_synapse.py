@@ -49,8 +49,9 @@ async def talk(
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration, overrides=OVERRIDES)
         sections: dict[str, dict[str, object]] = {
-            "whatsapp": {"host_command": list(host_command(wa))},
-            "network": {"proxy": wa.proxy_url},
+            "whatsapp": {"host_command": list(host_command(wa, is_led=False))},
+            # Some users have a proxy of this kind; all other tests have the common one.
+            "network": {"proxy": wa.proxy_url.replace("http://", "socks5://")},
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
@@ -72,6 +73,7 @@ async def talk(
 async def test_files_cross(talk: Talk) -> None:
     """Every kind in the corpus, both ways; then what goes wrong with files, and how it is mended."""
     await _from_whatsapp(talk)
+    await _replies(talk)
     await _from_matrix(talk)
     await _broken_from_matrix(talk)
     await _missing(talk)
@@ -118,6 +120,22 @@ async def _from_whatsapp(talk: Talk) -> None:
     assert (event.type, event.content["info"]["mimetype"]) == ("m.sticker", "image/webp")
     webp = Image.open(io.BytesIO(await talk.alice.download(event.content["url"])))
     assert webp.is_animated  # type: ignore[attr-defined]
+
+
+async def _replies(talk: Talk) -> None:
+    """A reply to a picture shows it, whichever side it came from."""
+    mark = talk.alice.mark()
+    file = kinds.upload(talk.stage.wa.media, _sample("photo.jpg").data, "image")
+    await talk.ben.phone.send(talk.own.pn, kinds.image(file, caption="who is it?"))
+    seen = await talk.hears("who is it?", after=mark)
+    relation = {"m.relates_to": {"m.in_reply_to": {"event_id": seen.event_id}}}
+    await talk.alice.send(talk.room, "m.room.message", {"msgtype": "m.text", "body": "me", **relation})
+    answer = (await asyncio.wait_for(talk.ben.phone.receive_next(), WAIT_SECONDS)).message.extendedTextMessage
+    quoted = answer.contextInfo.quotedMessage.imageMessage
+    assert quoted.caption == "who is it?"
+    tiny = Image.open(io.BytesIO(quoted.JPEGThumbnail))
+    assert (tiny.format, tiny.size) == ("JPEG", (100, 75))
+    assert difference(tiny, quarters(tiny.size)) < 12
 
 
 async def _from_matrix(talk: Talk) -> None:
