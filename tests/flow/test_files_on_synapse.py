@@ -16,7 +16,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.data.media import broken
 from tests.data.media.clips import loudness, sounds, videos
 from tests.data.media.compare import correlation, difference, duration_of
-from tests.data.media.pictures import SIZE, animations, clear_quarters, moving, pictures, quarters, saved, was
+from tests.data.media.pictures import SIZE, animations, clear_quarters, moving, pictures, quarters, saved, tgs, was
 from tests.data.media.sample import Sample
 from tests.flow.linking_stage import Seat, Stage
 from tests.flow.test_talk_on_synapse import BEN_NUMBER, WAIT_SECONDS, Talk, first_room
@@ -167,7 +167,8 @@ async def _from_matrix(talk: Talk) -> None:
         part, data = await _send(talk, _sample(name), "m.audio")
         assert (part.PTT, part.mimetype) == (False, "audio/mpeg" if name == "song.mp3" else "audio/mp4")
         assert abs(duration_of(data) - 3_000) <= 60, name
-    for sample in (*animations(), _sample("clear.png")):
+    drawn = Sample(name="moving.tgs", mime_type="application/gzip", data=tgs())
+    for sample in (*animations(), drawn, _sample("clear.png")):
         part, data = await _send(talk, sample, "m.sticker")
         assert part.DESCRIPTOR.name == "StickerMessage"
         assert part.isAnimated == sample.name.startswith("moving")
