@@ -76,6 +76,7 @@ async def test_damaged_files_are_answered_within_bounds(tmp_path: Path, monkeypa
     assert outcomes.total() == COUNT + 1
     assert outcomes["ready"] > COUNT // 10
     assert outcomes["broken"] > COUNT // 10
+    assert not outcomes["crashed"]
     assert not outcomes["too-slow"], "a job ran until its time was over"
     assert most < IDLE_BYTES + BOUNDS.memory_bytes
     assert not list(scratch.iterdir()), "a file was left behind"
