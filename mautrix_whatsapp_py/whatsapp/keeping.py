@@ -22,9 +22,9 @@ class Keeping(msgspec.Struct, frozen=True, kw_only=True):
     lease: str
     epoch: int
     grace_seconds: float = 0.0
-    """How long before that it begins to end, so that nothing under way is lost."""
+    """How long before it has to end a host begins to, so that nothing under way is lost."""
     until: float = 0.0
-    """By the clock of the machine that goes on while it sleeps: when a host has to end that hears nothing more."""
+    """When a host has to end that hears nothing more, by the clock of the machine; told to hosts as it changes."""
 
 
 def library_dsn(keeping: Keeping) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import math
 import os
 import resource
 import signal
@@ -132,7 +133,8 @@ def _decode_keeping(text: str | None) -> Keeping | None:
 def _start_fence(keeping: Keeping, ending: asyncio.Event) -> Fence:
     loop = asyncio.get_running_loop()
     fence = Fence(
-        keeping.until,
+        # Nothing is held yet: whoever has a session started says first for how long.
+        math.inf,
         grace_seconds=keeping.grace_seconds,
         on_grace=lambda: loop.call_soon_threadsafe(ending.set),
     )
