@@ -41,7 +41,7 @@ class Blows:
     restarts: int = 1
 
 
-SHORT = (Plan(messages=60, chats=4), Blows())
+SHORT = (Plan(messages=30, chats=2), Blows(cuts=0))
 LONG = (Plan(messages=1000, chats=12), Blows(kills=10, freezes=10, cuts=3, restarts=3))
 
 

@@ -7,7 +7,7 @@ import threading
 import zlib
 from collections.abc import Callable
 
-from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, JournalFull
+from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, JournalAway, JournalFull
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DECRYPTED_CODES, HISTORY_CODE, strip_wrapper
 from mautrix_whatsapp_py.whatsapp.host.quiet import Quiet
 
@@ -39,6 +39,7 @@ class Intake:
         self._changed = threading.Condition()
         self._depth = journal.depth
         self._is_disk_full = False
+        self._is_away = False
         self._is_closing = False
         self.dropped = 0
         self.quiet = Quiet()
@@ -55,7 +56,7 @@ class Intake:
     @property
     def is_holding(self) -> bool:
         """Whether the library is being held back."""
-        return self._is_disk_full or self._depth >= self._max_depth
+        return self._is_disk_full or self._is_away or self._depth >= self._max_depth
 
     def append(self, code: int, body: bytes) -> None:
         """Store an event; returns when it is on disk. Called on the library's thread."""
@@ -67,6 +68,11 @@ class Intake:
             except JournalFull:
                 self._set_full(is_full=True)
                 continue
+            except JournalAway:
+                # Not for long, and not the disk: whoever holds the sessions ends when it lasts.
+                self._is_away = True
+                continue
+            self._is_away = False
             self._set_full(is_full=False)
             with self._changed:
                 self._depth += 1
@@ -80,12 +86,12 @@ class Intake:
     def _may_try(self) -> bool:
         """Wait while there is no point in trying; False when the session must end now."""
         with self._changed:
-            if self._is_disk_full:
+            if self._is_disk_full or self._is_away:
                 self._changed.wait(self._retry_seconds)
             while self._depth >= self._max_depth and not self._is_closing:
                 self._changed.wait(self._retry_seconds)
             # The last chance of an event is one try after closing began.
-            return not (self._is_closing and self._is_disk_full)
+            return not (self._is_closing and (self._is_disk_full or self._is_away))
 
     def _set_full(self, *, is_full: bool) -> None:
         if self._is_disk_full != is_full:

@@ -81,7 +81,7 @@ class EventJournal(Protocol):
         """Events not acknowledged yet."""
 
     def append(self, code: int, body: bytes, *, as_file: bool = False) -> None:
-        """Store an event; JournalFull when it cannot be stored, and then nothing was."""
+        """Store an event; JournalFull or JournalAway when it cannot be stored."""
 
     def get_after(self, seq: int, limit: int) -> list[Row]:
         """Events after a position, in order."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mautrix_whatsapp_py.errors import ExitCode
 from mautrix_whatsapp_py.ids import JournalSeq
-from mautrix_whatsapp_py.whatsapp.host.journal import JournalFull, Row, SendRow
+from mautrix_whatsapp_py.whatsapp.host.journal import Row, SendRow
 from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresAway, PostgresLine
 
 if TYPE_CHECKING:
@@ -52,10 +52,7 @@ class PostgresJournal:
     def append(self, code: int, body: bytes, *, as_file: bool = False) -> None:
         """See EventJournal; a large event is a row like others."""
         values = (self._session, code, time.time_ns() // 1_000_000, body)
-        try:
-            seq = self._line.run(lambda connection: connection.fetchval(_APPEND, *self._lease, *values))
-        except PostgresAway as error:
-            raise JournalFull from error
+        seq = self._line.run(lambda connection: connection.fetchval(_APPEND, *self._lease, *values))
         if seq is None:
             log.error("the lease of this host is another's: it ends", extra={"login": self._session})
             os._exit(ExitCode.LEASE_LOST)
