@@ -119,7 +119,7 @@ async def _place_session(
         try:
             await asyncio.to_thread(make_blank_session, draft.database)
             await copy_session(database, device, draft.database)
-            require_session_jid(draft, login)
+            require_session_jid(draft.database, login)
         except (NoTables, SessionFileError) as error:
             raise SessionUnusable from error
         draft.database.chmod(PRIVATE_FILE)
