@@ -41,6 +41,12 @@ def run_takeover(config: Config, source: DatabaseAddress, on_progress: OnProgres
         raise StartupError(
             f"{source} does not exist", mend="name the old database with --database", code=ExitCode.USAGE
         )
+    if config.cluster.enabled:
+        raise StartupError(
+            "Sessions of workers are in the database, and these would come into files",
+            mend="take the other bridge over into one without cluster.enabled",
+            code=ExitCode.USAGE,
+        )
     if not is_dry:
         return _run_locked(config, source, on_progress)
     with tempfile.TemporaryDirectory(prefix="mautrix-whatsapp-py-") as name:
