@@ -153,8 +153,9 @@ class Crew:
 
     workers: list[Worker]
     balancer: Balancer
+    are_links_up: Callable[[], bool] = lambda: True
     takeovers: list[float] = field(default_factory=list)
-    """Seconds from the moment a leader was struck until another one led."""
+    """Seconds from the moment a leader was struck until another one led and had every link up."""
 
     async def leader(self, *, but: Worker | None = None, seconds: float = 60.0) -> Worker:
         """Who leads, as soon as somebody does."""
@@ -180,6 +181,9 @@ class Crew:
         began = asyncio.get_running_loop().time()
         blow(struck)
         following = await self.leader(but=struck)
+        async with asyncio.timeout(60):
+            while not self.are_links_up():
+                await asyncio.sleep(LOOK_SECONDS)
         self.takeovers.append(asyncio.get_running_loop().time() - began)
         return struck, following
 

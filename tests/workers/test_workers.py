@@ -19,7 +19,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import PortPool, Registration
 from tests.postgres import OwnPostgres, own_postgres
-from tests.simulator.api import host_command, simulator
+from tests.simulator.api import Account, host_command, simulator
 from tests.workers.crew import Balancer, Crew, DatabaseLink, Worker, running
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
@@ -42,7 +42,8 @@ class Blows:
 
 
 SHORT = (Plan(messages=30, chats=2), Blows(cuts=0))
-LONG = (Plan(messages=1000, chats=12), Blows(kills=10, freezes=10, cuts=3, restarts=3))
+LONG = (Plan(messages=600, chats=12), Blows(kills=10, freezes=10, cuts=3, restarts=3))
+LINKS = 20 if is_long() else 2
 
 
 @pytest.fixture
@@ -99,6 +100,10 @@ async def playing(
             stage = Stage(wa=wa, synapse=synapse, bridge=workers[0].bridge, alice=alice, phone=phone)
             await alice.scan(phone)
             await alice.until_connected()
+            others = [wa.add_account(f"1555200{number:04}", f"Own {number}") for number in range(LINKS - 1)]
+            for other in others:
+                await alice.scan(other)
+            crew.are_links_up = lambda: all(map(is_linked, (phone, *others)))
             scene = Scene(stage=stage, plan=plan, rng=random.Random(seed), database=None)
             await scene.meet()
             yield Play(crew=crew, scene=scene, database=database, url=url)
@@ -134,6 +139,11 @@ async def test_nothing_is_lost_when_workers_go(
         lost = len(outcome.outgoing.lost) + len(outcome.incoming.lost)
         assert lost <= LOST_PER_CRASH * (blows.kills + blows.freezes + blows.cuts), outcome.outgoing.details
         assert scene.stage.wa.world.replaced == []
+
+
+def is_linked(account: Account) -> bool:
+    """Whether a device of an account is there."""
+    return any(device.connection is not None for device in account.devices.values() if device.number)
 
 
 async def weather(play: Play, blows: Blows) -> None:
