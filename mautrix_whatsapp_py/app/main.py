@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links
 from mautrix_whatsapp_py.app.metrics import serve_metrics
+from mautrix_whatsapp_py.app.moving import move_sessions
 from mautrix_whatsapp_py.app.provisioning import make_mounts
 from mautrix_whatsapp_py.app.running import (
     Service,
@@ -33,7 +34,7 @@ from mautrix_whatsapp_py.app.running import (
     start_logging,
     unless,
 )
-from mautrix_whatsapp_py.app.sharing import Share, run_worker, worker_config
+from mautrix_whatsapp_py.app.sharing import Share, former_sessions, run_worker, worker_config
 from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
 from mautrix_whatsapp_py.bridge.backfill.asking import Asking
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
@@ -66,6 +67,7 @@ from mautrix_whatsapp_py.store.channel_people import move_people
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import decode_database_url
+from mautrix_whatsapp_py.whatsapp.folders import DataFolder
 
 if TYPE_CHECKING:
     from mautrix_whatsapp_py.app.channel import ChannelParts
@@ -175,7 +177,10 @@ async def _open_store(
 ) -> tuple[list[Service], Store]:
     """The database, for us alone: for good, or for as long as we lead."""
     if share is not None:
-        return [], await stack.enter_async_context(share.opened_store(meters.note_database))
+        store = await stack.enter_async_context(share.opened_store(meters.note_database))
+        folder = DataFolder(path=config.session_folder)
+        await move_sessions(former_sessions(config), folder, store, share.keeping)
+        return [], store
     address = decode_database_url(config.database.uri)
     services = await claimed(address, clock, stack)
     return services, await stack.enter_async_context(opened_store(address, options, on_time=meters.note_database))

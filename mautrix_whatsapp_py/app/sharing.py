@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from mautrix_whatsapp_py import __version__
@@ -37,6 +38,12 @@ GRACE_SHARE = 0.3
 """How much of a lease hosts have to end in order when it is not renewed."""
 LEADING = "lead"
 """What a worker that stands by waits for."""
+
+
+def former_sessions(config: Config) -> Path:
+    """Where a bridge of the same configuration kept its sessions while it was alone."""
+    chosen = config.whatsapp.session_folder
+    return Path(chosen).parent if chosen else config.data_folder.parents[1] / "sessions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

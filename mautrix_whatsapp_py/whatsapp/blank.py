@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mautrix_whatsapp_py.whatsapp.keeping import Keeping
 from mautrix_whatsapp_py.whatsapp.process import host_environment
 
 BLANK_MODULE = "mautrix_whatsapp_py.whatsapp.host.blank"
@@ -19,10 +20,21 @@ class NoTables(Exception):
 
 def make_blank_session(path: Path) -> None:
     """A file with the client library's own tables, all empty; made by a process that loads the library."""
+    _run(str(path), None)
+    if not path.exists():
+        raise NoTables
+
+
+def make_shared_tables(keeping: Keeping) -> None:
+    """The same tables in a database that sessions share; those that are there stay as they are."""
+    _run("-", keeping)
+
+
+def _run(path: str, keeping: Keeping | None) -> None:
     try:
         subprocess.run(  # noqa: S603  our own interpreter and module
-            [sys.executable, "-m", BLANK_MODULE, str(path)],
-            env=host_environment(os.environ),
+            [sys.executable, "-m", BLANK_MODULE, path],
+            env=host_environment(os.environ, keeping),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -31,5 +43,3 @@ def make_blank_session(path: Path) -> None:
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise NoTables from error
-    if not path.exists():
-        raise NoTables

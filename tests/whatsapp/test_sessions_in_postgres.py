@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from mautrix_whatsapp_py.app.moving import move_sessions
 from mautrix_whatsapp_py.fencing import machine_seconds
 from mautrix_whatsapp_py.ids import SendId
 from mautrix_whatsapp_py.model.content import WaText
@@ -20,12 +21,13 @@ from mautrix_whatsapp_py.model.wa_link import WaSent, WaStateKind
 from mautrix_whatsapp_py.store.sessions import SessionRecords
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
+from mautrix_whatsapp_py.whatsapp.folders import DataFolder
 from mautrix_whatsapp_py.whatsapp.keeping import Keeping
 from mautrix_whatsapp_py.whatsapp.network import Network
 from tests.postgres import Postgres
 from tests.simulator.api import Simulator, simulator
 from tests.store.conftest import postgres, postgres_template  # noqa: F401  fixtures of the store's tests
-from tests.whatsapp.harness import Bench, Recorder, options_for, to_wa_jid
+from tests.whatsapp.harness import Bench, Recorder, bench, options_for, to_wa_jid
 
 pytestmark = pytest.mark.neonize
 LONG_SECONDS = 600.0
@@ -126,6 +128,45 @@ async def test_another_machine_goes_on(
             await it.network.delete_session(login)
         async with machine(wa, tmp_path / "fourth", url, 2) as it:
             assert it.network.get_logins() == ()
+
+
+async def test_a_session_in_files_moves_into_the_database(
+    tmp_path: Path,
+    postgres: Postgres,  # noqa: F811
+    database: str,
+) -> None:
+    url = postgres.url(database)
+    async with simulator(tmp_path / "wa") as wa:
+        alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
+        async with bench(wa, tmp_path / "alone") as it:
+            client, _ = await it.pair(alice)
+            await bob.phone.text(alice.pn, "before")
+            await it.sink.until(lambda: "before" in it.sink.texts())
+            secret = os.urandom(32)
+            sent = await client.send_message(
+                to_wa_jid(bob.pn), WaText(body="once"), send_id=SendId("s1"), secret=secret
+            )
+            it.sink.is_acknowledging = False
+            await bob.phone.text(alice.pn, "journalled")
+            await it.sink.until(lambda: "journalled" in it.sink.texts())
+        set_epoch(postgres, database, 1)
+        keeping = Keeping(dsn=url, holder="mover", lease="bridge", epoch=1)
+        store = Store(decode_database_url(url))
+        for _ in range(2):
+            await move_sessions(tmp_path / "alone", DataFolder(path=tmp_path / "shared"), store, keeping)
+        await store.close()
+        assert not list((tmp_path / "alone" / "sessions").iterdir())
+        async with machine(wa, tmp_path / "shared", url, 1) as it:
+            await it.sink.until_state(client.login, WaStateKind.CONNECTED)
+            await it.sink.until(lambda: "journalled" in it.sink.texts())
+            again = it.network.get_client(client.login)
+            assert again is not None
+            assert sent == await again.send_message(
+                to_wa_jid(bob.pn), WaText(body="once"), send_id=SendId("s1"), secret=secret
+            )
+            await bob.phone.text(alice.pn, "after")
+            await it.sink.until(lambda: "after" in it.sink.texts())
+            assert "before" not in it.sink.texts()
 
 
 async def test_without_its_lease_a_host_ends(

@@ -217,8 +217,8 @@ def missing_exports(binding: Any, names: Iterable[str]) -> list[str]:
     return [name for name in names if not hasattr(binding.gocode, name)]
 
 
-def make_tables(database: Path) -> None:
-    """Make the library's own tables in a file; a side effect of its listing the sessions there."""
+def make_tables(database: Database) -> None:
+    """Make the library's own tables; a side effect of its listing the sessions there."""
     binding = import_binding()
     on_log = binding.func_callback_bytes2(lambda _line, _size: None)
-    binding.gocode.GetAllDevices(quote(str(database)).encode() + _DATABASE_OPTIONS, on_log)
+    binding.gocode.GetAllDevices(_name_database(database), on_log)
