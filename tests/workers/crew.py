@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -15,6 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.homeserver import BridgeProcess
+from tests.homeserver.runner import ENVIRONMENT
 
 LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
@@ -153,6 +156,8 @@ class Crew:
 
     workers: list[Worker]
     balancer: Balancer
+    handovers: list[float] = field(default_factory=list)
+    """Seconds from the order to drain a leader until another one led."""
     are_links_up: Callable[[], bool] = lambda: True
     takeovers: list[float] = field(default_factory=list)
     """Seconds from the moment a leader was struck until another one led and had every link up."""
@@ -203,6 +208,39 @@ class Crew:
         struck, _ = await self.strike(lambda worker: worker.link.cut())
         struck.link.mend()
         await self.revive(struck)
+
+    async def drain(self) -> None:
+        """Have the leader hand over, as before an upgrade, then start it anew."""
+        number = self.workers.index(await self.leader())
+        said = await self._say(number, "cluster", "drain", f"w{number}")
+        assert f"w{number} hands over" in said, said
+        began = asyncio.get_running_loop().time()
+        worker = self.workers[number]
+        await self.leader(but=worker)
+        self.handovers.append(asyncio.get_running_loop().time() - began)
+        status = json.loads(await self._say(number, "cluster", "status", "--json"))
+        states = {line["name"]: line["state"] for line in status["workers"]}
+        assert states.pop(f"w{number}") == "drains"
+        assert sorted(set(states.values())) == ["leads", "stands by"]
+        await worker.bridge.stop()
+        await self.revive(worker)
+
+    async def _say(self, number: int, *words: str) -> str:
+        """What the command line answers on the machine of a worker."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "mautrix_whatsapp_py",
+            *words,
+            "-c",
+            "config.yaml",
+            cwd=self.workers[number].bridge.folder,
+            env={**os.environ, **ENVIRONMENT},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await process.communicate()
+        return said.decode()
 
 
 @asynccontextmanager

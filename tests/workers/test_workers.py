@@ -39,10 +39,11 @@ class Blows:
     freezes: int = 1
     cuts: int = 1
     restarts: int = 1
+    drains: int = 1
 
 
 SHORT = (Plan(messages=30, chats=2), Blows(cuts=0))
-LONG = (Plan(messages=600, chats=12), Blows(kills=10, freezes=10, cuts=3, restarts=3))
+LONG = (Plan(messages=600, chats=12), Blows(kills=10, freezes=10, cuts=3, restarts=3, drains=3))
 LINKS = 20 if is_long() else 2
 
 
@@ -157,6 +158,7 @@ async def weather(play: Play, blows: Blows) -> None:
         Force(name="worker killed", times=blows.kills, strike=crew.kill),
         Force(name="worker frozen", times=blows.freezes, strike=crew.freeze),
         Force(name="worker cut off", times=blows.cuts, strike=crew.part),
+        Force(name="worker drained", times=blows.drains, strike=crew.drain),
         Force(name="database restarted", times=blows.restarts, strike=restart),
     ]
     storm = Storm(rng=scene.rng, steps=2 * scene.plan.messages, forces=forces)
@@ -175,5 +177,5 @@ def tell(outcome: Outcome, crew: Crew, seed: int) -> None:
     sys.stdout.write(
         f"seed {seed}: out: {outcome.outgoing}; in: {outcome.incoming}; wrong reactions:"
         f" {len(outcome.wrong_reactions)}; takeovers {[round(one, 1) for one in takeovers]}, p95 {p95:.1f} s;"
-        f" load {os.getloadavg()[0]:.1f}\n"
+        f" handovers {[round(one, 1) for one in crew.handovers]}; load {os.getloadavg()[0]:.1f}\n"
     )
