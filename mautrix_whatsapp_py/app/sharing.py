@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.matrix.forwarding import Forwarder, LeadingIntake
 from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.registration import user_patterns
 from mautrix_whatsapp_py.ops.leadership import Leadership, Term, new_identity
+from mautrix_whatsapp_py.store.claim import Claim
 from mautrix_whatsapp_py.store.forwarding import Forwarding, Listener
 from mautrix_whatsapp_py.store.leases import Leases, is_held
 from mautrix_whatsapp_py.store.marks import Marks
@@ -54,6 +55,7 @@ class Share:
     term: Term
     clock: SystemClock
     ttl_seconds: float
+    claim: Claim
 
     @property
     def keeping(self) -> Keeping:
@@ -87,7 +89,7 @@ class Share:
     def services(self, intake: LeadingIntake) -> tuple[Service, ...]:
         """What has to run for as long as a worker leads."""
         listener = Listener(self.address, application=self.term.lease.holder, clock=self.clock)
-        return listener.listen, partial(intake.watch, lambda: listener.wait(LOOK_SECONDS))
+        return self.claim.watch, listener.listen, partial(intake.watch, lambda: listener.wait(LOOK_SECONDS))
 
 
 Start = Callable[[Config, RunOptions, AsyncExitStack, Share], Coroutine[Any, Any, tuple[Service, ...]]]
@@ -114,6 +116,9 @@ async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, s
     address = decode_database_url(config.database.uri)
     assert isinstance(address, PostgresAddress)
     clock = SystemClock()
+    # A bridge that is alone has it for itself.
+    claim = Claim(address, clock, is_shared=True)
+    await claim.acquire()
     await ensure_schema(address, options)
     identity = new_identity(worker_name(config), __version__)
     store = Store(address, connections=STANDBY_CONNECTIONS, application=identity.holder)
@@ -125,11 +130,14 @@ async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, s
                 log.info("worker %s stands by", identity.name)
                 term = await unless(stop, leadership.stand_by())
             if term is not None:
-                share = Share(address=address, term=term, clock=clock, ttl_seconds=config.cluster.lease_ttl)
+                share = Share(
+                    address=address, term=term, clock=clock, ttl_seconds=config.cluster.lease_ttl, claim=claim
+                )
                 await _lead(config, options, leadership, share, stop, start)
         await leadership.leave()
     finally:
         await store.close()
+        await claim.release()
 
 
 async def _lead(

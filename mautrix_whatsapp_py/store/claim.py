@@ -1,4 +1,4 @@
-"""One bridge per Postgres database: a lock that the server drops when its holder is gone."""
+"""One bridge, or the workers of one, per Postgres database: a lock the server drops when its holder is gone."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ CHECK_EVERY_SECONDS = 10.0
 TRIES = 10
 """A holder that was killed may be noticed by the server a moment later."""
 _CLAIM_KEY = 0x6D77_7080
+_TRY = "SELECT pg_try_advisory_lock(:key)"
+_TRY_SHARED = "SELECT pg_try_advisory_lock_shared(:key)"
 
 
 class Claim:
-    """Holds a database for this process, on a connection of its own."""
+    """Holds a database for this process, on a connection of its own; shared, for all that share it."""
 
-    def __init__(self, address: PostgresAddress, clock: Clock) -> None:
+    def __init__(self, address: PostgresAddress, clock: Clock, *, is_shared: bool = False) -> None:
+        self._statement = text(_TRY_SHARED if is_shared else _TRY)
         self._address = address
         self._clock = clock
         self._engine = create_writer(address, connections=1)
@@ -84,8 +87,8 @@ class Claim:
             with translated():
                 await unbroken(connection.start())
                 await unbroken(connection.execution_options(isolation_level="AUTOCOMMIT"))
-                statement = text("SELECT pg_try_advisory_lock(:key)")
-                is_ours = (await unbroken(connection.execute(statement, {"key": _CLAIM_KEY}))).scalar() is True
+                answer = await unbroken(connection.execute(self._statement, {"key": _CLAIM_KEY}))
+                is_ours = answer.scalar() is True
         except BaseException:
             await _discard(connection)
             raise

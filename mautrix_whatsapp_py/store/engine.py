@@ -22,6 +22,7 @@ SQLITE_SYNCHRONOUS = "FULL"
 BUSY_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 30.0
+IDLE_TRANSACTION_SECONDS = 10.0
 APPLICATION = "mautrix-whatsapp-py"
 """How a Postgres server calls us, in its list of connections."""
 
@@ -168,12 +169,17 @@ def _postgres_connector(
     # A bridge on SQLite need not hold it.
     import asyncpg
 
+    settings = {"application_name": application}
+    if application != APPLICATION:
+        # One of several workers: one that froze must not keep the others from the rows it was about to write.
+        settings["idle_in_transaction_session_timeout"] = f"{IDLE_TRANSACTION_SECONDS * 1000:.0f}"
+
     async def connect(*_args: object, **_kwargs: object) -> asyncpg.Connection:
         return await asyncpg.connect(
             dsn,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=statement_timeout_seconds,
-            server_settings={"application_name": application},
+            server_settings=settings,
         )
 
     return connect

@@ -75,3 +75,22 @@ async def test_a_database_that_is_away_is_named() -> None:
     with pytest.raises(StartupError, match="the Postgres database x on nowhere cannot be opened"):
         await claim.acquire()
     await claim.release()
+
+
+async def test_workers_share_what_a_bridge_alone_does_not_get(postgres: Postgres, database: str) -> None:
+    address = decode_database_url(postgres.url(database))
+    assert isinstance(address, PostgresAddress)
+    workers = [Claim(address, FakeClock(), is_shared=True) for _ in range(2)]
+    alone = Claim(address, FakeClock())
+    for worker in workers:
+        await worker.acquire(tries=1)
+        await worker.check()
+    with pytest.raises(StartupError, match="Another bridge is running"):
+        await alone.acquire(tries=1)
+    for worker in workers:
+        await worker.release()
+    await alone.acquire(tries=1)
+    with pytest.raises(StartupError, match="Another bridge is running"):
+        await workers[0].acquire(tries=1)
+    for claim in (*workers, alone):
+        await claim.release()
