@@ -121,7 +121,7 @@ async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, s
     await claim.acquire()
     await ensure_schema(address, options)
     identity = new_identity(worker_name(config), __version__)
-    store = Store(address, connections=STANDBY_CONNECTIONS, application=identity.holder)
+    store = Store(address, connections=STANDBY_CONNECTIONS, application=identity.holder, is_autocommit=True)
     leadership = Leadership(Leases(store), identity, ttl_seconds=config.cluster.lease_ttl, clock=clock)
     try:
         await leadership.join()

@@ -22,7 +22,7 @@ SQLITE_SYNCHRONOUS = "FULL"
 BUSY_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 10.0
 STATEMENT_TIMEOUT_SECONDS = 30.0
-IDLE_TRANSACTION_SECONDS = 10.0
+IDLE_TRANSACTION_SECONDS = 5.0
 APPLICATION = "mautrix-whatsapp-py"
 """How a Postgres server calls us, in its list of connections."""
 
@@ -43,10 +43,13 @@ def create_writer(
     connections: int = 1,
     sqlite_synchronous: str = SQLITE_SYNCHRONOUS,
     application: str = APPLICATION,
+    is_autocommit: bool = False,
 ) -> AsyncEngine:
     """Connections whose transactions may write; SQLite has one and locks at BEGIN."""
     if isinstance(address, PostgresAddress):
-        return _create_postgres(address, connections=connections, application=application)
+        return _create_postgres(
+            address, connections=connections, application=application, is_autocommit=is_autocommit
+        )
     engine = _create_sqlite(
         address, pragmas=(*_SQLITE_PRAGMAS, f"synchronous = {sqlite_synchronous}"), connections=1
     )
@@ -151,6 +154,7 @@ def _create_postgres(
     connections: int,
     statement_timeout_seconds: float | None = STATEMENT_TIMEOUT_SECONDS,
     application: str = APPLICATION,
+    is_autocommit: bool = False,
 ) -> AsyncEngine:
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -158,6 +162,7 @@ def _create_postgres(
         pool_size=connections,
         max_overflow=0,
         hide_parameters=True,
+        **({"isolation_level": "AUTOCOMMIT"} if is_autocommit else {}),
     )
     event.listen(engine.sync_engine, "checkout", _refuse_closed)
     return engine

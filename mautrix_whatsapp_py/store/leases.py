@@ -22,13 +22,13 @@ _BEAT = text(
 )
 _LEAVE = text("DELETE FROM workers WHERE name = :name AND holder = :holder")
 _DRAIN = text("UPDATE workers SET is_draining = true WHERE name = :name RETURNING name")
-_FORMER = text("SELECT holder FROM leases WHERE name = :name FOR UPDATE")
 _CLAIM = text(
-    "INSERT INTO leases(name, epoch, holder, taken_at_ms, expires_at_ms)"  # noqa: S608
+    "WITH former AS (SELECT holder FROM leases WHERE name = :name)"  # noqa: S608
+    " INSERT INTO leases(name, epoch, holder, taken_at_ms, expires_at_ms)"
     f" VALUES (:name, 1, :holder, {_NOW}, {_NOW} + :ttl_ms)"
     " ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + 1, holder = :holder,"
     f" taken_at_ms = {_NOW}, expires_at_ms = {_NOW} + :ttl_ms"
-    f" WHERE leases.expires_at_ms < {_NOW} RETURNING epoch"
+    f" WHERE leases.expires_at_ms < {_NOW} RETURNING epoch, (SELECT holder FROM former)"
 )
 _RENEW = text(
     f"UPDATE leases SET expires_at_ms = {_NOW} + :ttl_ms"  # noqa: S608
@@ -95,7 +95,10 @@ async def is_held(tx: Tx, lease: Lease) -> bool:
 
 
 class Leases:
-    """Each call is one transaction; on Postgres only."""
+    """Each call is one statement; on Postgres only.
+
+    The store commits each by itself: a worker that freezes must not hold the row others want to claim.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -116,16 +119,12 @@ class Leases:
 
     async def claim(self, name: str, holder: str, *, ttl_seconds: float) -> Claimed | None:
         """Take a lease that nobody holds any more."""
-
-        async def take(tx: Tx) -> Claimed | None:
-            former = (await tx.execute(_FORMER, {"name": name})).scalar()
-            values = {"name": name, "holder": holder, "ttl_ms": _ms(ttl_seconds)}
-            row = await _first(tx, _CLAIM, values)
-            if row is None:
-                return None
-            return Claimed(lease=Lease(name=name, holder=holder, epoch=int(str(row[0]))), former=former)
-
-        return await self._store.write(take)
+        values = {"name": name, "holder": holder, "ttl_ms": _ms(ttl_seconds)}
+        row = await self._store.write(lambda tx: _first(tx, _CLAIM, values))
+        if row is None:
+            return None
+        former = None if row[1] is None else str(row[1])
+        return Claimed(lease=Lease(name=name, holder=holder, epoch=int(str(row[0]))), former=former)
 
     async def renew(self, lease: Lease, *, ttl_seconds: float) -> bool:
         """Hold a lease for longer; False when it ran out."""

@@ -90,8 +90,12 @@ class Store:
         connections: int = POSTGRES_CONNECTIONS,
         application: str = APPLICATION,
         is_allowed: Allowed | None = None,
+        is_autocommit: bool = False,
     ) -> None:
-        """`is_allowed` is asked at the beginning of each transaction that may write; on Postgres only."""
+        """`is_allowed` is asked at the beginning of each transaction that may write; on Postgres only.
+
+        With `is_autocommit` each statement is a transaction: whoever freezes between two of them holds no lock.
+        """
         self._is_allowed = is_allowed
         self.address = address
         self._on_time = on_time
@@ -103,7 +107,9 @@ class Store:
             self._read_line: Line | None = Line(reader, nullcontext, name="store-reader")
         else:
             self._write_line = self._read_line = None
-            engine = create_writer(address, connections=connections, application=application)
+            engine = create_writer(
+                address, connections=connections, application=application, is_autocommit=is_autocommit
+            )
             self._writers = self._readers = _Gate(engine, connections=connections)
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:

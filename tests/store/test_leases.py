@@ -28,7 +28,7 @@ def address(request: pytest.FixtureRequest, tmp_path: object) -> Iterator[Databa
 
 @pytest.fixture
 async def leases(address: DatabaseAddress) -> AsyncIterator[Leases]:
-    store = Store(address, connections=4)
+    store = Store(address, connections=4, is_autocommit=True)
     yield Leases(store)
     await store.close()
 
