@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.checkpoints import EndpointCheckpoints, SilentCheckpoints
+from mautrix_whatsapp_py.matrix.copies import HttpMatrixCopies
 from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_room import Identity
@@ -41,6 +42,7 @@ class Homeserver:
     rooms: HttpMatrixRooms
     groups: HttpMatrixGroups
     files: HttpMatrixFiles
+    copies: HttpMatrixCopies
     missed: MissedEvents
     cards: HttpLinkCards
     checkpoints: Checkpoints
@@ -92,6 +94,7 @@ def _make_homeserver(
         rooms=HttpMatrixRooms(http, bot=bot, encryption=encryption),
         groups=HttpMatrixGroups(http, bot=bot, domain=domain),
         files=HttpMatrixFiles(http, bot=bot),
+        copies=HttpMatrixCopies(http, bot=bot, doubles=doubles, crypto=crypto),
         missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
         cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
         checkpoints=checkpoints,

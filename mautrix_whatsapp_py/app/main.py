@@ -127,7 +127,9 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
-    backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
+    backfill = make_backfill(
+        config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users, copies=homeserver.copies
+    )
     parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
     bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)

@@ -93,7 +93,7 @@ class Rooms:
     async def _make(self, portal: Portal, login: Login, shape: MxRoomShape, *, is_quiet: bool) -> Portal:
         plain = await self._describe(portal, login)
         topic = shape.topic or plain.topic
-        room = replace(plain, topic=topic, levels=shape.levels, parent=shape.parent)
+        room = replace(plain, topic=topic, levels=shape.levels, parent=shape.parent, replaces=shape.replaces)
         if is_quiet:
             room = replace(room, invites=())
         room_id = await self._chats.create_room(room)

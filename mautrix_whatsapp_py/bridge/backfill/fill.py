@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
+from mautrix_whatsapp_py.bridge.backfill.moving import Moving
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
 from mautrix_whatsapp_py.convert.history_words import tell_gap
 from mautrix_whatsapp_py.ids import MxTxnId
@@ -52,6 +53,7 @@ class Fill:
         self._history: WhatsAppHistory = deps.require_history(job.login.id)
         self._on_progress = on_progress
         self._is_cancelled = is_cancelled
+        self._moving = Moving(deps.talk, deps.copies)
 
     async def run(self) -> None:
         """Do it. Raises MatrixUnreachable, StoreUnavailable and WhatsAppError, and is then to be tried again."""
@@ -68,16 +70,22 @@ class Fill:
 
     async def _run(self, portal: Portal) -> None:
         login = self._job.login
+        moving = await self._moving.get(portal.id)
         is_new = portal.room_id is None or await self._is_open(portal.id)
         if is_new:
             await self._talk.store.write(lambda tx: self._talk.rows.backfills.open_chat(tx, login.id, portal.id))
+            if moving is not None:
+                await self._take(portal.id, partial(self._moving.prepare, portal, login, moving))
             await self._plan_new()
             portal = await self._name(portal)
         else:
             await self._plan_catch_up(portal)
         # What was under way when the gate was closed ends first.
         await self._take(portal.id, partial(asyncio.sleep, 0))
-        await self._bring_all(portal.id, self._count_unread() if is_new else 0)
+        await self._bring_all(portal.id, self._count_unread() if is_new and moving is None else 0)
+        if moving is not None:
+            await self._moving.carry_over(portal.id, moving)
+            await self._take(portal.id, partial(self._moving.finish, portal.id, moving))
         await self._take(portal.id, partial(self._call_user, portal.id))
         await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
 
