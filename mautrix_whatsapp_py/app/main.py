@@ -39,6 +39,7 @@ from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
+from mautrix_whatsapp_py.bridge.partings import PartingDeps, Partings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
@@ -130,6 +131,12 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     backfill = make_backfill(
         config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users, copies=homeserver.copies
     )
+    partings = Partings(
+        PartingDeps(talk=talk, closings=work.deps.closings, settings=config.bridge.cleanup_on_logout)
+    )
+    stack.push_async_callback(partings.stop)
+    links.logins.bind_farewell(partings)
+    links.logins.add_listener(partings.on_state)
     parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
     bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)
@@ -148,6 +155,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await serve(entrance, config, links, stack)
     await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
     await require_ping(hasty, questions, clock)
+    partings.begin()
     if channel is not None:
         await channel.start()
         services.append(channel.watch.run)

@@ -68,6 +68,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         persons=persons,
         ghosts=ghosts,
         names=names,
+        removals=homeserver.rooms,
         doubles=doubles,
     )
 

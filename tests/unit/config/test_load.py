@@ -53,6 +53,7 @@ bridge:
     deleted_messages: mark
     outbox_expiry_hours: 1
     power_level_overrides: {"@x:hs.test": 90}
+    cleanup_on_logout: {enabled: true, manual: {private: delete}, bad_credentials: {shared_no_users: kick}}
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network:
