@@ -185,8 +185,6 @@ async def _settles_the_same_way(club: Club) -> None:
     alice, group, ben, world = club.alice, club.group, club.ben, club.stage.wa.world
     groups.rename(world, group, ben, "🎉 \u202eLATE\x07 night")
     await club.state("m.room.name", "name", "🎉 LATE night")
-    groups.rename(world, group, ben, "")
-    await club.state("m.room.name", "name", "WhatsApp group")
     await alice.set_state(club.room, "m.room.name", {"name": "🎸\u200d \u202eBand\x07"})
     await club.state("m.room.name", "name", "🎸\u200d Band")
     assert group.subject == "🎸\u200d Band"
