@@ -131,12 +131,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     backfill = make_backfill(
         config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users, copies=homeserver.copies
     )
-    partings = Partings(
-        PartingDeps(talk=talk, closings=work.deps.closings, settings=config.bridge.cleanup_on_logout)
-    )
+    partings = _make_partings(config, talk, work, links)
     stack.push_async_callback(partings.stop)
-    links.logins.bind_farewell(partings)
-    links.logins.add_listener(partings.on_state)
     parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
     bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)
@@ -197,6 +193,14 @@ async def _open_talk(
     talk = make_talk(config, parts, adapters)
     stack.push_async_callback(talk.following.stop)
     return talk, doubles
+
+
+def _make_partings(config: Config, talk: Talk, work: ChatWork, links: Links) -> Partings:
+    settings = config.bridge.cleanup_on_logout
+    partings = Partings(PartingDeps(talk=talk, closings=work.deps.closings, settings=settings))
+    links.logins.bind_farewell(partings)
+    links.logins.add_listener(partings.on_state)
+    return partings
 
 
 def _questions(config: Config, options: RunOptions) -> StartupQuestions:

@@ -12,7 +12,7 @@ from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.moving import Moving
-from mautrix_whatsapp_py.bridge.from_matrix.receipt import note_read
+from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_read
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
 from mautrix_whatsapp_py.convert.history_words import tell_gap
 from mautrix_whatsapp_py.ids import MxTxnId
@@ -189,7 +189,8 @@ class Fill:
         last = await talk.store.read(lambda tx: talk.rows.messages.get_last(tx, portal_id))
         if last is None or portal is None or portal.room_id is None:
             return
-        await note_read(last.sent_at, portal_id, login.id, talk)
+        mark = ReadMark(until=last.sent_at, message_ids=frozenset({last.message_id}))
+        await note_read(mark, portal_id, login.id, talk)
         async with self._deps.pace.place():
             await talk.doubles.mark_read(login.user, portal.room_id, last.event_id)
 
