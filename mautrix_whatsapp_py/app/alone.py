@@ -124,7 +124,7 @@ async def _start(
     if alone.ends_when_linked:
         return (*services, linking)
     await parts.start()
-    return (*services, parts.watch.run, linking)
+    return (*services, *parts.services, linking)
 
 
 async def _link_all(

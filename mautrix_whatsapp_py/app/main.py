@@ -148,7 +148,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await require_ping(hasty, questions, clock)
     if channel is not None:
         await channel.start()
-        services.append(channel.watch.run)
+        services.extend(channel.services)
     health.start()
     stack.callback(health.end)
     own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
