@@ -40,7 +40,7 @@ from mautrix_whatsapp_py.media.download import WaDownloads
 from mautrix_whatsapp_py.ports import Clock, WaFileSource, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.kv import KvRows
-from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.whatsapp.directory import open_directory
 from mautrix_whatsapp_py.whatsapp.network import Network
 
@@ -102,9 +102,7 @@ def make_parts(
     accounts = Accounts(section, network.get_logins, ground.bound)
     feed = Feed(store, clock)
     sender = Sender(store=store, network=network, door=door, clock=clock)
-    book = HookBook(make_hooks(section.webhooks), store=store, base_url=str(URL(section.bridge_url).origin()))
-    max_age = timedelta(hours=section.webhook_max_age_hours)
-    postman = Postman(book, store=store, clock=clock, max_age=max_age, post=post)
+    book, postman = _make_hooks(section, ground, post)
     offers = Offers(store=store, network=network, door=door, hooks=book, clock=clock, choose=secrets.randbelow)
     courtesies = Courtesies(network=network, door=door, clock=clock, tasks=set())
     intake = Intake(
@@ -159,6 +157,13 @@ def make_parts(
         server=ChannelServer(channel, ground.source, settings, fetcher=fetcher),
         courtesies=courtesies,
     )
+
+
+def _make_hooks(section: ChannelSection, ground: Ground, post: Post) -> tuple[HookBook, Postman]:
+    base_url = str(URL(section.bridge_url).origin())
+    book = HookBook(make_hooks(section.webhooks), store=ground.store, base_url=base_url)
+    max_age = timedelta(hours=section.webhook_max_age_hours)
+    return book, Postman(book, store=ground.store, clock=ground.clock, max_age=max_age, post=post)
 
 
 @asynccontextmanager
@@ -222,6 +227,18 @@ async def put_bound(store: Store, account: str, login: LoginId) -> None:
     """Remember that an account was linked."""
     rows = KvRows()
     await store.write(lambda tx: rows.put(tx, f"{BOUND}{account}", login))
+
+
+async def drop_bound(store: Store, login: LoginId) -> None:
+    """A link is gone for good."""
+    rows = KvRows()
+
+    async def drop(tx: Tx) -> None:
+        for key, value in await rows.get_prefixed(tx, BOUND):
+            if value == login:
+                await rows.drop(tx, key)
+
+    await store.write(drop)
 
 
 def ensure_folder(folder: Path) -> Path:

@@ -51,6 +51,7 @@ from mautrix_whatsapp_py.commands.doctor import doctor_command
 from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
+from mautrix_whatsapp_py.commands.strangers import StrangerDesk, stranger_commands
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StoreError
 from mautrix_whatsapp_py.ids import MxUri
@@ -67,6 +68,7 @@ from mautrix_whatsapp_py.store.url import decode_database_url
 
 if TYPE_CHECKING:
     from mautrix_whatsapp_py.app.channel import ChannelParts
+    from mautrix_whatsapp_py.app.strangers import ChannelStrangers
 
 log = logging.getLogger(__name__)
 
@@ -128,7 +130,10 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
     backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
-    parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
+    strangers = _make_strangers(config)
+    parts = _Parts(
+        users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill, strangers=strangers
+    )
     bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)
     # Stops before the bridge, whose queues it fills.
@@ -147,6 +152,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
     await require_ping(hasty, questions, clock)
     if channel is not None:
+        if strangers is not None:
+            strangers.bind(channel.channel)
         await channel.start()
         services.extend(channel.services)
     health.start()
@@ -256,6 +263,16 @@ class _Parts:
     work: ChatWork
     doubles: DoublePuppets
     backfill: Backfill
+    strangers: StrangerDesk | None
+
+
+def _make_strangers(config: Config) -> ChannelStrangers | None:
+    if not config.channel.enabled:
+        return None
+    # Here and not above, as the channel itself.
+    from mautrix_whatsapp_py.app.strangers import ChannelStrangers
+
+    return ChannelStrangers()
 
 
 def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox: Inbox) -> Bridge:
@@ -279,7 +296,8 @@ def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
     doctor = doctor_command(partial(diagnose, config, config_path=None, registration_path=None))
-    own_commands = (*double_commands(parts.doubles, talk), *cipher_commands(homeserver.crypto), doctor)
+    strangers = stranger_commands(parts.strangers, logins=links.logins)
+    own_commands = (*double_commands(parts.doubles, talk), *cipher_commands(homeserver.crypto), doctor, *strangers)
     past_commands = history_commands(work.deps, Asking(backfill))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *past_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)

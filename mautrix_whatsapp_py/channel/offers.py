@@ -87,6 +87,11 @@ class Offers:
         strangers = await self._store.read(lambda tx: self._rows.get_strangers(tx, account.name))
         return [request for request in map(_to_request, strangers) if request.code and request.is_pending(now)]
 
+    async def has_code(self, account: Account, code: str) -> bool:
+        """Whether somebody waits with this code."""
+        wanted = read_code(code)
+        return any(request.code == wanted for request in await self.get_pending(account))
+
     async def approve(self, account: Account, code: str) -> str:
         """Let somebody in by their code; their number. ChannelFault when there is nobody."""
         return await self._settle(account, code, is_approved=True)
