@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import GROUP_SERVER, decode_jid
 
 MIN_SECRET = 16
+_ADDRESS = re.compile(r"[0-9]+(?:-[0-9]+)?")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -159,4 +160,4 @@ def _is_chat(text: str) -> bool:
         jid = decode_jid(chat)
     except ValueError:
         return False
-    return bool(jid.user) and jid.server in (GROUP_SERVER, "lid")
+    return _ADDRESS.fullmatch(jid.user) is not None and jid.server in (GROUP_SERVER, "lid")
