@@ -118,13 +118,8 @@ def make_parts(
             on_accepted=courtesies.on_accepted,
         )
     )
-    watch = Watch(
-        accounts=accounts,
-        network=network,
-        hooks=book,
-        clock=clock,
-        prunes=(feed.prune, sender.prune, postman.prune),
-    )
+    prunes = (feed.prune, sender.prune, postman.prune)
+    watch = Watch(accounts=accounts, network=network, hooks=book, clock=clock, prunes=prunes)
     channel = Channel(
         ChannelDeps(
             store=store,
