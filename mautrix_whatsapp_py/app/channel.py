@@ -37,6 +37,7 @@ from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.media.download import WaDownloads
+from mautrix_whatsapp_py.media.way import open_way
 from mautrix_whatsapp_py.ports import Clock, WaFileSource, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.kv import KvRows
@@ -175,7 +176,7 @@ async def opened_channel(
     """The channel, until the end of the block; ConfigError when its keys make no sense."""
     section = require_sound(config.channel)
     token = section.token or ensure_token(config.data_folder)
-    async with ClientSession(trust_env=True) as session, ClientSession() as hook_session:
+    async with open_way(config.network.proxy) as session, ClientSession() as hook_session:
         ground = Ground(
             store=store,
             network=network,
@@ -183,7 +184,7 @@ async def opened_channel(
             door=door,
             clock=clock,
             open_directory=lambda login: open_directory(network, login),
-            source=WaDownloads(session, proxy=config.network.proxy or None),
+            source=WaDownloads(session),
             folder=ensure_folder(config.data_folder / "channel"),
             bound=await get_bound(store),
             owns_links=owns_links,

@@ -184,6 +184,7 @@ class Bridge:
         await self._arrivals.stop(seconds=seconds)
         await self._mergers.stop()
         await self._lanes.stop(seconds=seconds)
+        await self._talk.ahead.stop()
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()

@@ -81,6 +81,11 @@ def check_disk(config: Config) -> Finding:
     return odd("disk", text, mend) if free < LITTLE_BYTES else well("disk", text)
 
 
+def _filled(value: object) -> object:
+    """Without the kinds of names of which there are none."""
+    return {name: one for name, one in value.items() if one} if isinstance(value, dict) else value
+
+
 def check_registration(path: Path, expected: Mapping[str, object]) -> Finding:
     """Whether the file that was given to the homeserver is what the configuration says now."""
     if not path.is_file():
@@ -91,7 +96,9 @@ def check_registration(path: Path, expected: Mapping[str, object]) -> Finding:
         return ill("registration", f"{path} cannot be read ({type(error).__name__})", "write it anew with -g")
     fields = found if isinstance(found, dict) else {}
     # Its sender is made anew each time it is written and means nothing to us.
-    differing = [key for key in expected if key != "sender_localpart" and fields.get(key) != expected[key]]
+    differing = [
+        key for key in expected if key != "sender_localpart" and _filled(fields.get(key)) != _filled(expected[key])
+    ]
     if differing:
         return ill(
             "registration",

@@ -70,7 +70,7 @@ def make_api(world: World, identities: FakeIdentities, *, secret: str | None = S
         may_log_in=lambda user: PERMISSIONS.get_permission(user).level >= PermissionLevel.USER,
     )
     about = About(homeserver="localhost", bot=BOT, command_prefix="!wa")
-    people = PeopleDeps(talk=world.talk, openings=world.work.deps.openings, open_groups=world._open_groups)
+    people = PeopleDeps(talk=world.talk, openings=world.work.deps.openings, open_groups=world.open_groups)
     return ProvisioningApi(
         ApiDeps(
             doorkeeper=doorkeeper,

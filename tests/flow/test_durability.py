@@ -107,8 +107,10 @@ async def test_a_stuck_room_delays_no_other(world: World) -> None:
     world.matrix.add_room(DM, ALICE)
     world.matrix.add_room(other, bob)
     world.matrix.fail("join_room", MatrixUnreachable(), times=1)
-    await world.deliver(world.invite(), world.invite(room_id=other, sender=bob))
     async with asyncio.timeout(DEADLINE_SECONDS):
+        await world.deliver(world.invite())
+        await world.matrix.wait_for_calls("join_room", 1)
+        await world.deliver(world.invite(room_id=other, sender=bob))
         await world.matrix.wait_for_calls("send_notice", 1)
     assert len(world.matrix.bodies(other)) == 1
     assert world.matrix.bodies(DM) == []

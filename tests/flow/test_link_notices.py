@@ -294,9 +294,9 @@ async def test_without_a_login(world: World, command: str) -> None:
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
-        ("login fax", "I can show a QR code to scan or a code to type."),
-        ("login qr now", "I can show a QR code to scan or a code to type."),
-        ("login 14155550001", "I can show a QR code to scan or a code to type."),
+        ("login fax", "I can show a QR code to scan or a code to type, or send you a link to a page."),
+        ("login qr now", "I can show a QR code to scan or a code to type, or send you a link to a page."),
+        ("login 14155550001", "I can show a QR code to scan or a code to type, or send you a link to a page."),
         ("login code", "The phone number is missing."),
         ("login phone call me", "A phone number has only digits."),
         ("login code 0170 1234567", "That number begins with 0, so its country code is missing."),

@@ -170,7 +170,7 @@ async def check_doctor(site: Site) -> None:
     assert {"configuration", "registration", "bot", "ghosts", "ping", "database", "clock"} <= told.keys()
     assert told[f"link …{NUMBER[-4:]} of {site.alice.user_id}"]["text"] == "CONNECTED"
     unwell = {name: one for name, one in told.items() if one["outcome"] == "error"}
-    assert unwell.keys() <= {"whatsapp"}
+    assert unwell.keys() <= {"whatsapp"}, unwell
     assert process.returncode == (2 if unwell else 0)
 
 

@@ -13,6 +13,12 @@ from typing import Any
 import aiohttp
 
 WAIT_SECONDS = 30
+WENT_ON = -32000
+"""The protocol's answer when the page was left before it could tell."""
+
+
+class WentOnError(Exception):
+    """The page that was asked is not there any more."""
 
 
 class Tab:
@@ -35,6 +41,8 @@ class Tab:
             if message.get("method") == "Runtime.exceptionThrown":
                 self.complaints.append(str(message["params"]["exceptionDetails"]))
             if message.get("id") == number:
+                if message.get("error", {}).get("code") == WENT_ON:
+                    raise WentOnError
                 assert "error" not in message, message
                 result: dict[str, Any] = message["result"]
                 return result
@@ -49,13 +57,17 @@ class Tab:
         await self.call("Page.navigate", url=url)
 
     async def until(self, expression: str) -> Any:
-        """Wait until some JavaScript is true; its value."""
+        """Wait until some JavaScript is true, on this page or the next; its value."""
         async with asyncio.timeout(WAIT_SECONDS):
-            while not (
-                value := await self.eval(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()")
-            ):
+            while not (value := await self._eval_now(expression)):
                 await asyncio.sleep(0.05)
         return value
+
+    async def _eval_now(self, expression: str) -> Any:
+        try:
+            return await self.eval(f"(() => {{ try {{ return {expression} }} catch {{ return null }} }})()")
+        except WentOnError:
+            return None
 
     async def shows(self, text: str) -> None:
         """Wait until a text is to be read."""

@@ -21,6 +21,8 @@ from tests.simulator.api import Account, Simulator, host_command, simulator
 _LINK = re.compile(r"http://\S+/login/open/\S+")
 NUMBER = "15550001111"
 SCREENSHOTS = os.environ.get("SCREENSHOTS")
+AXE = Path(os.environ["AXE"]).read_text()
+"""Finds what keeps people from using a page."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +53,15 @@ class Desk:
         with Image.open(path) as image:
             (found,) = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
         return found.text
+
+    async def look_over(self) -> None:
+        """What the page shows now can be used by everybody."""
+        await self.tab.eval(f"{AXE}; undefined")
+        findings = await self.tab.eval(
+            "axe.run().then(found => found.violations"
+            ".map(one => `${one.impact} ${one.id}: ${one.nodes.map(node => node.html).join(' ')}`))"
+        )
+        assert findings == []
 
     async def keep(self, name: str) -> None:
         """Take a screenshot where they are wanted."""
@@ -87,8 +98,10 @@ async def test_the_login_page(desk: Desk) -> None:
     link = await desk.link_of(desk.alice)
     await tab.open(link)
     await tab.until("document.activeElement.textContent === 'Continue'")
+    await desk.look_over()
     await tab.press("Enter")
     await tab.shows("Show a QR code")
+    await desk.look_over()
     await tab.press("Tab")
     assert await tab.eval("document.activeElement.textContent") == "Show a QR code"
     await tab.press("Enter")
@@ -96,15 +109,19 @@ async def test_the_login_page(desk: Desk) -> None:
     await tab.until("document.querySelector('.countdown').textContent.includes('A new code follows')")
     assert await tab.eval("document.documentElement.scrollWidth <= innerWidth")
     await desk.keep("login-qr")
+    await desk.look_over()
     await tab.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
     assert await tab.eval("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 20)"
     await desk.keep("login-qr-dark")
+    await desk.look_over()
     await desk.phone.phone.scan(await desk.read_qr())
     await tab.shows(f"+{NUMBER} is linked.")
     await desk.keep("login-linked")
+    await desk.look_over()
     await tab.eval("document.getElementById('phone').value = '+1 555 000 1111'")
     await tab.click("#phone + button")
     await tab.until("/^[A-Z0-9]{4}-[A-Z0-9]{4}$/.test(document.querySelector('.code').textContent)")
+    await desk.look_over()
     await tab.click("form[action='/login/cancel'] button")
     await tab.shows("was cancelled")
     await tab.click("form[action='/login/logout'] button")

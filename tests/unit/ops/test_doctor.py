@@ -88,6 +88,10 @@ def test_a_registration_that_is_not_the_configurations(tmp_path: Path) -> None:
     path.write_text(encode_registration(build_registration(config, as_token="other", hs_token="h")))
     found = check_registration(path, expected_registration(config))
     assert (found.outcome, found.text.endswith("differ in: as_token")) == (Outcome.ILL, True)
+    namespaces = expected_registration(config)["namespaces"]
+    assert isinstance(namespaces, dict)
+    path.write_text(json.dumps({**expected_registration(config), "namespaces": {**namespaces, "rooms": []}}))
+    assert check_registration(path, expected_registration(config)).outcome is Outcome.WELL
     path.write_text("{")
     assert check_registration(path, expected_registration(config)).outcome is Outcome.ILL
 
