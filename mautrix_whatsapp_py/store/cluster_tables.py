@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
 
-from mautrix_whatsapp_py.store.schema import metadata
+from mautrix_whatsapp_py.store.tables_base import metadata
 
 _growing = BigInteger().with_variant(Integer, "sqlite")
 

@@ -1,4 +1,4 @@
-"""The collection all tables are in."""
+"""What every table belongs to."""
 
 from __future__ import annotations
 
