@@ -42,9 +42,9 @@ class Blows:
     drains: int = 1
 
 
-SHORT = (Plan(messages=30, chats=2), Blows(cuts=0))
+SHORT = (Plan(messages=20, chats=2), Blows(freezes=0, cuts=0, restarts=0))
 LONG = (Plan(messages=600, chats=12), Blows(kills=10, freezes=10, cuts=3, restarts=3, drains=3))
-LINKS = 20 if is_long() else 2
+LINKS = 20 if is_long() else 1
 
 
 @pytest.fixture
