@@ -220,8 +220,9 @@ class Crew:
         self.handovers.append(asyncio.get_running_loop().time() - began)
         status = json.loads(await self._say(number, "cluster", "status", "--json"))
         states = {line["name"]: line["state"] for line in status["workers"]}
-        assert states.pop(f"w{number}") == "drains"
-        assert sorted(set(states.values())) == ["leads", "stands by"]
+        assert states.pop(f"w{number}") in ("drains", "silent")
+        # Of the others one may be on its way back.
+        assert "leads" in states.values()
         await worker.bridge.stop()
         await self.revive(worker)
 

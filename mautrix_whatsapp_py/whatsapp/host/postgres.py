@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mautrix_whatsapp_py.ids import LoginId
@@ -44,6 +45,7 @@ class PostgresLine:
         self._loop = asyncio.new_event_loop()
         self._pool: asyncpg.Pool | None = None
         self._opening: asyncio.Lock | None = None
+        self._watching: Future[None] | None = None
         threading.Thread(target=self._loop.run_forever, name="postgres", daemon=True).start()
 
     def run(self, work: Callable[[asyncpg.Connection], Awaitable[Answer]]) -> Answer:
@@ -70,7 +72,8 @@ class PostgresLine:
 
     def watch(self, on_lost: Callable[[], object]) -> None:
         """Tell at once, on a thread of its own, when the database has cut its connections."""
-        asyncio.run_coroutine_threadsafe(self._watch(on_lost), self._loop)
+        # Kept: nobody else would hold on to it, and a task nobody holds on to may vanish.
+        self._watching = asyncio.run_coroutine_threadsafe(self._watch(on_lost), self._loop)
 
     async def _watch(self, on_lost: Callable[[], object]) -> None:
         import asyncpg
