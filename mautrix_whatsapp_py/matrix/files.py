@@ -19,7 +19,9 @@ from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile
 TOO_LARGE: Final = "it is larger than the homeserver allows ({limit}). Ask its administrator to raise the limit."
 OVER_LIMIT: Final = "it is larger than the {limit} that the bridge can send to WhatsApp. Send a smaller file."
 REFUSED: Final = "the homeserver would not store it. Open WhatsApp on your phone to see it."
+FULL: Final = "the homeserver takes no more files of the bridge for now. Ask its administrator for more room."
 MISSING: Final = "the homeserver does not have it. Send it again."
+_FULL_CODES: Final = frozenset({"M_USER_LIMIT_EXCEEDED", "M_RESOURCE_LIMIT_EXCEEDED"})
 _CHUNK_BYTES: Final = 65_536
 _SEALED_TYPE: Final = "application/octet-stream"
 _TIMEOUT: Final = ClientTimeout(total=1_800, sock_connect=20, sock_read=60)
@@ -96,7 +98,7 @@ class HttpMatrixFiles:
         if response.status in (401, 429) or response.status >= 500:
             raise MatrixUnreachable(status=response.status)
         if response.status != 200:
-            raise MediaFailed(REFUSED)
+            raise await _refusal(response)
         answer = await response.json()
         uri = answer.get("content_uri") if isinstance(answer, dict) else None
         if not isinstance(uri, str):
@@ -107,6 +109,16 @@ class HttpMatrixFiles:
 def name_size(size_bytes: int) -> str:
     """A size as people say it."""
     return f"{size_bytes / (1 << 20):.0f} MB" if size_bytes >= 1 << 20 else f"{size_bytes / 1024:.0f} kB"
+
+
+async def _refusal(response: ClientResponse) -> MediaFailed:
+    """Why a homeserver takes no file; a quota may have room again."""
+    try:
+        answer = await response.json(content_type=None)
+    except ValueError:
+        answer = None
+    code = answer.get("errcode") if isinstance(answer, dict) else None
+    return MediaFailed(FULL, is_passing=True) if code in _FULL_CODES else MediaFailed(REFUSED)
 
 
 def _check_download(status: int) -> None:
