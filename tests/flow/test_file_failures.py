@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from tests.flow.world import DEADLINE_SECONDS, World
 from tests.simulator.media_crypto import encrypt_media
 
 PHOTO = bytes(range(256)) * 400
+LARGE_PHOTO = bytes(range(256)) * 4_000
+"""Its upload begins while it comes."""
 SHORT = ClientTimeout(total=10, sock_read=0.2)
 NOT_FOUND, GONE, FORBIDDEN, BUSY, DOWN, LARGE = 404, 410, 403, 429, 503, 413
 
@@ -118,15 +121,15 @@ async def chat(world: World, servers: Servers, tmp_path: Path) -> AsyncIterator[
     assert not list(folder.iterdir()), "a file was left behind"
 
 
-def photo(servers: Servers) -> WaMedia:
-    sealed = encrypt_media(PHOTO, "image")
+def photo(servers: Servers, data: bytes) -> WaMedia:
+    sealed = encrypt_media(data, "image")
     servers.blob = sealed.blob
     file = WaFile(
         direct_path="/photo",
         media_key=sealed.key,
-        sha256=hashlib.sha256(PHOTO).digest(),
+        sha256=hashlib.sha256(data).digest(),
         enc_sha256=hashlib.sha256(sealed.blob).digest(),
-        size_bytes=len(PHOTO),
+        size_bytes=len(data),
     )
     return WaMedia(kind=WaKind.IMAGE, file=file, mime_type="image/jpeg", caption="look")
 
@@ -146,9 +149,12 @@ async def settle(chat: Chat, work: asyncio.Future[None]) -> None:
     work.result()
 
 
-async def fail_and_mend(chat: Chat, servers: Servers, sentence: str, *, is_passing: bool) -> None:
+async def fail_and_mend(
+    chat: Chat, servers: Servers, sentence: str, *, is_passing: bool, data: bytes = PHOTO
+) -> None:
     """The notice is right; once all is well, asking for the file edits the notice into it."""
-    event = chat.message(photo(servers))
+    stored = len(servers.stored)
+    event = chat.message(photo(servers, data))
     chat.world.bridge.on_wa_event(chat.client.login, chat._ids.__next__(), event)  # type: ignore[arg-type]
     await chat.let_time_pass()
     notice = chat.world.chats.said[-1].event_id
@@ -158,6 +164,7 @@ async def fail_and_mend(chat: Chat, servers: Servers, sentence: str, *, is_passi
     assert said.body.endswith("look")
     assert (file_words.GOES_ON in said.body) is is_passing
     assert file_words.HOW_TO_RETRY in said.body
+    assert len(servers.stored) == stored
     servers.wa_fault = servers.mx_fault = 0
     chat.world.chats.written[notice] = said
     await chat.react("🔁", notice)
@@ -166,7 +173,7 @@ async def fail_and_mend(chat: Chat, servers: Servers, sentence: str, *, is_passi
     await settle(chat, asyncio.ensure_future(missing.idle()))
     shown = newest(chat)
     assert (shown.msgtype, shown.relation, shown.body) == (MxMsgType.IMAGE, MxEdit(event_id=notice), "look")
-    assert servers.stored[-1] == PHOTO
+    assert servers.stored[stored:] == [data]
 
 
 async def test_what_whatsapp_does_not_give(chat: Chat, servers: Servers) -> None:
@@ -181,9 +188,9 @@ async def test_what_whatsapp_does_not_give(chat: Chat, servers: Servers) -> None
         ("truncated", download.BROKEN, True),
         ("wrong hash", download.BROKEN, True),
     )
-    for fault, sentence, is_passing in faults:
+    for data, (fault, sentence, is_passing) in product((PHOTO, LARGE_PHOTO), faults):
         servers.wa_fault = fault
-        await fail_and_mend(chat, servers, sentence, is_passing=is_passing)
+        await fail_and_mend(chat, servers, sentence, is_passing=is_passing, data=data)
 
 
 async def test_what_the_homeserver_does_not_take(chat: Chat, servers: Servers) -> None:
@@ -196,6 +203,6 @@ async def test_what_the_homeserver_does_not_take(chat: Chat, servers: Servers) -
         (DOWN, "", file_words.NOT_STORED, True),
         ("hanging", "", file_words.NOT_STORED, True),
     )
-    for fault, errcode, sentence, is_passing in faults:
+    for data, (fault, errcode, sentence, is_passing) in product((PHOTO, LARGE_PHOTO), faults):
         servers.mx_fault, servers.errcode = fault, errcode
-        await fail_and_mend(chat, servers, sentence, is_passing=is_passing)
+        await fail_and_mend(chat, servers, sentence, is_passing=is_passing, data=data)
