@@ -24,6 +24,7 @@ from mautrix_whatsapp_py.matrix.http import OnTry, Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.identities import HttpIdentities
 from mautrix_whatsapp_py.matrix.link_cards import HttpLinkCards
 from mautrix_whatsapp_py.matrix.missed import MissedEvents
+from mautrix_whatsapp_py.matrix.people import HttpMatrixPeople
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.ports_homeserver import Checkpoints
@@ -42,6 +43,7 @@ class Homeserver:
     groups: HttpMatrixGroups
     files: HttpMatrixFiles
     missed: MissedEvents
+    people: HttpMatrixPeople
     cards: HttpLinkCards
     checkpoints: Checkpoints
     identities: HttpIdentities
@@ -93,6 +95,7 @@ def _make_homeserver(
         groups=HttpMatrixGroups(http, bot=bot, domain=domain),
         files=HttpMatrixFiles(http, bot=bot),
         missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
+        people=HttpMatrixPeople(http, bot=bot),
         cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
         checkpoints=checkpoints,
         identities=HttpIdentities(config.homeserver.address, session=session),

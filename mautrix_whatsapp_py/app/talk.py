@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.app.crypto import sees_encryption
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
+from mautrix_whatsapp_py.app.relays import make_relays
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.doubles import Doubles
 from mautrix_whatsapp_py.bridge.files import Files
@@ -108,6 +109,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         doubles=doubles,
         meter=parts.meter,
         is_encrypted=sees_encryption(config, homeserver.crypto),
+        relays=make_relays(config, store=store, logins=links.logins, people=homeserver.people, clock=clock),
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )

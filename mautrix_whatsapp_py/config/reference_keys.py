@@ -59,14 +59,7 @@ _BRIDGE: Final[Defaults] = {
     "phone_numbers_in_profile": False,
     "cleanup_on_logout": {"enabled": False, "manual": ANY, "bad_credentials": ANY},
     "relay": {
-        "enabled": False,
-        "admin_only": True,
-        "prefer_default": True,
         "allow_bridge": True,
-        "default_relays": [],
-        "user_distinguishers": ANY,
-        "message_formats": ANY,
-        "displayname_format": ANY,
     },
     "portal_create_filter": {"always_deny_from_login": []},
 }

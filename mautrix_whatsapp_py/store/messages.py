@@ -81,7 +81,7 @@ class MessageRows:
         until: datetime,
         limit: int,
     ) -> list[MessagePart]:
-        """Messages that others than the reader wrote between two moments, the newest first."""
+        """Messages that others than the reader wrote between two moments, these included, the newest first."""
         where = [
             messages.c.portal_id == portal_id,
             messages.c.sent_at_ms <= _ms(until),
@@ -89,7 +89,7 @@ class MessageRows:
             messages.c.part == 0,
         ]
         if after is not None:
-            where.append(messages.c.sent_at_ms > _ms(after))
+            where.append(messages.c.sent_at_ms >= _ms(after))
         statement = select(messages).where(*where).order_by(messages.c.sent_at_ms.desc()).limit(limit)
         return [_decode(row) for row in await tx.execute(statement)]
 

@@ -19,6 +19,7 @@ from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.relays import RelaySettings
 from mautrix_whatsapp_py.bridge.showcase import Showcase
 from mautrix_whatsapp_py.bridge.talk import Talk, TalkSettings
 from mautrix_whatsapp_py.bridge.welcoming import Welcoming
@@ -56,6 +57,7 @@ from tests.fakes.doubles import usual_commands
 from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
+from tests.fakes.people import FakeMatrixPeople
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.attempt_work import make_attempts, make_page_links
@@ -111,6 +113,7 @@ class World:
         self.clock = FakeClock()
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
+        self.permissions = PERMISSIONS
         self.network = FakeNetwork()
         self.small_files = FakeMatrixFiles()
         self.states: list[tuple[MxUserId, str]] = []
@@ -122,6 +125,8 @@ class World:
         self.talk_settings = TalkSettings()
         self.files: FileBearer = NoFiles()
         self.has_encrypted_rooms = False
+        self.people = FakeMatrixPeople(self.matrix, self.chats)
+        self.relaying: RelaySettings | None = None
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
         self.directories = Directories(self.network)
         self.groups = FakeMatrixGroups(self.matrix)
@@ -338,6 +343,7 @@ class World:
 
     def _store(self, event: MxEvent) -> MxStored:
         origin = event.origin
+        self.people.senders[origin.event_id] = origin.sender
         self._events[origin.event_id] = event
         return MxStored(
             seq=InboxSeq(0),
