@@ -135,7 +135,7 @@ async def talk(
 
 
 async def test_a_conversation(talk: Talk) -> None:
-    """Texts, a reply, an edit, reactions, a deletion, receipts and typing, both ways; and what else happens."""
+    """Everything people do, both ways."""
     assert talk.first.content["formatted_body"] == "hello <strong>Alice</strong>"
     assert talk.first.content["m.mentions"] == {}
     assert talk.ghost == f"@whatsapp_{BEN_NUMBER}:localhost"
@@ -234,7 +234,6 @@ async def _what_is_written_while_whatsapp_is_away_goes_out_in_order(talk: Talk) 
 
 
 async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
-    """Messages both ways while the bridge dies again and again."""
     count, kills = 60, 3
     ben, bridge = talk.ben.phone, talk.stage.bridge
 
@@ -366,7 +365,6 @@ async def _ben_moves_from_number_to_lid(talk: Talk) -> None:
 
 
 async def _two_users_in_one_group_see_each_message_once(talk: Talk) -> None:
-    """Alice's account knows the members by their LIDs, Bob's by their numbers."""
     stage, ben = talk.stage, talk.ben
     bob = await Seat.take(await stage.synapse.create_client("bob"), stage.bridge)
     bobs = stage.wa.add_account("15550004444", "Bob")
