@@ -47,8 +47,11 @@ def encode_room(room: MxNewRoom, identity: Identity) -> Json:
             "events": {"m.room.power_levels": 100} | dict.fromkeys(_FREE, 0),
         },
     }
-    if not identity.federates:
-        body["creation_content"] = {"m.federate": False}
+    creation: Json = {} if identity.federates else {"m.federate": False}
+    if room.replaces is not None:
+        creation["predecessor"] = {"room_id": room.replaces}
+    if creation:
+        body["creation_content"] = creation
     if room.name:
         body["name"] = room.name
     if room.topic:
