@@ -15,10 +15,8 @@ from typing import Any
 import msgspec
 
 from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
-from mautrix_whatsapp_py.whatsapp.host.decode_group import decode_group
 from mautrix_whatsapp_py.whatsapp.host.directory import Directory, directory_exports
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
 from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
@@ -74,14 +72,6 @@ def classify(error: str) -> CallFailed:
     )
 
 
-def classify_question(error: str) -> CallFailed:
-    """The same for a request that changes nothing: its failure leaves nothing open."""
-    text = error.lower()
-    if any(part in text for part in _NOT_FOR_US):
-        return CallFailed("refused", is_final=True)
-    return CallFailed(classify(error).code)
-
-
 class Calls:
     """One session's requests. Sends go one at a time, as the library would do it anyway."""
 
@@ -114,8 +104,6 @@ class Calls:
                 await self._call("SubscribePresence", jid, len(jid))
             case wire.Logout():
                 await self._call("Logout")
-            case wire.FetchGroup():
-                return await self._fetch_group(call.group)
             case wire.FetchStats():
                 return self._session.stats()
             case (
@@ -160,16 +148,6 @@ class Calls:
         ids = " ".join(call.message_ids).encode()
         at = ctypes.c_int(call.at_seconds).value
         await self._call_raw("MarkRead", ids, at, chat, len(chat), sender, len(sender), kind)
-
-    async def _fetch_group(self, group: WaJid) -> WaGroup:
-        jid = self._protobuf.encode_jid(group)
-        body = await self._through_gate(
-            lambda: self._library.call("GetGroupInfo", self._session.uuid, jid, len(jid))
-        )
-        answer = self._protobuf.messages.GetGroupInfoReturnFunction.FromString(body)
-        if answer.Error:
-            raise classify_question(answer.Error)
-        return decode_group(answer.GroupInfo)
 
     async def _call(self, name: str, *arguments: Any) -> None:
         await self._call_raw(name, *arguments)
@@ -299,7 +277,6 @@ def needed_exports() -> Sequence[str]:
         "SendChatPresence",
         "SendPresence",
         "SubscribePresence",
-        "GetGroupInfo",
         "Logout",
         "MarkRead",
         "SetPassive",
