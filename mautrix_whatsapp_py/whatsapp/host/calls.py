@@ -56,8 +56,6 @@ _PASSING = (
     "timed out",
     "websocket disconnected",
 )
-_NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "does not exist")
-"""What the server answers to those who may not ask."""
 
 
 def classify(error: str) -> CallFailed:
