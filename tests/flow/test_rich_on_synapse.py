@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.channel_beside import Reader, channel_section, check_channel_beside_matrix
 from tests.flow.linking_stage import Seat, Stage
 from tests.flow.test_talk_on_synapse import BEN_NUMBER, WAIT_SECONDS, Talk, first_room
 from tests.homeserver import PortPool, Registration
@@ -31,11 +32,17 @@ PHOTO = b"\xff\xd8\xff" + bytes(2_000)
 
 
 @pytest.fixture
+def channel_port(ports: PortPool) -> int:
+    return ports.reserve()
+
+
+@pytest.fixture
 async def talk(
     tmp_path: Path,
     make_synapse: MakeSynapse,
     make_bridge: MakeBridge,
     ports: PortPool,
+    channel_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Talk]:
     async with simulator(tmp_path / "wa") as wa:
@@ -46,6 +53,7 @@ async def talk(
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "network": {"proxy": wa.proxy_url},
+            "channel": channel_section(channel_port, heard=BEN_NUMBER),
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
@@ -111,7 +119,7 @@ def chosen(talk: Talk, update: Any, poll_id: str, *, is_poll_own: bool) -> list[
     return list(vote.selectedOptions)
 
 
-async def test_everything_people_send(talk: Talk) -> None:
+async def test_everything_people_send(talk: Talk, channel_port: int) -> None:
     """One room in which all of it happens."""
     await check_polls_of_whatsapp(talk)
     await check_polls_of_matrix(talk)
@@ -121,6 +129,7 @@ async def test_everything_people_send(talk: Talk) -> None:
     await check_events_and_invitations(talk)
     await check_answers_and_comments(talk)
     await check_what_is_told_in_words(talk)
+    await check_channel_beside_matrix(talk, Reader(channel_port))
 
 
 async def check_polls_of_whatsapp(talk: Talk) -> None:
@@ -194,6 +203,20 @@ async def check_places_and_contacts(talk: Talk) -> None:
     await talk.alice.send(talk.room, "m.room.message", shared)
     location = (await received(talk, "locationMessage")).message.locationMessage
     assert (location.degreesLatitude, location.degreesLongitude, location.name) == (5, 6, "Home")
+    began = await talk.alice.set_state(
+        talk.room,
+        "org.matrix.msc3672.beacon_info",
+        {"live": True, "timeout": 60_000},
+        state_key=talk.alice.user_id,
+    )
+    for uri in ("geo:7,8", "geo:9,9"):
+        relation = {"m.relates_to": {"rel_type": "m.reference", "event_id": began}}
+        place = {"org.matrix.msc3488.location": {"uri": uri}}
+        await talk.alice.send(talk.room, "org.matrix.msc3672.beacon", {**relation, **place})
+    location = (await received(talk, "locationMessage")).message.locationMessage
+    assert (location.degreesLatitude, location.name) == (7, "Live location: where it began")
+    await talk.alice.send_text(talk.room, "nothing of it in between")
+    assert (await talk.ben.phone.receive_next(WAIT_SECONDS)).text == "nothing of it in between"
     url = await talk.alice.upload(CARD.encode(), mimetype="text/vcard", filename="jane.vcf")
     file = {"msgtype": "m.file", "body": "jane.vcf", "url": url, "info": {"mimetype": "text/vcard"}}
     await talk.alice.send(talk.room, "m.room.message", file)
