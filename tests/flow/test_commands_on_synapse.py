@@ -218,9 +218,9 @@ async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
     assert invite.room_id != direct
     await alice.join(invite.room_id)
     # Nobody is left in it: the next message makes another one.
-    mark = alice.mark()
     await alice.leave(invite.room_id)
     await office.is_given_up(invite.room_id)
+    mark = alice.mark()
     await office.ben.phone.text(office.stage.phone.pn, "gone again?")
     again = await alice.wait_for_invite(sender=BOT, after=mark)
     assert again.room_id not in (direct, invite.room_id)
