@@ -112,6 +112,13 @@ async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, port
         await ben.phone.send(own.pn, kinds.poll_vote(poll, ben.lid, ["later"]))
         assert (await channel.receive_one())["text"].startswith("<vote>\n- later\n\n[Replying to ")
 
+        code, said = await channel.run("logout")
+        assert code == 0, said
+        assert own.devices == {}
+        assert list(channel.folder.rglob(f"*{OWN}*")) == []
+        code, said = await channel.run("status", "--json")
+        assert (code, '"UNLINKED"' in said) == (0, True), said
+
 
 def draw_picture() -> bytes:
     """A small JPEG."""
