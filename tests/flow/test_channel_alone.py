@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import stat
 import sys
 from pathlib import Path
 
 import pytest
+import zxingcpp
 from PIL import Image
 
 from tests.flow.channel_stage import BEN, OWN, TOKEN, ChannelProcess, channel_stage
@@ -183,7 +185,7 @@ async def test_the_example_and_serve_answer(tmp_path: Path, ports: PortPool) -> 
 
 async def link_by_screen(channel: ChannelProcess, own: Account) -> None:
     """`channel login` in a terminal, looked at by the phone's camera."""
-    login = channel.prepare("login")
+    login, png = channel.prepare("login", "--qr-png", "qr.png"), channel.folder / "qr.png"
     login.launch()
 
     async def is_shown() -> bool:
@@ -193,6 +195,9 @@ async def link_by_screen(channel: ChannelProcess, own: Account) -> None:
         await login.wait_until(is_shown, deadline_seconds=60)
         screen, data = login.output, read_screen(login.output)
         assert data is not None
+        with Image.open(png) as image:
+            assert [one.text[:2] for one in zxingcpp.read_barcodes(image.convert("L"))] == [data[:2]]
+        assert stat.S_IMODE(png.stat().st_mode) == 0o600
         await own.phone.scan(data)
         assert await login.wait(deadline_seconds=60) == 0
         assert f"default is linked as +{OWN}." in login.output
