@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,7 @@ from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
+from mautrix_whatsapp_py.bridge.partings import PartingDeps, Partings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
@@ -129,7 +131,11 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
-    backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
+    backfill = make_backfill(
+        config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users, copies=homeserver.copies
+    )
+    partings = _make_partings(config, talk, work, links)
+    stack.push_async_callback(partings.stop)
     strangers = _make_strangers(config)
     parts = _Parts(
         users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill, strangers=strangers
@@ -151,11 +157,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await serve(entrance, config, links, stack)
     await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
     await require_ping(hasty, questions, clock)
-    if channel is not None:
-        if strangers is not None:
-            strangers.bind(channel.channel)
-        await channel.start()
-        services.extend(channel.services)
+    partings.begin()
+    services.extend(await _start_channel(channel, strangers))
     health.start()
     stack.callback(health.end)
     own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
@@ -196,6 +199,14 @@ async def _open_talk(
     return talk, doubles
 
 
+def _make_partings(config: Config, talk: Talk, work: ChatWork, links: Links) -> Partings:
+    settings = config.bridge.cleanup_on_logout
+    partings = Partings(PartingDeps(talk=talk, closings=work.deps.closings, settings=settings))
+    links.logins.bind_farewell(partings)
+    links.logins.add_listener(partings.on_state)
+    return partings
+
+
 def _questions(config: Config, options: RunOptions) -> StartupQuestions:
     return StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -224,6 +235,15 @@ async def _open_channel(
     parts = await stack.enter_async_context(opened)
     talk.tap.bind(parts.intake.take)
     return parts
+
+
+async def _start_channel(channel: ChannelParts | None, strangers: ChannelStrangers | None) -> Sequence[Service]:
+    if channel is None:
+        return ()
+    if strangers is not None:
+        strangers.bind(channel.channel)
+    await channel.start()
+    return channel.services
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:

@@ -24,6 +24,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
+from mautrix_whatsapp_py.bridge.relays import Relays
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.tap import Tap
@@ -121,6 +122,8 @@ class Talk:
     meter: Meter = field(default_factory=NoMeter)
     gate: HistoryGate = field(default_factory=HistoryGate)
     tap: Tap = field(default_factory=Tap)
+    relays: Relays | None = None
+    """None where nobody speaks for others."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uploads", Uploads(self.files))

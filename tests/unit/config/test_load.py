@@ -53,6 +53,11 @@ bridge:
     deleted_messages: mark
     outbox_expiry_hours: 1
     power_level_overrides: {"@x:hs.test": 90}
+    cleanup_on_logout: {enabled: true, manual: {private: delete}, bad_credentials: {shared_no_users: kick}}
+    relay:
+        {enabled: true, admin_only: false, prefer_default: false, default_relays: ["15550001111"],
+        user_distinguishers: [], message_formats: {m.text: "{{ .Sender.UserID }}: {{ .Message }}"},
+        displayname_format: "{{ .UserID }}"}
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network:
@@ -103,6 +108,25 @@ def test_every_value_can_be_set(tmp_path: Path) -> None:
     assert config.network.proxy == "socks5://127.0.0.1:1080"
     unchanged = [name for name in fields_of(Config) if getattr(config, name) == getattr(default, name)]
     assert unchanged == []
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("message_formats: {m.text: '{{ .Message'}", "bridge.relay.message_formats.m.text"),
+        (
+            "message_formats: {m.text: '{{ .Sender.Nothing }} {{ .Message }}'}",
+            "bridge.relay.message_formats.m.text",
+        ),
+        ("message_formats: {m.text: '{{ .Sender.UserID }}'}", "bridge.relay.message_formats.m.text"),
+        ("message_formats: {m.text: '{{ .Message }}'}", "bridge.relay.message_formats.m.text"),
+        ("displayname_format: '{{ .Sender.UserID }}'", "bridge.relay.displayname_format"),
+        ('default_relays: ["+1555"]', "bridge.relay.default_relays"),
+    ],
+)
+def test_odd_relays_are_named(line: str, path: str, tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, SMALLEST.replace("bridge:\n", f"bridge:\n    relay:\n        {line}\n"))
+    assert problem.startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(
