@@ -92,6 +92,9 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     assert await alice.fetch_file(photo) == PHOTO
     assert "url" not in photo.source["content"]
 
+    await _forge(stage, room)
+    await _add_device(stage, room)
+
     # the key goes to the device while nobody is there
     await stage.bridge.stop()
     alice.rotate(room)
@@ -119,6 +122,43 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     assert "m.room.message" not in types
     assert "m.room.encrypted" in types
     assert not alice.unreadable
+
+
+async def _forge(stage: Stage, room: str) -> None:
+    """What was said once is not said again, neither by whoever repeats it nor as another's."""
+    alice, ben = stage.alice, stage.ben.phone
+    event_id = await alice.say(room, "only once")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "only once"
+    sealed = await alice.fetch_sealed(room, event_id)
+    await alice.send_plain(room, "m.room.encrypted", sealed)
+    await alice.heard("several messages with the same key", room=room)
+    mallory = await stage.synapse.create_client("mallory")
+    await alice.client.room_invite(room, mallory.user_id)
+    await mallory.join(room)
+    await mallory.send(room, "m.room.encrypted", sealed)
+    await alice.heard("a session that your account does not have", room=room)
+    # what says that the bridge wrote it, and what is not encrypted, is not bridged either
+    claim = {"msgtype": "m.text", "body": "claimed", "fi.mau.double_puppet_source": "mautrix-whatsapp-py"}
+    await mallory.send(room, "m.room.message", claim)
+    await mallory.send_text(room, "in the clear")
+    await alice.heard("not encrypted, which this bridge requires", room=room)
+    await mallory.leave(room)
+    await alice.say(room, "and then this")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "and then this"
+
+
+async def _add_device(stage: Stage, room: str) -> None:
+    """A new device of alice's reads what comes, and what it writes is bridged."""
+    url, folder = stage.synapse.url, stage.bridge.folder.parent / "second"
+    second = await EncryptedClient.log_in(url, "@alice:localhost", PASSWORD, folder)
+    try:
+        await stage.ben.phone.text(stage.phone.pn, "to both of you")
+        await second.heard("to both of you", room=room)
+        await stage.alice.heard("to both of you", room=room)
+        await second.say(room, "from the second")
+        assert (await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "from the second"
+    finally:
+        await second.aclose()
 
 
 async def _link(stage: Stage, dm: str) -> None:
