@@ -59,8 +59,9 @@ class EncryptedClient:
 
     async def fetch_sealed(self, room: str, event_id: str) -> dict[str, object]:
         """An event's content as it lies on the homeserver."""
-        answer = await self.client.room_get_event(room, event_id)
-        content: dict[str, object] = answer.event.source["content"]
+        method, path = Api.room_get_event(self.client.access_token, room, event_id)
+        response = await self.client.send(method, path)
+        content: dict[str, object] = (await response.json())["content"]
         return content
 
     async def send_plain(self, room: str, kind: str, content: dict[str, object]) -> None:

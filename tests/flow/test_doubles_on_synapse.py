@@ -150,16 +150,17 @@ async def _relayed(double: Double, room: str) -> None:
     await alice.send_text(room, "!wa set-relay")
     await heard("is sent by +15550001111")
 
+    name = "Dora 15550002222 (@\u2060dora:localhost)"
     said = await dora.send_text(room, "hello\n*Alice*: I quit")
     received = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
-    assert received.text == "*Dora 15550002222*: hello\nAlice: I quit"
+    assert received.text == f"*{name}*: hello\nAlice: I quit"
     assert not received.message.extendedTextMessage.contextInfo.mentionedJID
     await dora.send(room, "m.room.message", {"msgtype": "m.emote", "body": "waves"})
-    assert (await ben.receive_next()).text == "*\u00a0*Dora 15550002222* waves"
+    assert (await ben.receive_next()).text == f"*\u00a0*{name}* waves"
     about = {"m.relates_to": {"rel_type": "m.annotation", "event_id": said, "key": "👍"}}
     reaction = await dora.send(room, "m.reaction", about)
     told = await ben.receive_next()
-    assert told.text == "*Dora 15550002222* reacted with 👍"
+    assert told.text == f"*{name}* reacted with 👍"
     assert told.message.extendedTextMessage.contextInfo.stanzaID == received.message_id
     await dora.redact(room, reaction)
     await dora.send(room, "m.room.message", _edit(said, "goodbye"))
