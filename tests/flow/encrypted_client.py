@@ -64,6 +64,11 @@ class EncryptedClient:
         content: dict[str, object] = (await response.json())["content"]
         return content
 
+    def seal(self, room: str, body: str) -> dict[str, object]:
+        """The content of an event that is not sent."""
+        _, content = self.client.encrypt(room, "m.room.message", {"msgtype": "m.text", "body": body})
+        return dict(content)
+
     async def send_plain(self, room: str, kind: str, content: dict[str, object]) -> None:
         """Send an event as it is, encrypted or not."""
         method, path, data = Api.room_send(self.client.access_token, room, kind, content, uuid.uuid4().hex)

@@ -135,7 +135,7 @@ async def _forge(stage: Stage, room: str) -> None:
     mallory = await stage.synapse.create_client("mallory")
     await alice.client.room_invite(room, mallory.user_id)
     await mallory.join(room)
-    await mallory.send(room, "m.room.encrypted", sealed)
+    await mallory.send(room, "m.room.encrypted", alice.seal(room, "as if alice said it"))
     await alice.heard("a session that your account does not have", room=room)
     # what says that the bridge wrote it, and what is not encrypted, is not bridged either
     claim = {"msgtype": "m.text", "body": "claimed", "fi.mau.double_puppet_source": "mautrix-whatsapp-py"}
