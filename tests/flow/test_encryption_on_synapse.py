@@ -129,13 +129,13 @@ async def _forge(stage: Stage, room: str) -> None:
     alice, ben = stage.alice, stage.ben.phone
     event_id = await alice.say(room, "only once")
     assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "only once"
-    sealed = await alice.fetch_sealed(room, event_id)
+    sealed, forged = await alice.fetch_sealed(room, event_id), alice.seal(room, "as if alice said it")
     await alice.send_plain(room, "m.room.encrypted", sealed)
     await alice.heard("several messages with the same key", room=room)
     mallory = await stage.synapse.create_client("mallory")
     await alice.client.room_invite(room, mallory.user_id)
     await mallory.join(room)
-    await mallory.send(room, "m.room.encrypted", alice.seal(room, "as if alice said it"))
+    await mallory.send(room, "m.room.encrypted", forged)
     await alice.heard("a session that your account does not have", room=room)
     # what says that the bridge wrote it, and what is not encrypted, is not bridged either
     claim = {"msgtype": "m.text", "body": "claimed", "fi.mau.double_puppet_source": "mautrix-whatsapp-py"}

@@ -9,10 +9,17 @@ import { pathToFileURL } from 'node:url'
 const env = process.env
 const load = name => import(pathToFileURL(join(env.JS_SDK_MODULES, 'node_modules/matrix-js-sdk/lib', name)))
 
+// the client counts on what Node.js has from version 22 on
+Promise.withResolvers ??= function withResolvers() {
+    const made = {}
+    made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
+    return made
+}
+
 // stdout is for answers
 globalThis.console = new Console(process.stderr)
 const [sdk, api, { logger }] = await Promise.all(['index.js', 'crypto-api/index.js', 'logger.js'].map(load))
-logger.setLevel('error')
+logger.setLevel(env.CLIENT_LOG_LEVEL ?? 'warn')
 const client = sdk.createClient({
     baseUrl: env.CLIENT_URL, userId: env.CLIENT_USER, deviceId: env.CLIENT_DEVICE, accessToken: env.CLIENT_TOKEN,
 })
