@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.checkpoints import EndpointCheckpoints, SilentCheckpoints
+from mautrix_whatsapp_py.matrix.copies import HttpMatrixCopies
 from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_room import Identity
@@ -42,6 +43,7 @@ class Homeserver:
     rooms: HttpMatrixRooms
     groups: HttpMatrixGroups
     files: HttpMatrixFiles
+    copies: HttpMatrixCopies
     missed: MissedEvents
     people: HttpMatrixPeople
     cards: HttpLinkCards
@@ -94,6 +96,7 @@ def _make_homeserver(
         rooms=HttpMatrixRooms(http, bot=bot, encryption=encryption),
         groups=HttpMatrixGroups(http, bot=bot, domain=domain),
         files=HttpMatrixFiles(http, bot=bot),
+        copies=HttpMatrixCopies(http, bot=bot, doubles=doubles, crypto=crypto),
         missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
         people=HttpMatrixPeople(http, bot=bot),
         cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),

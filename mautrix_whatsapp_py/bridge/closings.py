@@ -44,22 +44,22 @@ class Closings:
             await self._leave(portal.room_id)
         await self._deps.portals.remove(portal)
 
-    async def delete(self, portal: Portal) -> None:
+    async def delete(self, portal: Portal, *, reason: str = DELETED) -> None:
         """Empty a room: everybody leaves or is removed, the bot last."""
         await self._require_sent(portal)
         room_id = portal.room_id
         if room_id is not None:
             await self._remove_aliases(room_id)
-            await self.empty(room_id)
+            await self.empty(room_id, reason=reason)
         await self._deps.portals.remove(portal)
 
-    async def empty(self, room_id: MxRoomId) -> None:
+    async def empty(self, room_id: MxRoomId, *, reason: str = DELETED) -> None:
         """Have everybody leave a room, the bot last."""
         bot = self._deps.matrix.bot
         members = await self._members(room_id)
         for user in sorted(members):
             if not self._deps.is_ours(user):
-                await self._deps.rooms.remove_from(room_id, user, reason=DELETED)
+                await self._deps.rooms.remove_from(room_id, user, reason=reason)
         await self._leave(room_id)
         await self._deps.matrix.leave_room(room_id, user=bot)
 

@@ -69,21 +69,26 @@ class Presences:
 
     async def _stay(self, login: Login) -> None:
         try:
-            await self._send(login, is_available=True)
+            if not await self._send(login, is_available=True):
+                # Whatever they do next tries again.
+                return
             while (left := self._until[login.id] - self._talk.clock.monotonic()) > 0:
                 await self._talk.clock.sleep(left)
         finally:
             del self._until[login.id]
         await self._send(login, is_available=False)
 
-    async def _send(self, login: Login, *, is_available: bool) -> None:
+    async def _send(self, login: Login, *, is_available: bool) -> bool:
         client = self._talk.network.get_client(login.id)
         if client is None or not client.state.is_usable:
-            return
+            return False
         try:
             await client.send_presence(is_available=is_available)
         except WhatsAppError as error:
+            # A fresh link, for one, has to learn its own name first.
             log.debug("presence was not shown on WhatsApp: %s", error.code)
+            return False
+        return True
 
     async def _ask(self, login: Login, portal: Portal) -> None:
         client = self._talk.network.get_client(login.id)

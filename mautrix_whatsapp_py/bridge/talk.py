@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.bridge.cards import NoCards
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
+from mautrix_whatsapp_py.bridge.files_ahead import FilesAhead
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
@@ -111,6 +112,7 @@ class Talk:
     small_files: SmallFiles = field(default_factory=SmallFiles)
     doubles: Doubles = field(default_factory=NoDoubles)
     records: Records = field(default_factory=Records)
+    ahead: FilesAhead = field(default_factory=FilesAhead)
     uploads: Uploads = field(init=False)
     files_called: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody asks for a file that is missing."""

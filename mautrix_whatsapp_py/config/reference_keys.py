@@ -57,7 +57,7 @@ _BRIDGE: Final[Defaults] = {
     "revert_failed_state_changes": False,
     "enable_send_state_requests": False,
     "phone_numbers_in_profile": False,
-    "cleanup_on_logout": {"enabled": False, "manual": ANY, "bad_credentials": ANY},
+    "cleanup_on_logout": {"manual": {"relayed": "nothing"}, "bad_credentials": {"relayed": "nothing"}},
     "relay": {
         "allow_bridge": True,
     },

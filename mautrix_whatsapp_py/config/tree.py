@@ -64,6 +64,15 @@ class FilterMode(StrEnum):
     ALLOW = "allow"
 
 
+class RoomEnd(StrEnum):
+    """What becomes of the rooms of an account that is not linked any more."""
+
+    NOTHING = "nothing"
+    KICK = "kick"
+    UNBRIDGE = "unbridge"
+    DELETE = "delete"
+
+
 class DisappearingMessages(StrEnum):
     """What becomes of messages whose time is over on WhatsApp."""
 
@@ -142,6 +151,24 @@ class FilterSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupRooms(Section):
+    """What becomes of each kind of room."""
+
+    private: RoomEnd = RoomEnd.NOTHING
+    shared_no_users: RoomEnd = RoomEnd.NOTHING
+    shared_has_users: RoomEnd = RoomEnd.NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupSection(Section):
+    """What becomes of the rooms of an account that is not linked any more."""
+
+    enabled: bool = False
+    manual: CleanupRooms = field(default_factory=CleanupRooms)
+    bad_credentials: CleanupRooms = field(default_factory=CleanupRooms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RelaySection(Section):
     """Accounts that send what people without one write."""
 
@@ -170,6 +197,7 @@ class BridgeSection(Section):
     power_level_overrides: PowerLevels = NO_OVERRIDES
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False
+    cleanup_on_logout: CleanupSection = field(default_factory=CleanupSection)
     relay: RelaySection = field(default_factory=RelaySection)
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
     permissions: Permissions = EXAMPLE_PERMISSIONS

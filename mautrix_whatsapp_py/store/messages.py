@@ -57,6 +57,13 @@ class MessageRows:
         row = (await tx.execute(select(messages).where(*where).order_by(*order).limit(1))).first()
         return None if row is None else _decode(row)
 
+    async def get_last(self, tx: Tx, portal_id: PortalId) -> MessagePart | None:
+        """The newest of a chat's messages."""
+        order = (messages.c.sent_at_ms.desc(), messages.c.part.desc())
+        where = messages.c.portal_id == portal_id
+        row = (await tx.execute(select(messages).where(where).order_by(*order).limit(1))).first()
+        return None if row is None else _decode(row)
+
     async def get_newest_before(self, tx: Tx, portal_id: PortalId, before: datetime) -> datetime | None:
         """When the newest message of a chat from before a moment was sent."""
         where = (messages.c.portal_id == portal_id, messages.c.sent_at_ms < _ms(before))
@@ -81,7 +88,7 @@ class MessageRows:
         until: datetime,
         limit: int,
     ) -> list[MessagePart]:
-        """Messages that others than the reader wrote between two moments, the newest first."""
+        """Messages that others than the reader wrote between two moments, these included, the newest first."""
         where = [
             messages.c.portal_id == portal_id,
             messages.c.sent_at_ms <= _ms(until),
@@ -89,7 +96,7 @@ class MessageRows:
             messages.c.part == 0,
         ]
         if after is not None:
-            where.append(messages.c.sent_at_ms > _ms(after))
+            where.append(messages.c.sent_at_ms >= _ms(after))
         statement = select(messages).where(*where).order_by(messages.c.sent_at_ms.desc()).limit(limit)
         return [_decode(row) for row in await tx.execute(statement)]
 

@@ -41,6 +41,8 @@ LOST_PER_HOST_CRASH = 9
 MAX_DROPPED = 2
 """By the library's race between encrypting and decrypting; what `host/quiet.py` cannot keep it from."""
 UNSEEN = "?"
+LAST_LINES = 150
+"""Of the bridge's log, told where something is lost."""
 STORM_DATABASES = ["sqlite", "postgres"] if is_long() else ["postgres"]
 CRASH_DATABASES = ["sqlite", "postgres"] if is_long() else ["sqlite"]
 
@@ -85,6 +87,8 @@ class Runner:
             tell(f"wrong reactions: {len(outcome.wrong_reactions)}, notices: {len(outcome.notices)}")
             tell(f"dropped by phones, number used twice by the library: {outcome.dropped}")
             tell(f"repeated under the same id: {sum(box.repeats for box in scene.boxes)}")
+            if outcome.outgoing.lost or outcome.incoming.lost:
+                tell("\n".join(scene.stage.bridge.output.splitlines()[-LAST_LINES:]))
             assert "Traceback" not in scene.stage.bridge.output, told(outcome, seed)
         return outcome
 

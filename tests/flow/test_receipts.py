@@ -7,6 +7,7 @@ import pytest
 from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUncertain
 from mautrix_whatsapp_py.ids import MxEventId, WaMessageId
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.mx import MxReceipt
 from mautrix_whatsapp_py.model.wa import WaReceiptKind
 from tests.flow.chat import BEN_GHOST, Chat
@@ -51,6 +52,19 @@ async def test_what_is_read_while_whatsapp_is_away_is_told_on_return(chat: Chat)
     await chat.go_online()
     await read(chat, events[2])
     assert marked(chat) == ids
+
+
+async def test_messages_of_one_second_are_told_once_each(chat: Chat) -> None:
+    """WhatsApp's times are whole seconds: more may come in the second that was read already."""
+    first = await chat.hear("one")
+    first_event = chat.world.chats.said[-1].event_id
+    await read(chat, first_event)
+    at = chat.world.chats.said[-1].sent_at
+    second = chat.message(WaText(body="two"), at=at)
+    await chat.receive(second)
+    await read(chat, chat.world.chats.said[-1].event_id)
+    await read(chat, chat.world.chats.said[-1].event_id)
+    assert marked(chat) == [first, second.message_id]
 
 
 @pytest.mark.parametrize("is_answered", [False, True])

@@ -16,6 +16,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event, Kind, Mark
+from tests.homeserver.watcher import Watcher
 from tests.postgres import Postgres
 from tests.simulator.api import Account, Addressing, Network, groups, host_command, kinds, simulator
 from tests.simulator.kinds.actions import MessageRef
@@ -50,6 +51,12 @@ class Talk:
         return await self.alice.wait_for_message(
             self.room, sender=sender or self.ghost, contains=text, after=after, deadline_seconds=WAIT_SECONDS
         )
+
+    async def tell_bot(self, command: str) -> None:
+        """A command in the room; the bot has answered."""
+        mark = self.alice.mark()
+        await self.alice.send_text(self.room, f"!wa {command}")
+        await self.alice.wait_for_message(self.room, sender="@whatsappbot:localhost", after=mark)
 
     async def relation(self, kind: str, event_id: str) -> Event:
         """An event about another one."""
@@ -86,16 +93,29 @@ def database_uri(request: pytest.FixtureRequest) -> Iterator[str | None]:
 
 
 @pytest.fixture
+async def watcher() -> AsyncIterator[Watcher]:
+    """Is told how far messages have come."""
+    async with Watcher() as watching:
+        yield watching
+
+
+@pytest.fixture
 async def talk(
-    tmp_path: Path, make_synapse: MakeSynapse, make_bridge: MakeBridge, ports: PortPool, database_uri: str | None
+    tmp_path: Path,
+    make_synapse: MakeSynapse,
+    make_bridge: MakeBridge,
+    ports: PortPool,
+    database_uri: str | None,
+    watcher: Watcher,
 ) -> AsyncIterator[Talk]:
     async with simulator(tmp_path / "wa") as wa:
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
-        synapse = await make_synapse(registration)
+        synapse = await make_synapse(registration, overrides={"presence": {"enabled": True}})
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "matrix": {"delivery_receipts": True},
+            "homeserver": {"message_send_checkpoint_endpoint": watcher.url},
         }
         bridge = make_bridge(synapse.url, registration, port=port, database_uri=database_uri, sections=sections)
         await bridge.start()
@@ -120,8 +140,7 @@ async def test_a_conversation(talk: Talk) -> None:
     assert talk.first.content["formatted_body"] == "hello <strong>Alice</strong>"
     assert talk.first.content["m.mentions"] == {}
     assert talk.ghost == f"@whatsapp_{BEN_NUMBER}:localhost"
-    profile = await alice.request("GET", f"/profile/{talk.ghost}")
-    assert profile["displayname"] == "Ben (WA)"
+    assert (await alice.request("GET", f"/profile/{talk.ghost}"))["displayname"] == "Ben (WA)"
     answer_id = await _talk_from_matrix(talk)
     await _talk_from_whatsapp(talk, answer_id)
 
@@ -186,7 +205,6 @@ async def _talk_from_whatsapp(talk: Talk, answer_id: str) -> None:
     await ben.typing(talk.own.pn)
     await alice.wait_for(lambda event: event.type == "m.typing" and talk.ghost in event.content["user_ids"])
 
-    # from alice's own phone
     await talk.own.phone.text(talk.ben.pn, "from my phone")
     await talk.hears("from my phone", sender="@whatsapp_15550001111:localhost")
 
@@ -242,7 +260,7 @@ async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
 
 
 @pytest.mark.parametrize("database_uri", ["sqlite"], indirect=True)
-async def test_timers_played_receipts_absences_and_moderation(talk: Talk) -> None:
+async def test_timers_played_receipts_absences_and_moderation(talk: Talk, watcher: Watcher) -> None:
     alice, ben = talk.alice, talk.ben.phone
     # A receipt given while WhatsApp is away is told on return.
     talk.stage.wa.proxy.network = Network.AWAY
@@ -264,6 +282,9 @@ async def test_timers_played_receipts_absences_and_moderation(talk: Talk) -> Non
     await talk.stage.bridge.kill()
     await talk.stage.bridge.start()
     await alice.wait_for(lambda event: event.redacts == doomed, deadline_seconds=60)
+    # Where a message is on its way is told to whoever watches.
+    await watcher.steps_of(played, [("BRIDGE", "SUCCESS"), ("REMOTE", "SUCCESS")])
+    await _show_more_or_less(talk)
     # An admin deletes what another wrote.
     mark = alice.mark()
     club = groups.create_group(talk.stage.wa.world, talk.own, "Club", [talk.ben])
@@ -273,6 +294,31 @@ async def test_timers_played_receipts_absences_and_moderation(talk: Talk) -> Non
     await alice.redact(room, said.event_id)
     revoked = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
     assert (revoked.message.protocolMessage.key.ID, revoked.stanza.get("edit")) == (said_id, "8")
+
+
+async def _show_more_or_less(talk: Talk) -> None:
+    """Reading and being online are shown to Ben, and his coming to alice, where she wants it."""
+    alice, ben = talk.alice, talk.ben.phone
+    for wish in ("receipts off", "receipts on"):
+        await talk.tell_bot(f"privacy {wish}")
+        ids = [await ben.text(talk.own.pn, f"{wish} {number}") for number in range(2)]
+        await alice.send_receipt(talk.room, (await talk.hears(f"{wish} 1")).event_id)
+    # What was read meanwhile is not told, not even later.
+    read = await ben.receipt_next("read", timeout_seconds=WAIT_SECONDS)
+    assert {read.get("id"), *(one.get("id") for part in read.children for one in part.children)} == set(ids)
+    (device,) = talk.own.devices.values()
+    await talk.own.phone.welcome(device)
+    await talk.tell_bot("privacy presence on")
+    assert not talk.own.is_online
+    async with asyncio.timeout(WAIT_SECONDS):
+        # The link learns its own name first.
+        while not talk.own.is_online or talk.own not in talk.ben.watchers:
+            for is_typing in (True, False):
+                await alice.set_typing(talk.room, is_typing=is_typing)
+            await asyncio.sleep(0.1)
+        await ben.set_online(is_online=True)
+        while (await alice.request("GET", f"/presence/{talk.ghost}/status"))["presence"] != "online":
+            await asyncio.sleep(0.1)
 
 
 async def test_cards_of_links_cross_with_their_pictures(talk: Talk) -> None:

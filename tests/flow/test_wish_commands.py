@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -121,7 +122,11 @@ async def test_privacy_keeps_receipts_and_typing_back(desk: Desk) -> None:
     await desk.ask("!wa privacy receipts on", room_id=room_id)
     desk.world.bridge.on_mx_ephemeral(receipt)
     await desk.world.settled()
-    assert desk.chat.client.marked
+    assert not desk.chat.client.marked
+    read_openly = await desk.chat.hear("and now?")
+    desk.world.bridge.on_mx_ephemeral(replace(receipt, event_id=desk.world.chats.said[-1].event_id))
+    await desk.world.settled()
+    assert [mark.message_ids for mark in desk.chat.client.marked] == [(read_openly,)]
     for wrong, why in (
         ("receipts", "then on or off"),
         ("receipts no", "Say on or off."),

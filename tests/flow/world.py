@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
+from mautrix_whatsapp_py.bridge.partings import PartingDeps, Partings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.relays import RelaySettings
 from mautrix_whatsapp_py.bridge.showcase import Showcase
@@ -31,7 +32,7 @@ from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
-from mautrix_whatsapp_py.config.tree import StatusNotices
+from mautrix_whatsapp_py.config.tree import CleanupSection, StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
@@ -133,6 +134,7 @@ class World:
         self.wa_groups: dict[LoginId, FakeGroups] = {}
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
+        self.cleanup = CleanupSection()
         self.doubles: Doubles = NoDoubles()
         self.ciphers: Ciphers | None = None
         self.requires_encryption = False
@@ -182,6 +184,9 @@ class World:
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
+        self.partings = Partings(PartingDeps(talk=talk, closings=self.work.deps.closings, settings=self.cleanup))
+        self.logins.bind_farewell(self.partings)
+        self.logins.add_listener(self.partings.on_state)
         return bridge
 
     async def is_encrypted(self, _portal: Portal) -> bool:
@@ -233,6 +238,7 @@ class World:
         await self.linking.stop()
         await self.attempts.stop()
         await self.work.syncing.stop()
+        await self.partings.stop()
         await self.herald.stop()
 
     async def kill(self) -> None:
@@ -260,6 +266,7 @@ class World:
         await self.linking.recover()
         for stored in await self.inbox.get_pending():
             self.bridge.on_mx_event(self._events[stored.event_id], stored.seq)
+        self.partings.begin()
 
     async def deliver(self, *events: MxEvent) -> None:
         """The homeserver pushes a transaction with events."""
@@ -304,6 +311,12 @@ class World:
         async with asyncio.timeout(DEADLINE_SECONDS):
             await self.bridge.idle()
             await self.following.idle()
+            await self.bridge.idle()
+
+    async def parted(self) -> None:
+        """Wait until the rooms of accounts that went are seen to."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.partings.idle()
             await self.bridge.idle()
 
     async def pending(self) -> Sequence[MxStored]:

@@ -41,6 +41,7 @@ def make_talk_of(world: World) -> Talk:
         persons=world.persons,
         ghosts=ghosts,
         names=names,
+        removals=world.rooms,
         doubles=world.doubles,
     )
     world.following = _make_following(world, portals, ghosts, rooms)

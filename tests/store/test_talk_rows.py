@@ -174,7 +174,7 @@ async def test_what_others_wrote_is_found_between_two_moments(store: Store) -> N
         own = {"is_own": True, "sent_at": NOON + minute}
         await MESSAGES.add(tx, [part_of(portal, person, WaMessageId("OWN"), **own)])
         found = await MESSAGES.get_between(
-            tx, portal.id, reader=ANN, after=NOON, until=NOON + 3 * minute, limit=10
+            tx, portal.id, reader=ANN, after=NOON + minute, until=NOON + 3 * minute, limit=10
         )
         assert [part.message_id for part in found] == ["M3", "M2", "M1"]
         for_ben = await MESSAGES.get_between(tx, portal.id, reader=BEN, after=None, until=NOON + minute, limit=10)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from mautrix_whatsapp_py.bridge.cards import find_card
+from mautrix_whatsapp_py.bridge.from_matrix.quoting import fetch_thumbnail
 from mautrix_whatsapp_py.bridge.groups import is_admin
 from mautrix_whatsapp_py.bridge.rooms import chat_address
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -167,7 +168,8 @@ async def _fetch_quoted(event_id: MxEventId | None, stage: Stage, talk: Talk) ->
     if part is None or part.portal_id != stage.portal.id:
         return None
     content = await talk.chats.fetch_message(stage.portal.room_id, event_id)
-    return Quoted(ref=_ref(part, stage), sender=part.sender, content=content)
+    thumbnail = None if content is None else await fetch_thumbnail(content, talk)
+    return Quoted(ref=_ref(part, stage), sender=part.sender, content=content, thumbnail=thumbnail)
 
 
 async def _fetch_addresses(users: Iterable[MxUserId], stage: Stage, talk: Talk) -> dict[MxUserId, WaJid]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from mautrix_whatsapp_py.bridge.from_matrix.receipt import note_read
+from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_read
 from mautrix_whatsapp_py.bridge.persons import is_person
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import MatrixRefused
@@ -55,5 +55,6 @@ async def _handle_own(event: WaReceipt, portal: Portal, login: Login, talk: Talk
     if part is None or portal.room_id is None:
         return
     # Before the homeserver tells us of it: what was read on the phone is no news to WhatsApp.
-    await note_read(part.sent_at, portal.id, login.id, talk)
+    mark = ReadMark(until=part.sent_at, message_ids=frozenset({part.message_id}))
+    await note_read(mark, portal.id, login.id, talk)
     await talk.doubles.mark_read(login.user, portal.room_id, part.event_id)

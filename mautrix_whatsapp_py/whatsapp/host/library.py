@@ -207,3 +207,10 @@ def _log_callback(slot: _Slot) -> Callable[[int | None, int], None]:
 def missing_exports(binding: Any, names: Iterable[str]) -> list[str]:
     """Exports this version of the library does not have."""
     return [name for name in names if not hasattr(binding.gocode, name)]
+
+
+def make_tables(database: Path) -> None:
+    """Make the library's own tables in a file; a side effect of its listing the sessions there."""
+    binding = import_binding()
+    on_log = binding.func_callback_bytes2(lambda _line, _size: None)
+    binding.gocode.GetAllDevices(quote(str(database)).encode() + _DATABASE_OPTIONS, on_log)

@@ -53,6 +53,7 @@ bridge:
     deleted_messages: mark
     outbox_expiry_hours: 1
     power_level_overrides: {"@x:hs.test": 90}
+    cleanup_on_logout: {enabled: true, manual: {private: delete}, bad_credentials: {shared_no_users: kick}}
     relay:
         {enabled: true, admin_only: false, prefer_default: false, default_relays: ["15550001111"],
         user_distinguishers: [], message_formats: {m.text: "{{ .Sender.UserID }}: {{ .Message }}"},
@@ -90,7 +91,9 @@ channel:
     web: {enabled: false, heartbeat_seconds: 1, stall_minutes: 1,
     reconnect: {initial_ms: 1, max_ms: 2, factor: 2, jitter: 0.1, max_attempts: 1}},
     bridge_url: "http://127.0.0.1:1/b", bridge_url_env: A, auth_dir_env: B, allow_non_loopback: true, token: t,
-    media_roots: [m], webhook_max_age_hours: 1, accounts: {work: {enabled: false}}}
+    media_roots: [m], webhook_max_age_hours: 1,
+    webhooks: [{url: "https://w.test", secret: s, events: [message], accounts: [work], headers: {A: b}}],
+    accounts: {work: {enabled: false}}}
 logging: {min_level: debug, format: json, file: b.log}
 """
 

@@ -1,0 +1,1 @@
+"""Takes over what another bridge, mautrix-whatsapp, left in its database."""
