@@ -6,6 +6,7 @@ import re
 from urllib.parse import urlsplit
 
 from mautrix_whatsapp_py.config.durations import decode_duration
+from mautrix_whatsapp_py.config.encryption import EncryptionSection
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
 from mautrix_whatsapp_py.config.permissions import EVERYBODY, PermissionLevel, Permissions
@@ -20,7 +21,6 @@ from mautrix_whatsapp_py.config.tree import (
     Config,
     DatabaseSection,
     DoublePuppetSection,
-    EncryptionSection,
     HomeserverSection,
     NetworkSection,
     RelaySection,

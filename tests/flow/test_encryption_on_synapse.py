@@ -199,5 +199,6 @@ def _restore(folder: Path, backup: dict[str, bytes]) -> None:
 def _kinds_of(database: Path, rooms: tuple[str, ...]) -> set[str]:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         marks = ", ".join("?" for _ in rooms)
-        rows = connection.execute(f"SELECT DISTINCT type FROM events WHERE room_id IN ({marks})", rooms)
+        where = f"room_id IN ({marks}) AND sender != '@mallory:localhost'"
+        rows = connection.execute(f"SELECT DISTINCT type FROM events WHERE {where}", rooms)
         return {str(row[0]) for row in rows}
