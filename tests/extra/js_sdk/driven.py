@@ -68,6 +68,16 @@ class JsClient:
             raise AssertionError(f"none of these fits: {self.events}") from None
         return find()
 
+    async def failed(self, sender: str) -> Json:
+        """What somebody said that could not be read, as soon as it is there."""
+
+        def find() -> Json:
+            return next((event for event in self.events if event["failure"] and sender in event["sender"]), None)
+
+        async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
+            await self._changed.wait_for(lambda: find() is not None)
+        return find()
+
     async def heard(self, part: str, *, room: str | None = None, start: int = 0) -> Json:
         """What somebody else said; always encrypted."""
 
@@ -111,9 +121,7 @@ class JsClient:
 
 
 @asynccontextmanager
-async def js_client(
-    synapse: Synapse, localpart: str, log: Path, *, signs: bool = True, is_strict: bool = False
-) -> AsyncIterator[JsClient]:
+async def js_client(synapse: Synapse, localpart: str, log: Path, *, signs: bool = True) -> AsyncIterator[JsClient]:
     """A new device of a user."""
     account = await synapse.login(localpart)
     environment = {
@@ -124,7 +132,6 @@ async def js_client(
         "CLIENT_TOKEN": account.access_token,
         "CLIENT_PASSWORD": PASSWORD,
         **({"CLIENT_SIGNS": "1"} if signs else {}),
-        **({"CLIENT_STRICT": "1"} if is_strict else {}),
     }
     with log.open("ab") as stderr:
         process = await asyncio.create_subprocess_exec(

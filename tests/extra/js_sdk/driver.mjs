@@ -1,6 +1,6 @@
 // Runs one matrix-js-sdk client with its Rust ciphers: requests as JSON lines on stdin, answers and events on stdout.
 // Environment: JS_SDK_MODULES (folder with node_modules), CLIENT_URL, CLIENT_USER, CLIENT_DEVICE, CLIENT_TOKEN,
-// CLIENT_PASSWORD; CLIENT_SIGNS=1 signs its device, CLIENT_STRICT=1 has to do with signed devices only.
+// CLIENT_PASSWORD; CLIENT_SIGNS=1 signs its device.
 import { Console } from 'node:console'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -32,6 +32,8 @@ const COMMANDS = {
         return (await client.createRoom({ is_direct: true, invite: [bot], initial_state: state })).room_id
     },
     send: async ({ room, kind, content }) => (await client.sendEvent(room, kind, content)).event_id,
+    trust: ({ strict }) => client.getCrypto().setDeviceIsolationMode(
+        strict ? new api.OnlySignedDevicesIsolationMode() : new api.AllDevicesIsolationMode(false)),
     redact: async ({ room, event }) => (await client.redactEvent(room, event)).event_id,
     rotate: ({ room }) => client.getCrypto().forceDiscardSession(room),
     knows: ({ room }) => Boolean(client.getRoom(room)?.hasEncryptionStateEvent()),
@@ -43,7 +45,6 @@ const COMMANDS = {
 }
 
 await client.initRustCrypto({ useIndexedDB: false })
-if (env.CLIENT_STRICT) client.getCrypto().setDeviceIsolationMode(new api.OnlySignedDevicesIsolationMode())
 client.on('RoomMember.membership', (_, member) => {
     if (member.userId === env.CLIENT_USER && member.membership === 'invite') client.joinRoom(member.roomId)
 })
