@@ -36,7 +36,7 @@ from mautrix_whatsapp_py.model.mx import (
 )
 from mautrix_whatsapp_py.model.picture import Picture
 from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollStart, MxPollVote
-from mautrix_whatsapp_py.model.wa import WaEvent, WaGroup
+from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import (
     WaHostStats,
     WaPairingStep,
@@ -347,9 +347,6 @@ class WhatsAppClient(Protocol):
 
     async def subscribe_presence(self, person: WaJid) -> None:
         """Ask to be told of a contact's presence."""
-
-    async def fetch_group(self, group: WaJid) -> WaGroup:
-        """A group as it is now, with its members; only members may ask."""
 
     async def fetch_stats(self) -> WaSessionStats:
         """Figures of the session, for status."""

@@ -39,6 +39,9 @@ class WhatsAppGroups(Protocol):
     async def fetch_blocked(self) -> Sequence[WaJid]:
         """Whom the account has blocked."""
 
+    async def set_blocked(self, person: WaJid, *, is_blocked: bool) -> None:
+        """Block somebody, or let them through again."""
+
 
 OpenGroups: TypeAlias = Callable[[LoginId], WhatsAppGroups | None]
 """The group changes of a login; None when it has no session."""

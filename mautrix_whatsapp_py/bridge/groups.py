@@ -8,6 +8,7 @@ from dataclasses import replace
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import LoginId, WaJid
+from mautrix_whatsapp_py.model.group import GroupRole
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal
@@ -32,23 +33,24 @@ async def ensure_described(portal: Portal, login: Login, talk: Talk) -> Portal:
     )
 
 
-async def is_admin(person: Person, chat: WaJid, login: Login, talk: Talk) -> bool:
+async def is_admin(person: Person, portal: Portal, login: Login, talk: Talk) -> bool:
     """Whether somebody may delete others' messages in a chat; raises WhatsAppUnavailable when nobody can say."""
-    if not chat.is_group:
+    if not portal.key.chat.is_group or portal.room_id is None:
         return False
-    try:
-        group = await _fetch(chat, login.id, talk)
-    except WhatsAppRefused:
-        return False
-    addresses = set(person.jids)
-    return any(
-        member.is_admin and addresses & {jid.bare for jid in (member.jid, member.lid, member.phone_number) if jid}
-        for member in group.members
-    )
+    rooms = talk.following.deps.rooms
+    record = await rooms.get(portal.room_id)
+    if not record.is_levelled:
+        # Never seen as a whole yet.
+        try:
+            await talk.following.bring_up(portal.id, login)
+        except WhatsAppRefused:
+            return False
+        record = await rooms.get(portal.room_id)
+    return record.facts.roles.get(person.id, GroupRole.MEMBER) > GroupRole.MEMBER
 
 
 async def _fetch(chat: WaJid, login_id: LoginId, talk: Talk) -> WaGroup:
-    client = talk.network.get_client(login_id)
-    if client is None or not client.state.is_usable:
+    client, directory = talk.network.get_client(login_id), talk.open_directory(login_id)
+    if client is None or directory is None or not client.state.is_usable:
         raise WhatsAppUnavailable
-    return await client.fetch_group(chat)
+    return await directory.fetch_group(chat)

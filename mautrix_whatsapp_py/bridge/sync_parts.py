@@ -53,11 +53,12 @@ def usual_parts(deps: PartDeps) -> dict[str, SyncPart]:
 async def refresh_chat(portal: Portal, login: Login, deps: PartDeps) -> list[str]:
     """What a group or channel is called, and for how long its messages stay; what of it changed."""
     directory = deps.openings.require_directory(login)
-    chat, changed = portal.key.chat, []
+    chat, changed, is_other = portal.key.chat, [], False
     name, timer_s = portal.name, portal.disappearing_seconds
     if chat.is_group:
         group = await directory.fetch_group(chat)
         name, timer_s = group.name or name, group.disappearing_seconds
+        is_other = await deps.talk.following.bring_up(portal.id, login)
     elif chat.server == NEWSLETTER_SERVER:
         name = next((one.name for one in await directory.fetch_newsletters() if one.jid == chat), name)
     if name != portal.name:
@@ -68,4 +69,6 @@ async def refresh_chat(portal: Portal, login: Login, deps: PartDeps) -> list[str
     if name != portal.name:
         current = await deps.talk.portals.get(portal.id) or portal
         await deps.talk.portals.put(replace(current, name=name))
+    if is_other and not changed:
+        changed.append("its members, topic, picture or settings")
     return changed

@@ -15,6 +15,8 @@ from mautrix_whatsapp_py.errors import CommandError
 _TOKENS = re.compile(
     r"""(?P<string>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<colon>:)""", re.DOTALL
 )
+_QUOTES = re.compile(r"\\.|\"", re.DOTALL)
+_REQUOTED = {r"\'": "'", '"': r"\""}
 _CAMEL = re.compile(r"(?<=[a-z0-9])([A-Z])")
 _NESTED = {
     "session": frozenset({"dm_scope"}),
@@ -63,7 +65,7 @@ def _read_json5(text: str) -> Mapping[str, Any]:
 
     def rewrite(match: re.Match[str]) -> str:
         if match["string"] is not None:
-            return match["string"]
+            return _double_quoted(match["string"])
         return " " if match["comment"] is not None else ": "
 
     try:
@@ -73,6 +75,14 @@ def _read_json5(text: str) -> Mapping[str, Any]:
     if not isinstance(document, Mapping):
         raise CommandError("The file is no JSON5.")
     return document
+
+
+def _double_quoted(text: str) -> str:
+    """A string in the quotes in which YAML and JSON5 mean the same by a backslash."""
+    if text.startswith('"'):
+        return text
+    inner = _QUOTES.sub(lambda one: _REQUOTED.get(one[0], one[0]), text[1:-1])
+    return f'"{inner}"'
 
 
 def _import_personal(raw: Mapping[str, Any], name: str) -> Imported:

@@ -8,7 +8,7 @@ import logging
 import shlex
 import subprocess
 import sys
-import time
+from time import sleep
 from typing import Any
 
 from mautrix_whatsapp_py.cli.arguments import Parser, config_path
@@ -19,8 +19,9 @@ from mautrix_whatsapp_py.errors import ExitCode, StartupError
 log = logging.getLogger(__name__)
 
 WAIT_MS = 30_000
-REST_SECONDS = 2.0
-_AWAY = 503
+FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 2.0, 60.0
+_PASSING = frozenset({409, 429, 503})
+"""Refusals that may be over later: not linked, too often, no connection."""
 
 
 def add_parser(parser: Parser) -> None:
@@ -46,21 +47,36 @@ def serve(args: argparse.Namespace) -> int:
     context: dict[str, Any] = {}
     if args.account:
         context = {"runtime_context": {"account": {"account_id": args.account}}}
+    if args.once:
+        while _answer_next(client, context, command, args.timeout, wait_ms=0):
+            pass
+        return ExitCode.OK
+    rest_seconds = FIRST_REST_SECONDS
     while True:
         try:
-            items = _receive(client, context, wait_ms=0 if args.once else WAIT_MS)
-            for item in items:
-                _answer(client, item, command, args.timeout)
-        except Refused as error:
-            if error.status != _AWAY or args.once:
+            _answer_next(client, context, command, args.timeout, wait_ms=WAIT_MS)
+        except StartupError as error:
+            if isinstance(error, Refused) and error.status not in _PASSING:
                 raise
-            print(f"warning: {error.args[0]}", file=sys.stderr)
-            time.sleep(REST_SECONDS)
-            continue
-        finally:
-            _give_back(client, context)
-        if args.once and not items:
-            return ExitCode.OK
+            # The channel is started anew, or the command is mended, while this waits; nothing is lost meanwhile.
+            print(f"warning: {error}; trying again in {rest_seconds:.0f} s", file=sys.stderr, flush=True)
+            sleep(rest_seconds)
+            rest_seconds = min(rest_seconds * 2, LONGEST_REST_SECONDS)
+        else:
+            rest_seconds = FIRST_REST_SECONDS
+
+
+def _answer_next(
+    client: ChannelClient, context: dict[str, Any], command: list[str], timeout: float, *, wait_ms: int
+) -> bool:
+    """Answer the next message; whether there was one."""
+    try:
+        items = _receive(client, context, wait_ms=wait_ms)
+        for item in items:
+            _answer(client, item, command, timeout)
+        return bool(items)
+    finally:
+        _give_back(client, context)
 
 
 def _receive(client: ChannelClient, context: dict[str, Any], *, wait_ms: int) -> list[dict[str, Any]]:
@@ -81,15 +97,16 @@ def _give_back(client: ChannelClient, context: dict[str, Any]) -> None:
 
 def _answer(client: ChannelClient, item: dict[str, Any], command: list[str], timeout: float) -> None:
     cursor = item["delivery"]["ack_cursor"]
-    done = subprocess.run(  # noqa: S603  the user's own command
-        command, input=json.dumps(item).encode(), stdout=subprocess.PIPE, timeout=timeout, check=False
-    )
-    if done.returncode != 0:
-        raise StartupError(
-            f"the command ended with {done.returncode}; the message stays unanswered and comes again",
-            mend="mend the command and start again",
-            code=ExitCode.USAGE,
+    try:
+        done = subprocess.run(  # noqa: S603  the user's own command
+            command, input=json.dumps(item).encode(), stdout=subprocess.PIPE, timeout=timeout, check=False
         )
+    except subprocess.TimeoutExpired:
+        raise _failed(f"gave no answer in {timeout:.0f} s") from None
+    except OSError as error:
+        raise _failed(f"cannot be run ({error.strerror})") from None
+    if done.returncode != 0:
+        raise _failed(f"ended with {done.returncode}")
     text = done.stdout.decode(errors="replace").strip()
     if text:
         # The cursor as key: a crash between answer and acknowledgement answers nothing twice.
@@ -100,3 +117,11 @@ def _answer(client: ChannelClient, item: dict[str, Any], command: list[str], tim
         }
         client.post("/bridge", {"operation": "send_message", "payload": payload})
     client.post("/bridge", {"operation": "ack_inbound", "payload": {"ack_cursor": cursor}})
+
+
+def _failed(what: str) -> StartupError:
+    return StartupError(
+        f"the command {what}; the message stays unanswered and comes again",
+        mend="mend the command",
+        code=ExitCode.USAGE,
+    )

@@ -20,6 +20,7 @@ def cipher_commands(ciphers: Ciphers | None) -> tuple[Command, ...]:
 
     discard = Command(
         name="discard-megolm-session",
+        aliases=("discard-session",),
         section=CommandSection.ADMIN,
         summary="Encrypt what I say in this room with a new key, when somebody cannot read it.",
         level=PermissionLevel.USER,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mautrix_whatsapp_py.bridge.syncing import Syncing
 from mautrix_whatsapp_py.commands.answers import answer_commands
+from mautrix_whatsapp_py.commands.blocking import blocking_commands
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.chats import chat_commands
 from mautrix_whatsapp_py.commands.files import file_commands
@@ -31,6 +32,7 @@ def every_chat_command(
         *answer_commands(deps),
         *file_commands(deps),
         *filter_commands(deps),
+        *blocking_commands(deps),
         *room_commands(deps),
         *relay_commands(deps),
         *power_commands(deps, run_request=run_request, level_of=level_of),

@@ -27,7 +27,7 @@ def sync_commands(deps: ChatDeps, syncing: Syncing) -> tuple[Command, ...]:
             room_id=call.request.answered_in or call.request.room_id,
             event_id=call.request.event_id,
             user=call.request.sender,
-            is_thorough="create" in call.flags,
+            is_thorough="create" in call.flags or "create-portals" in call.flags,
         )
         if not await syncing.start(request):
             raise CommandError("I am at it already. Send `cancel` to stop.")
@@ -41,7 +41,10 @@ def sync_commands(deps: ChatDeps, syncing: Syncing) -> tuple[Command, ...]:
         example="groups --create",
         level=PermissionLevel.USER,
         max_args=None,
-        flags=(Flag(name="create", summary="Make a room for every group now, instead of with its next message."),),
+        flags=(
+            Flag(name="create", summary="Make a room for every group now, instead of with its next message."),
+            Flag(name="create-portals", summary="The same as `--create`."),
+        ),
         run=run,
     )
     return (command,)

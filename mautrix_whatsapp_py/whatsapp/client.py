@@ -13,7 +13,6 @@ from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessag
 from mautrix_whatsapp_py.model.content import WaKind, WaSendable
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.struct import WaStruct
-from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaLinkFact,
     WaLinkKind,
@@ -187,12 +186,6 @@ class Client:
     async def subscribe_presence(self, person: WaJid) -> None:
         """See WhatsAppClient."""
         await self.request(wire.SubscribePresence(login=self._login, person=person))
-
-    async def fetch_group(self, group: WaJid) -> WaGroup:
-        """See WhatsAppClient."""
-        result = await self.request(wire.FetchGroup(login=self._login, group=group))
-        assert isinstance(result, WaGroup)
-        return result
 
     async def fetch_stats(self) -> WaSessionStats:
         """See WhatsAppClient."""

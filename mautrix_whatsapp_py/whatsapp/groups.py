@@ -68,6 +68,10 @@ class ClientGroups:
         """See WhatsAppGroups."""
         return (await self._ask(wire.ListBlocked(login=self._login), WaBlocklist)).items
 
+    async def set_blocked(self, person: WaJid, *, is_blocked: bool) -> None:
+        """See WhatsAppGroups."""
+        await self._do(wire.SetBlocked(login=self._login, person=person, is_blocked=is_blocked))
+
     async def _ask(self, call: wire.GroupCall, kind: type[_Answer]) -> _Answer:
         answer = await self._client.request(call, deadline_seconds=_SECONDS)
         if not isinstance(answer, kind):

@@ -171,13 +171,6 @@ class SubscribePresence(WaStruct, frozen=True, kw_only=True):
     person: WaJid
 
 
-class FetchGroup(WaStruct, frozen=True, kw_only=True):
-    """A group as it is now."""
-
-    login: LoginId
-    group: WaJid
-
-
 class FetchStats(WaStruct, frozen=True, kw_only=True):
     """The figures of one session, now."""
 
@@ -199,7 +192,6 @@ Call = (
     | SendTyping
     | SendPresence
     | SubscribePresence
-    | FetchGroup
     | FetchStats
     | DirectoryCall
     | GroupCall

@@ -78,6 +78,14 @@ class ListBlocked(WaStruct, frozen=True, kw_only=True):
     login: LoginId
 
 
+class SetBlocked(WaStruct, frozen=True, kw_only=True):
+    """Block somebody, or let them through again."""
+
+    login: LoginId
+    person: WaJid
+    is_blocked: bool
+
+
 GroupCall = (
     RenameGroup
     | DescribeGroupAnew
@@ -87,5 +95,6 @@ GroupCall = (
     | ChangeMembers
     | FetchPicture
     | ListBlocked
+    | SetBlocked
 )
 GroupResult = WaMemberOutcomes | WaPicture | WaPictureSet | WaBlocklist

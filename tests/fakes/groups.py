@@ -173,6 +173,13 @@ class FakeGroups:
     async def fetch_blocked(self) -> Sequence[WaJid]:
         return tuple(self.blocked)
 
+    async def set_blocked(self, person: WaJid, *, is_blocked: bool) -> None:
+        self._begin("set_blocked", person, is_blocked)
+        if is_blocked:
+            self.blocked.append(person)
+        else:
+            self.blocked.remove(person)
+
     def _begin(self, *call: object) -> None:
         self.calls.append(call)
         if self._faults:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused, WhatsAppUnavailable
+from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, SendId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaKind, WaSendable
 from mautrix_whatsapp_py.model.media import WaFile
-from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import (
     WaDevice,
     WaHostStats,
@@ -81,7 +80,6 @@ class FakeClient:
         self.typing: list[tuple[WaJid, bool]] = []
         self.presences: list[bool] = []
         self.watched: list[WaJid] = []
-        self.groups: dict[WaJid, WaGroup] = {}
         self.faults: deque[BaseException] = deque()
         """What the next sends end in, before anything left."""
         self.mark_faults: deque[BaseException] = deque()
@@ -154,13 +152,6 @@ class FakeClient:
     async def subscribe_presence(self, person: WaJid) -> None:
         self._require_usable()
         self.watched.append(person)
-
-    async def fetch_group(self, group: WaJid) -> WaGroup:
-        self._require_usable()
-        found = self.groups.get(group)
-        if found is None:
-            raise WhatsAppRefused
-        return found
 
     async def fetch_stats(self) -> WaSessionStats:
         if self.stats_error is not None:

@@ -43,8 +43,8 @@ class ChannelProcess:
         (folder / "config.yaml").chmod(0o600)
         self._command = [sys.executable, "-m", "mautrix_whatsapp_py", "channel"]
         run = [*self._command, "run", "-c", "config.yaml", "--json"]
-        environment = {**ENVIRONMENT, "SSL_CERT_FILE": str(wa.authority.ca_file)}
-        self.process = Process("channel", run, folder=folder, environment=environment)
+        self._environment = {**ENVIRONMENT, "SSL_CERT_FILE": str(wa.authority.ca_file)}
+        self.process = Process("channel", run, folder=folder, environment=self._environment)
         self._commands = 0
 
     @property
@@ -67,12 +67,16 @@ class ChannelProcess:
         await self.process.wait_until(has_come, deadline_seconds=READY_SECONDS)
         return [step for step in self.steps[after:] if step["step"] == name][-1]
 
-    async def run(self, *words: str) -> tuple[int, str]:
-        """Another command of `channel`; its exit code and what it printed."""
+    def prepare(self, *words: str) -> Process:
+        """Another command of `channel`, not started yet."""
         self._commands += 1
         name = f"command{self._commands}"
         command = [*self._command, words[0], "-c", "config.yaml", *words[1:]]
-        process = Process(name, command, folder=self.folder, environment=ENVIRONMENT)
+        return Process(name, command, folder=self.folder, environment=self._environment)
+
+    async def run(self, *words: str) -> tuple[int, str]:
+        """Another command of `channel`; its exit code and what it printed."""
+        process = self.prepare(*words)
         process.launch()
         return await process.wait(deadline_seconds=READY_SECONDS), process.output
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import uuid
 from pathlib import Path
 from typing import Any
 
 from nio import Api, AsyncClient, AsyncClientConfig, InviteMemberEvent, MegolmEvent, RoomMessage
-from nio.crypto.attachments import decrypt_attachment
+from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
 DEADLINE_SECONDS = 60
 
@@ -115,6 +116,13 @@ class EncryptedClient:
         answer = await self.client.download(message.source["content"]["file"]["url"])
         sealed = message.source["content"]["file"]
         return decrypt_attachment(answer.body, sealed["key"]["k"], sealed["hashes"]["sha256"], sealed["iv"])
+
+    async def show(self, room: str, data: bytes, mimetype: str) -> None:
+        """Send a picture, encrypted as well."""
+        sealed, keys = encrypt_attachment(data)
+        answer, _ = await self.client.upload(io.BytesIO(sealed), "application/octet-stream", filesize=len(sealed))
+        file = {**keys, "url": answer.content_uri, "mimetype": mimetype}
+        await self.say(room, "picture", msgtype="m.image", file=file, info={"mimetype": mimetype})
 
     def rotate(self, room: str) -> None:
         """Use another key from the next message on."""

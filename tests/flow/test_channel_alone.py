@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import stat
 import sys
 from pathlib import Path
 
 import pytest
+import zxingcpp
 from PIL import Image
 
 from tests.flow.channel_stage import BEN, OWN, TOKEN, ChannelProcess, channel_stage
+from tests.flow.screen import draw_screen, read_screen
 from tests.homeserver import PortPool
 from tests.homeserver.processes import Process
 from tests.homeserver.runner import ENVIRONMENT
-from tests.simulator.api import groups, kinds
+from tests.simulator.api import Account, groups, kinds
 from tests.simulator.kinds.actions import MessageRef
 
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "channel-login.png"
 pytestmark = pytest.mark.neonize
 
 
@@ -109,6 +114,13 @@ async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, port
         await ben.phone.send(own.pn, kinds.poll_vote(poll, ben.lid, ["later"]))
         assert (await channel.receive_one())["text"].startswith("<vote>\n- later\n\n[Replying to ")
 
+        code, said = await channel.run("logout")
+        assert code == 0, said
+        assert own.devices == {}
+        assert list(channel.folder.rglob(f"*{OWN}*")) == []
+        code, said = await channel.run("status", "--json")
+        assert (code, '"UNLINKED"' in said) == (0, True), said
+
 
 def draw_picture() -> bytes:
     """A small JPEG."""
@@ -164,11 +176,37 @@ async def test_the_example_and_serve_answer(tmp_path: Path, ports: PortPool) -> 
         own.phone.unlink(device)
         await channel.step("qr", after=before)
         await channel.process.stop()
-        before = len(channel.steps)
+        await link_by_screen(channel, own)
         await channel.start()
-        await channel.link(own, after=before)
+        await channel.until_connected()
         await ben.phone.text(own.pn, "and again")
         assert (await channel.receive_one())["text"] == "and again"
+
+
+async def link_by_screen(channel: ChannelProcess, own: Account) -> None:
+    """`channel login` in a terminal, looked at by the phone's camera."""
+    login, png = channel.prepare("login", "--qr-png", "qr.png"), channel.folder / "qr.png"
+    login.launch()
+
+    async def is_shown() -> bool:
+        return read_screen(login.output or " ") is not None
+
+    try:
+        await login.wait_until(is_shown, deadline_seconds=60)
+        screen, data = login.output, read_screen(login.output)
+        assert data is not None
+        with Image.open(png) as image:
+            assert [one.text[:2] for one in zxingcpp.read_barcodes(image.convert("L"))] == [data[:2]]
+        assert stat.S_IMODE(png.stat().st_mode) == 0o600
+        await own.phone.scan(data)
+        assert await login.wait(deadline_seconds=60) == 0
+        assert f"default is linked as +{OWN}." in login.output
+    finally:
+        if login.is_running:
+            await login.kill()
+    if os.environ.get("UPDATE_DOCS"):
+        shown = "".join(line for line in screen.splitlines(keepends=True) if not line[:4].isdigit())
+        draw_screen(f"$ mautrix-whatsapp-py channel login\n{shown}").save(PICTURE, optimize=True)
 
 
 async def waiting(channel: ChannelProcess) -> int:

@@ -15,10 +15,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mautrix_whatsapp_py.channel.faults import ChannelFault
+from mautrix_whatsapp_py.channel.pairing import ALPHABET
 from mautrix_whatsapp_py.channel.web import shapes
 from mautrix_whatsapp_py.channel.web.answers import decode
 from mautrix_whatsapp_py.channel.web.openapi import OPERATIONS
-from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.store import Store, Tx
+from mautrix_whatsapp_py.store.tables_channel import channel_strangers
 from tests.flow.channel_desk import BEN, TOKEN, Desk, desk_of, number
 
 TO_BEN = f"contact:+{BEN}"
@@ -209,3 +211,42 @@ async def test_many_strangers_take_no_more_than_three_places(store: Store, tmp_p
             await desk.hear("let me in", sender=number(f"1777{count:07}"))
         _, pending = await desk.call("GET", "/v1/pairing")
         assert (len(pending["requests"]), len(desk.texts)) == (3, 3)
+
+
+@pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+async def test_ten_thousand_pending_approvals_are_no_burden(store: Store, tmp_path: Path) -> None:
+    async with desk_of(store, tmp_path / "other") as desk:
+        now = int(desk.clock.now().timestamp() * 1000)
+        rows = [
+            {
+                "account": "default", "number": f"1888{count:07}", "code": to_code(count),
+                "message_id": f"S{count}", "told_at_ms": now, "is_settled": True,
+            }
+            for count in range(10_000)
+        ]  # fmt: skip
+
+        async def fill(tx: Tx) -> None:
+            await tx.execute(tx.insert(channel_strangers), rows)
+
+        await store.write(fill)
+        _, pending = await desk.call("GET", "/v1/pairing")
+        assert len(pending["requests"]) == 10_000
+        await desk.hear("let me in too")
+        assert desk.texts == []
+        assert (await desk.call("POST", "/v1/pairing/approve", {"code": to_code(9_999)}))[0] == 200
+        assert (await desk.call("POST", "/v1/pairing/deny", {"code": to_code(0)}))[0] == 200
+        await desk.hear("thank you", sender=number("18880009999"))
+        assert await desk.texts_read() == ["thank you"]
+        desk.clock.advance(3_601)
+        await desk.hear("and now?")
+        _, pending = await desk.call("GET", "/v1/pairing")
+        assert len(pending["requests"]) == len(desk.texts) == 1
+
+
+def to_code(count: int) -> str:
+    """Another code for each number."""
+    digits = []
+    for _ in range(8):
+        count, digit = divmod(count, len(ALPHABET))
+        digits.append(ALPHABET[digit])
+    return "".join(digits)

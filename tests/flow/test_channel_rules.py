@@ -58,12 +58,17 @@ async def test_a_stranger_gets_one_code_and_the_owner_decides(store: Store, tmp_
         assert await desk.texts_read() == ["thank you"]
 
 
-async def test_guessing_codes_is_locked(store: Store, tmp_path: Path) -> None:
+async def test_guessing_codes_is_locked_and_logged(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with desk_of(store, tmp_path / "desk") as desk:
         await desk.hear("let me in")
         _, pending = await desk.call("GET", "/v1/pairing")
         guesses = [(await desk.call("POST", "/v1/pairing/approve", {"code": "ABCDEFGH"}))[0] for _ in range(1000)]
         assert (guesses.count(404), guesses.count(429)) == (10, 990)
+        assert "a wrong pairing code was given for account default" in caplog.text
+        assert "pairing codes are locked" in caplog.text
+        assert "ABCDEFGH" not in caplog.text
         right = {"code": pending["requests"][0]["code"]}
         assert (await desk.call("POST", "/v1/pairing/approve", right))[0] == 429
         desk.clock.advance(15 * 60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -51,6 +52,20 @@ class Office:
 
     async def hears(self, room: str, text: str) -> Event:
         return await self.alice.wait_for_message(room, contains=text, deadline_seconds=WAIT_SECONDS)
+
+    async def is_named(self, room: str, name: str) -> None:
+        """Wait until a room bears a name."""
+
+        def fits(event: Event) -> bool:
+            return event.room_id == room and event.type == "m.room.name" and event.content.get("name") == name
+
+        await self.alice.wait_for(fits, deadline_seconds=WAIT_SECONDS)
+
+    async def is_given_up(self, room: str) -> None:
+        """Wait until a room is no chat any more."""
+        async with asyncio.timeout(WAIT_SECONDS):
+            while "not a WhatsApp chat" not in await self.ask(f"doin {room} id", answer=" "):
+                await asyncio.sleep(0.2)
 
 
 @pytest.fixture
@@ -112,6 +127,12 @@ async def _people(office: Office) -> str:
     await office.ben.phone.receive_next()
     await office.ask("privacy receipts off", room=direct, answer="• receipts: off")
     await office.ask("mute", room=direct, answer="may only mute channels")
+    await office.is_named(direct, "Robert Builder")
+    await office.ask("block", room=direct, answer="+15550002222 is blocked")
+    assert office.stage.phone.blocked == {office.ben.lid}
+    await office.ask("list-blocked", answer="+15550002222")
+    await office.ask("unblock", room=direct, answer="+15550002222 can reach +15550001111 again.")
+    assert not office.stage.phone.blocked
     return direct
 
 
@@ -196,6 +217,15 @@ async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
     invite = await alice.wait_for_invite(sender=BOT, after=mark)
     assert invite.room_id != direct
     await alice.join(invite.room_id)
+    # Nobody is left in it: the next message makes another one.
+    await alice.leave(invite.room_id)
+    await office.is_given_up(invite.room_id)
+    mark = alice.mark()
+    await office.ben.phone.text(office.stage.phone.pn, "gone again?")
+    again = await alice.wait_for_invite(sender=BOT, after=mark)
+    assert again.room_id not in (direct, invite.room_id)
+    await alice.join(again.room_id)
+    invite = again
     (made,) = [one for one in world.groups.values() if one.subject == "Garden club"]
     dora = await office.stage.synapse.create_client("dora")
     # With a third person it is no management room.

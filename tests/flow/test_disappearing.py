@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.model.content import (
 )
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupChanged, WaUndecryptable
 from tests.fakes.whatsapp import START
-from tests.flow.chat import BEN, CLUB, Chat, ref, source_of
+from tests.flow.chat import BEN, CLUB, LOGIN, Chat, ref, source_of
 from tests.flow.world import BOT, World
 
 DAY = 86_400
@@ -139,7 +139,7 @@ async def test_a_crash_while_redacting_redacts_once(chat: Chat) -> None:
 
 async def test_the_timer_of_a_group(chat: Chat) -> None:
     group = WaGroup(jid=CLUB, name="Club", disappearing_seconds=7 * DAY)
-    chat.client.groups[CLUB] = group
+    chat.world.directories.require(LOGIN).described[CLUB] = group
     await chat.receive(chat.message(WaText(body="hello"), chat=CLUB))
     assert chat.world.chats.rooms[chat.room_id].name == "Club"
     await chat.say("mine")

@@ -14,10 +14,12 @@ import zxingcpp
 from PIL import Image
 
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.data.media.pictures import quarters, saved
 from tests.flow.encrypted_client import EncryptedClient
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse
 from tests.homeserver.synapse import PASSWORD
 from tests.simulator.api import Account, Simulator, host_command, kinds, simulator
+from tests.simulator.media_crypto import decrypt_media
 
 pytestmark = [
     pytest.mark.synapse,
@@ -25,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-PHOTO = b"\xff\xd8\xff" + bytes(range(256)) * 400
+PHOTO = saved(quarters(), "JPEG", quality=95)
 BOT = "@whatsappbot:localhost"
 WAIT_SECONDS = 60
 
@@ -91,6 +93,14 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     photo = await alice.heard("look")
     assert await alice.fetch_file(photo) == PHOTO
     assert "url" not in photo.source["content"]
+    assert "thumbnail_url" not in photo.source["content"]["info"]
+    await alice.say(room, "who is it?", **{"m.relates_to": {"m.in_reply_to": {"event_id": photo.event_id}}})
+    asked = (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).message.extendedTextMessage
+    assert asked.contextInfo.quotedMessage.imageMessage.JPEGThumbnail.startswith(b"\xff\xd8\xff")
+    await alice.show(room, PHOTO, "image/jpeg")
+    part = (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).message.imageMessage
+    blob = stage.wa.media.blobs[part.directPath.partition("?")[0]]
+    assert decrypt_media(blob, part.mediaKey, "image") == PHOTO
 
     await _forge(stage, room)
     await _add_device(stage, room)

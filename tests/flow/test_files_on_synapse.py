@@ -76,6 +76,7 @@ async def test_files_cross(talk: Talk) -> None:
     await _replies(talk)
     await _from_matrix(talk)
     await _broken_from_matrix(talk)
+    await _broken_from_whatsapp(talk)
     await _missing(talk)
     await _passing(talk)
     await _refused_upload(talk)
@@ -190,6 +191,16 @@ async def _broken_from_matrix(talk: Talk) -> None:
             part, data = await _send(talk, sample, "m.image")
             assert (part.DESCRIPTOR.name, data) == ("DocumentMessage", sample.data)
             await talk.hears("as a document", sender="@whatsappbot:localhost", after=mark)
+
+
+async def _broken_from_whatsapp(talk: Talk) -> None:
+    """What would do harm is nothing but a file; what is only damaged is what it was sent as."""
+    for sample, reason in broken.broken_pictures():
+        if sample.data:
+            event = await _receive(talk, sample, "image", kinds.image)
+            assert event.content["msgtype"] == ("m.file" if reason.is_dangerous else "m.image"), sample.name
+            assert "thumbnail_url" not in event.content["info"]
+            assert await talk.alice.download(event.content["url"]) == sample.data
 
 
 async def _missing(talk: Talk) -> None:

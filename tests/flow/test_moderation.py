@@ -7,8 +7,9 @@ import pytest
 from mautrix_whatsapp_py.convert.notices import Refusal, explain
 from mautrix_whatsapp_py.ids import WaJid
 from mautrix_whatsapp_py.model.content import WaMessageRef, WaRevoke, WaText
-from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupMember
-from tests.flow.chat import BEN, CLUB, OWN, OWN_LID, Chat
+from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupChanged, WaGroupMember
+from tests.fakes.whatsapp import START
+from tests.flow.chat import BEN, CLUB, LOGIN, OWN, OWN_LID, Chat
 from tests.flow.world import World
 
 
@@ -20,14 +21,20 @@ def club(*, admin: WaJid | None) -> WaGroup:
 @pytest.fixture
 async def chat(world: World) -> Chat:
     made = await Chat.open(world)
-    made.client.groups[CLUB] = club(admin=BEN)
+    made.world.directories.require(LOGIN).described[CLUB] = club(admin=BEN)
     await made.receive(made.message(WaText(body="hello"), chat=CLUB, message_id="THEIRS"))
     return made
 
 
+async def promote(chat: Chat) -> None:
+    """Ben makes alice an admin."""
+    event = WaGroupChanged(chat=CLUB, timestamp=START, sender=BEN, promoted=(OWN_LID,))
+    await chat.receive(event)
+
+
 async def test_an_admin_deletes_anothers_message(chat: Chat) -> None:
     assert chat.world.chats.rooms[chat.room_id].name == "Club"
-    chat.client.groups[CLUB] = club(admin=OWN_LID)
+    await promote(chat)
     await chat.redact(chat.world.chats.said[0].event_id)
     (sent,) = chat.client.messages
     assert isinstance(sent.content, WaRevoke)
@@ -38,14 +45,17 @@ async def test_an_admin_deletes_anothers_message(chat: Chat) -> None:
 @pytest.mark.parametrize("is_member", [True, False])
 async def test_others_are_refused(chat: Chat, is_member: bool) -> None:
     if not is_member:
-        del chat.client.groups[CLUB]
+        chat.world.directories.require(LOGIN).described.clear()
+        await chat.world.talk.following.deps.rooms.drop(chat.room_id)
     await chat.redact(chat.world.chats.said[0].event_id)
     assert not chat.client.messages
     assert explain(Refusal.REDACTION_NOT_ALLOWED) in chat.texts[-1]
 
 
 async def test_a_redaction_waits_until_somebody_can_say_who_is_admin(chat: Chat) -> None:
-    chat.client.groups[CLUB] = club(admin=OWN_LID)
+    await promote(chat)
+    await chat.world.talk.following.deps.rooms.drop(chat.room_id)
+    chat.world.directories.require(LOGIN).described[CLUB] = club(admin=OWN_LID)
     chat.go_offline()
     await chat.redact(chat.world.chats.said[0].event_id)
     assert await chat.world.pending()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from mautrix_whatsapp_py.ids import MxRoomId
@@ -177,7 +178,15 @@ async def test_sync_portal_says_what_changed(desk: Desk) -> None:
     assert await desk.ask("!wa sync-portal", room_id=room_id) == "This chat is up to date."
     desk.directory.add_group(CLUB.user, "Better club")
     assert await desk.ask("!wa sync-portal", room_id=room_id) == "Brought up to date: its name."
+    assert desk.world.groups.shape(room_id).name == "Better club"
+    group = await desk.directory.fetch_group(CLUB)
+    desk.directory.described[CLUB] = msgspec.structs.replace(group, topic="All of us")
+    said = await desk.ask("!wa sync-portal", room_id=room_id)
+    assert said == "Brought up to date: its members, topic, picture or settings."
+    assert desk.world.groups.shape(room_id).topic == "All of us"
+    assert await desk.ask("!wa sync-portal", room_id=room_id) == "This chat is up to date."
     desk.directory.groups.clear()
+    desk.directory.described.clear()
     gone = await desk.ask("!wa sync-portal", room_id=room_id)
     assert gone == "This chat cannot be looked at: You are not in that group any more."
 

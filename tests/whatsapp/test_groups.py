@@ -62,6 +62,10 @@ async def test_changes_of_a_group(tmp_path: Path) -> None:
         await bob.phone.set_picture(jpeg("blue"))
         assert (await changes.fetch_picture(to_wa_jid(bob.pn))).state is WaPictureState.HIDDEN
         assert await changes.fetch_blocked() == ()
+        await changes.set_blocked(to_wa_jid(bob.lid), is_blocked=True)
+        assert await changes.fetch_blocked() == (to_wa_jid(bob.lid),)
+        await changes.set_blocked(to_wa_jid(bob.lid), is_blocked=False)
+        assert await changes.fetch_blocked() == ()
 
         others = groups.make_group(wa.world, bob, "Others", [alice])
         with pytest.raises(WhatsAppRefused) as refused:

@@ -158,7 +158,7 @@ async def _may_moderate(
         return False
     if stage.relaying is not None:
         return False
-    return await is_admin(stage.own, stage.chat, stage.login, talk)
+    return await is_admin(stage.own, stage.portal, stage.login, talk)
 
 
 async def _fetch_quoted(event_id: MxEventId | None, stage: Stage, talk: Talk) -> Quoted | None:

@@ -20,7 +20,8 @@ async def handle(event: MxMember, portal: Portal, closings: Closings, deps: Brid
     room_id = portal.room_id
     if event.membership not in _GONE or deps.is_ours(event.user) or room_id != event.origin.room_id:
         return
-    members = await deps.matrix.fetch_members(room_id)
+    # Right after the event Synapse may still count whoever it is about.
+    members = await deps.matrix.fetch_members(room_id) - {event.user}
     if any(not deps.is_ours(user) for user in members):
         return
     try:

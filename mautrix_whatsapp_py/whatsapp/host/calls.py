@@ -15,10 +15,8 @@ from typing import Any
 import msgspec
 
 from mautrix_whatsapp_py.ids import SendId, WaJid, WaMessageId
-from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_link import WaSendOutcome, WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.whatsapp import wire
-from mautrix_whatsapp_py.whatsapp.host.decode_group import decode_group
 from mautrix_whatsapp_py.whatsapp.host.directory import Directory, directory_exports
 from mautrix_whatsapp_py.whatsapp.host.encode_content import Sending, encode_content
 from mautrix_whatsapp_py.whatsapp.host.failures import CallFailed
@@ -58,8 +56,6 @@ _PASSING = (
     "timed out",
     "websocket disconnected",
 )
-_NOT_FOR_US = ("status 401", "status 403", "status 404", "not participating", "does not exist")
-"""What the server answers to those who may not ask."""
 
 
 def classify(error: str) -> CallFailed:
@@ -72,14 +68,6 @@ def classify(error: str) -> CallFailed:
     return CallFailed(
         "not-connected" if is_passing else "failed", is_certain=is_certain, is_final=is_certain and not is_passing
     )
-
-
-def classify_question(error: str) -> CallFailed:
-    """The same for a request that changes nothing: its failure leaves nothing open."""
-    text = error.lower()
-    if any(part in text for part in _NOT_FOR_US):
-        return CallFailed("refused", is_final=True)
-    return CallFailed(classify(error).code)
 
 
 class Calls:
@@ -114,8 +102,6 @@ class Calls:
                 await self._call("SubscribePresence", jid, len(jid))
             case wire.Logout():
                 await self._call("Logout")
-            case wire.FetchGroup():
-                return await self._fetch_group(call.group)
             case wire.FetchStats():
                 return self._session.stats()
             case (
@@ -160,16 +146,6 @@ class Calls:
         ids = " ".join(call.message_ids).encode()
         at = ctypes.c_int(call.at_seconds).value
         await self._call_raw("MarkRead", ids, at, chat, len(chat), sender, len(sender), kind)
-
-    async def _fetch_group(self, group: WaJid) -> WaGroup:
-        jid = self._protobuf.encode_jid(group)
-        body = await self._through_gate(
-            lambda: self._library.call("GetGroupInfo", self._session.uuid, jid, len(jid))
-        )
-        answer = self._protobuf.messages.GetGroupInfoReturnFunction.FromString(body)
-        if answer.Error:
-            raise classify_question(answer.Error)
-        return decode_group(answer.GroupInfo)
 
     async def _call(self, name: str, *arguments: Any) -> None:
         await self._call_raw(name, *arguments)
@@ -299,7 +275,6 @@ def needed_exports() -> Sequence[str]:
         "SendChatPresence",
         "SendPresence",
         "SubscribePresence",
-        "GetGroupInfo",
         "Logout",
         "MarkRead",
         "SetPassive",

@@ -58,6 +58,8 @@ class GroupCalls:
                 return await self._fetch_picture(call)
             case wire.ListBlocked():
                 return await self._list_blocked()
+            case wire.SetBlocked():
+                await self._set_blocked(call)
             case _:
                 assert_never(call)
         return None
@@ -114,6 +116,14 @@ class GroupCalls:
             raise classify_answer(answer.Error, has_effect=False)
         return WaBlocklist(items=tuple(require_jid(one) for one in answer.Blocklist.JIDs))
 
+    async def _set_blocked(self, call: wire.SetBlocked) -> None:
+        jid = self._protobuf.encode_jid(call.person)
+        word = b"block" if call.is_blocked else b"unblock"
+        body = await self._through_gate("UpdateBlocklist", jid, len(jid), word)
+        answer = self._protobuf.messages.GetBlocklistReturnFunction.FromString(body)
+        if answer.Error:
+            raise classify_answer(answer.Error, has_effect=True)
+
     async def _do(self, name: str, chat: WaJid, *arguments: Any) -> None:
         """An export that answers with nothing but an error."""
         jid = self._protobuf.encode_jid(chat)
@@ -148,4 +158,5 @@ def group_exports() -> Sequence[str]:
         "UpdateGroupParticipants",
         "GetProfilePicture",
         "GetBlocklist",
+        "UpdateBlocklist",
     )

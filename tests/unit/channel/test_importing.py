@@ -96,6 +96,20 @@ def test_a_personal_bridge_is_carried_over() -> None:
     ]
 
 
+SPELLINGS = {
+    "{channels:{whatsapp:{responsePrefix:'it\\'s'}}}": "it's",
+    "{channels:{whatsapp:{responsePrefix:'say \"x\" \\\\ \\n'}}}": 'say "x" \\ \n',
+    '{channels:{whatsapp:{responsePrefix:"a://b, {c} /* no */ // x"}}}': "a://b, {c} /* no */ // x",
+    '{\n\tchannels: {\n\t\twhatsapp: {\n\t\t\tresponsePrefix: "tabs",\n\t\t},\n\t},\n}': "tabs",
+    "\ufeff{channels:{whatsapp:{responsePrefix:'\u00e9\\u00e9'}}}": "éé",
+}
+
+
+@pytest.mark.parametrize("text", SPELLINGS)
+def test_json5_may_be_spelled_in_many_ways(text: str) -> None:
+    assert import_text(text, is_toml=False).keys["response_prefix"] == SPELLINGS[text]
+
+
 OTHERS = [("{", False), ("[", True), ("{}", False), ("x = 1", True), ("1", False)]
 
 

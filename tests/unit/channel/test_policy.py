@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.channel.policy import (
     Trigger,
     decide,
     is_acknowledged,
+    is_own_context,
     is_self_chat_mode,
 )
 from mautrix_whatsapp_py.channel.settings import AccessRules, to_rules
@@ -227,3 +228,48 @@ def test_acceptance_is_shown_where_it_is_asked_for(
 ) -> None:
     access = Access(rules=AccessRules(), activation=activation)
     assert is_acknowledged(ack, facts, Accept(is_triggered_by_mention=mention), access) is shown
+
+
+@pytest.mark.parametrize(("policy", "allow_from"), DIRECT_TABLE)
+def test_in_direct_chats_neither_mention_nor_reply_nor_activation_counts(
+    policy: DmPolicy, allow_from: tuple[str, ...]
+) -> None:
+    rules = to_rules(ChannelAccount(dm_policy=policy, allow_from=allow_from))
+    plain = Access(rules=rules, approved=frozenset({BEN}))
+    seen = 0
+    for sender, trigger, (base, chosen), group_policy in itertools.product(
+        SENDERS.values(), TRIGGERS, ACTIVATIONS, GroupPolicy
+    ):
+        access = replace(
+            plain, rules=replace(rules, activation=base, group_policy=group_policy), activation=chosen
+        )
+        assert decide(replace(direct(sender), trigger=trigger), access) == decide(direct(sender), plain)
+        seen += 1
+    assert seen == 5 * 8 * 6 * 3
+
+
+HEARD = AccessRules(allow_from=frozenset({ANNA}))
+OWN_CASES = {
+    "to somebody who is heard": (
+        replace(direct(OWN), chat_number=ANNA),
+        AccessRules(allow_from=frozenset({ANNA})),
+    ),
+    "to somebody who is not": (replace(direct(OWN), chat_number=CARL), HEARD),
+    "in a group": (in_group(OWN), AccessRules()),
+    "in a group that is not listed": (in_group(OWN), AccessRules(groups={})),
+    "where groups are not heard": (in_group(OWN), AccessRules(group_policy=GroupPolicy.DISABLED)),
+    "where nobody is heard": (
+        replace(direct(OWN), chat_number=ANNA),
+        AccessRules(allow_from=frozenset({ANNA}), dm_policy=DmPolicy.DISABLED),
+    ),
+    "in a chat that is not touched": (in_group(OWN), AccessRules(allowed_chat_ids=frozenset())),
+    "by the channel itself": (replace(in_group(OWN), is_echo=True), AccessRules()),
+    "to itself": (direct(OWN), AccessRules()),
+    "by somebody else": (in_group(ANNA), AccessRules()),
+}
+
+
+@pytest.mark.parametrize("name", OWN_CASES)
+def test_own_words_are_context_where_others_are_heard(name: str) -> None:
+    facts, rules = OWN_CASES[name]
+    assert is_own_context(facts, Access(rules=rules)) is (name in ("to somebody who is heard", "in a group"))

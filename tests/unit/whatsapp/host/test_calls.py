@@ -8,12 +8,12 @@ import pytest
 
 from mautrix_whatsapp_py.ids import WaJid
 from mautrix_whatsapp_py.model.wa_link import WaLinkKind
-from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.host.calls import CallFailed, Calls
+from mautrix_whatsapp_py.whatsapp.wire_directory import DescribeGroup
 from tests.unit.whatsapp.host.test_session import LOGIN, Stand, stand
 
 CLUB = WaJid(user="12036300", server="g.us")
-ASK = wire.FetchGroup(login=LOGIN, group=CLUB)
+ASK = DescribeGroup(login=LOGIN, chat=CLUB)
 
 
 def calls_of(made: Stand) -> Calls:
@@ -40,11 +40,11 @@ async def test_a_group_is_asked_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("error", "code", "is_final"),
     [
-        ("you're not participating in that group", "refused", True),
-        ("info query returned status 404: item-not-found", "refused", True),
+        ("you're not participating in that group", "not-a-member", True),
+        ("info query returned status 404: item-not-found", "not-found", True),
         ("websocket not connected", "not-connected", False),
         ("info query timed out", "not-connected", False),
-        ("something else", "failed", False),
+        ("something else", "refused", True),
     ],
 )
 async def test_a_question_that_fails_leaves_nothing_open(
