@@ -114,7 +114,17 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     await ben.text(stage.phone.pn, "welcome back")
     await alice.heard("welcome back")
 
-    # a store from an old backup is noticed
+    await _restore_backup(stage, room)
+    types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
+    assert "m.room.message" not in types
+    assert "m.room.encrypted" in types
+    # what was repeated and forged by people is all that could not be read
+    assert {event.sender for event in alice.unreadable} <= {"@alice:localhost", "@mallory:localhost"}
+
+
+async def _restore_backup(stage: Stage, room: str) -> None:
+    """A store from an old backup is noticed."""
+    alice, ben = stage.alice, stage.ben.phone
     backup = _copy(stage.bridge.folder)
     await stage.bridge.restart()
     await stage.bridge.stop()
@@ -127,12 +137,6 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "to the new device"
     await ben.text(stage.phone.pn, "from the new device")
     await alice.heard("from the new device")
-
-    types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
-    assert "m.room.message" not in types
-    assert "m.room.encrypted" in types
-    # what was repeated and forged by people is all that could not be read
-    assert {event.sender for event in alice.unreadable} <= {"@alice:localhost", "@mallory:localhost"}
 
 
 async def _forge(stage: Stage, room: str) -> None:
