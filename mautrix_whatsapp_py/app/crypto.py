@@ -60,4 +60,11 @@ def crypto_options(config: Config) -> CryptoOptions:
         shares_keys=chosen.allow_key_sharing,
         rotation_ms=rotation.milliseconds if rotation.enable_custom else 0,
         rotation_messages=rotation.messages if rotation.enable_custom else 0,
+        min_receive=chosen.verification_levels.receive,
+        min_send=chosen.verification_levels.send,
+        min_share=chosen.verification_levels.share,
+        forgets_own_keys=chosen.delete_keys.dont_store_outbound,
+        forgets_expired_keys=chosen.delete_keys.periodically_delete_expired,
+        forgets_ageless_keys=chosen.delete_keys.delete_outdated_inbound,
+        keeps_key_of_devices=rotation.disable_device_change_key_rotation,
     )

@@ -28,6 +28,8 @@ from mautrix_whatsapp_py.store.store import Store
 
 NAMES_FRESH = timedelta(seconds=60)
 CACHE_SIZE = 200
+NUMBER_DIGITS = 7
+"""A name with so many digits may pass for a phone number."""
 
 
 def make_formats(
@@ -119,7 +121,7 @@ class Relays:
         return Relaying(
             user=user,
             name=name,
-            is_ambiguous=not like or known.alike.get(like, 0) > 1 or "@" in name,
+            is_ambiguous=known.alike.get(like, 0) > 1 or sum(one.isdigit() for one in like) >= NUMBER_DIGITS,
             carrier=carrier,
             note_id=WaMessageId("3EB0" + hashlib.sha256(event_id.encode()).hexdigest()[:18].upper()),
             formats=self.settings.formats,

@@ -1,5 +1,6 @@
 """The configuration: one frozen tree, read from YAML and the environment, and the only reader of both."""
 
+from mautrix_whatsapp_py.config.encryption import EncryptionSection
 from mautrix_whatsapp_py.config.load import Loaded, load, read, upgrade
 from mautrix_whatsapp_py.config.options import RunOptions
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
@@ -9,7 +10,6 @@ from mautrix_whatsapp_py.config.tree import (
     BridgeSection,
     Config,
     DatabaseSection,
-    EncryptionSection,
     HomeserverSection,
     LogFormat,
     LoggingSection,

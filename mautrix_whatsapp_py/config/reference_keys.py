@@ -67,9 +67,13 @@ _BRIDGE: Final[Defaults] = {
 _ENCRYPTION: Final[Defaults] = {
     "appservice": False,
     "plaintext_mentions": False,
-    "delete_keys": ANY,
-    "verification_levels": ANY,
-    "rotation": {"disable_device_change_key_rotation": False},
+    "delete_keys": {
+        "delete_outbound_on_ack": False,
+        "ratchet_on_decrypt": False,
+        "delete_fully_used_on_decrypt": False,
+        "delete_prev_on_new_session": False,
+        "delete_on_device_delete": False,
+    },
 }
 
 REFERENCE_KEYS: Final[Defaults] = {

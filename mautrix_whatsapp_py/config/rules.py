@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from mautrix_whatsapp_py.config.cluster_rules import check_cluster
 from mautrix_whatsapp_py.config.durations import decode_duration
+from mautrix_whatsapp_py.config.encryption import EncryptionSection
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
 from mautrix_whatsapp_py.config.permissions import EVERYBODY, PermissionLevel, Permissions
@@ -21,7 +22,6 @@ from mautrix_whatsapp_py.config.tree import (
     Config,
     DatabaseSection,
     DoublePuppetSection,
-    EncryptionSection,
     HomeserverSection,
     NetworkSection,
     RelaySection,

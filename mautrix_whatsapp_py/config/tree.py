@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mautrix_whatsapp_py.config.channel import ChannelSection
+from mautrix_whatsapp_py.config.encryption import EncryptionSection
 from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
 from mautrix_whatsapp_py.config.power_levels import NO_OVERRIDES, PowerLevels
@@ -293,29 +294,6 @@ class DoublePuppetSection(Section):
 
     servers: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotationSection(Section):
-    """How long rooms that the bridge makes use one key."""
-
-    enable_custom: bool = False
-    milliseconds: int = 604800000
-    messages: int = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EncryptionSection(Section):
-    """Rooms whose messages only their members can read, the bridge among them."""
-
-    allow: bool = False
-    default: bool = False
-    require: bool = False
-    msc4190: bool = True
-    self_sign: bool = False
-    allow_key_sharing: bool = True
-    pickle_key: str = field(default="generate", repr=False)
-    rotation: RotationSection = field(default_factory=RotationSection)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -183,6 +183,10 @@ NOT_DECRYPTABLE: Final = "It could not be decrypted. Send it again."
 REPEATED_CIPHER: Final = "Your client encrypted several messages with the same key. Restart it and send it again."
 UNKNOWN_CIPHER: Final = "It is encrypted in a way the bridge does not know."
 UNKNOWN_SESSION: Final = "It was encrypted by a session that your account does not have. Send it from another one."
+UNTRUSTED_SESSION: Final = (
+    "It was encrypted by a session that is not verified, which this bridge requires. Verify that session and "
+    "send it again, or send it from another one."
+)
 NOT_ENCRYPTED: Final = "It is not encrypted, which this bridge requires. Switch encryption on in this room."
 UNKNOWN_OUTCOME: Final = "WhatsApp did not confirm it. Look at your phone before you send it again."
 

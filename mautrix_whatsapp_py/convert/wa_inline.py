@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mautrix_whatsapp_py.convert.mentions import Named, encode_pill
-from mautrix_whatsapp_py.convert.text import escape
+from mautrix_whatsapp_py.convert.text import clean_name, escape
 from mautrix_whatsapp_py.convert.wa_scan import Line, Piece, Token
 
 _ELEMENT: Final = {"*": "strong", "_": "em", "~": "del"}
@@ -53,7 +53,9 @@ def render_fence(inner: str) -> str:
 def plain_line(line: Iterable[Piece], named: Named) -> str:
     """The line as typed, with names for the people mentioned."""
     return "".join(
-        named[piece.inner].name if piece.token is Token.MENTION and piece.inner in named else piece.raw
+        (clean_name(named[piece.inner].name) or piece.raw)
+        if piece.token is Token.MENTION and piece.inner in named
+        else piece.raw
         for piece in line
     )
 

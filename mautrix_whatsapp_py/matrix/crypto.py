@@ -52,6 +52,17 @@ class CryptoOptions:
     shares_keys: bool = True
     rotation_ms: int = 0
     rotation_messages: int = 0
+    min_receive: str = "unverified"
+    """How well devices must be known that are given the bridge's keys, in the library's words."""
+    min_send: str = "unverified"
+    """The same of those whose messages are bridged."""
+    min_share: str = "cross-signed-tofu"
+    """The same of those that are given keys again when they ask."""
+    forgets_own_keys: bool = False
+    forgets_expired_keys: bool = False
+    forgets_ageless_keys: bool = False
+    keeps_key_of_devices: bool = False
+    """Whether a room keeps its key when somebody's devices change."""
 
     def room_state(self) -> Json:
         """Content of the event that encrypts a room."""

@@ -41,6 +41,7 @@ from mautrix.util.async_db import Database, UpgradeTable
 from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.crypto_rules import forget_keys, require_trust, set_rules
 from mautrix_whatsapp_py.matrix.crypto_store import KeyStore, MachineRooms, ensure_pickle_key, seal
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
@@ -104,6 +105,7 @@ class Machine:
         self._client = Client(mxid=UserID(user), api=self._api, sync_store=self._store)
         self._machine = OlmMachine(self._client, self._store, MachineRooms(rooms))
         self._machine.allow_key_share = self._allows_key_share
+        set_rules(self._machine, options)
 
     async def start(self) -> None:
         """Bring up the device; StartupError when that cannot be."""
@@ -141,6 +143,7 @@ class Machine:
             await self._machine.share_keys()
         # What a key was shared with is known of this run only: rooms get a new one with their next message.
         await self._database.execute("DELETE FROM crypto_megolm_outbound_session")
+        await forget_keys(self._store, self._options, is_start=True)
         await self._bump()
         if self._options.signs_itself:
             await self._sign()
@@ -166,6 +169,7 @@ class Machine:
                 if asyncio.get_running_loop().time() - bumped > BUMP_SECONDS:
                     bumped = asyncio.get_running_loop().time()
                     await self._bump()
+                    await forget_keys(self._store, self._options)
             except Exception as error:
                 if not isinstance(error, MatrixError) and not is_of_database(error):
                     raise
@@ -215,8 +219,7 @@ class Machine:
         except (DecryptionError, SessionNotFound, GroupSessionWithheldError, SerializerError, ValueError) as error:
             log.info("an event could not be decrypted: %s", type(error).__name__)
             raise CannotOpen(OpenFailure.CORRUPT) from error
-        if opened["mautrix"]["trust_state"] in (TrustState.UNKNOWN_DEVICE, TrustState.BLACKLISTED):
-            raise CannotOpen(OpenFailure.UNKNOWN_DEVICE)
+        require_trust(opened["mautrix"]["trust_state"], self._options)
         outer = event.get("content", {}).get("m.relates_to")
         if outer is not None and isinstance(said.get("content"), dict):
             said["content"].setdefault("m.relates_to", outer)
@@ -347,7 +350,7 @@ class Machine:
         if not self._options.shares_keys or device.trust == TrustState.BLACKLISTED:
             return False
         return UserID(device.user_id) in await self._members(request.room_id) and bool(
-            await self._machine.resolve_trust(device) >= TrustState.CROSS_SIGNED_TOFU
+            await self._machine.resolve_trust(device) >= self._machine.share_keys_min_trust
         )
 
     async def _members(self, room_id: RoomID) -> frozenset[str]:

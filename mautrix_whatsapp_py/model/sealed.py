@@ -15,6 +15,7 @@ class OpenFailure(StrEnum):
     CORRUPT = "corrupt"
     REPEATED = "repeated"
     UNKNOWN_DEVICE = "unknown_device"
+    UNTRUSTED = "untrusted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import uuid
 from pathlib import Path
 from typing import Any
 
-from nio import AsyncClient, AsyncClientConfig, InviteMemberEvent, MegolmEvent, RoomMessage
+from nio import Api, AsyncClient, AsyncClientConfig, InviteMemberEvent, MegolmEvent, RoomMessage
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
 DEADLINE_SECONDS = 60
@@ -56,6 +57,24 @@ class EncryptedClient:
         await self.until(lambda: room in self.client.rooms and self.client.rooms[room].encrypted)
         answer = await self.client.room_send(room, "m.room.message", content, ignore_unverified_devices=True)
         return str(answer.event_id)
+
+    async def fetch_sealed(self, room: str, event_id: str) -> dict[str, object]:
+        """An event's content as it lies on the homeserver."""
+        method, path = Api.room_get_event(self.client.access_token, room, event_id)
+        response = await self.client.send(method, path)
+        content: dict[str, object] = (await response.json())["content"]
+        return content
+
+    def seal(self, room: str, body: str) -> dict[str, object]:
+        """The content of an event that is not sent."""
+        _, content = self.client.encrypt(room, "m.room.message", {"msgtype": "m.text", "body": body})
+        return dict(content)
+
+    async def send_plain(self, room: str, kind: str, content: dict[str, object]) -> None:
+        """Send an event as it is, encrypted or not."""
+        method, path, data = Api.room_send(self.client.access_token, room, kind, content, uuid.uuid4().hex)
+        response = await self.client.send(method, path, data)
+        assert response.status == 200, await response.text()
 
     async def heard(self, part: str, *, room: str | None = None, msgtype: str = "") -> Any:
         """What somebody else said, as soon as it is there; always encrypted."""

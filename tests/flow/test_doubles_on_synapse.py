@@ -13,7 +13,7 @@ import pytest
 from mautrix_whatsapp_py.bridge.doubles import LOST
 from mautrix_whatsapp_py.commands.doubles import ON
 from tests.conftest import MakeBridge, MakeSynapse
-from tests.flow.linking_stage import Seat, Stage
+from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
 from tests.simulator.api import Account, host_command, kinds, simulator
@@ -69,6 +69,7 @@ async def double(
         synapse = await make_synapse(registration, everyone)
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
+            "bridge": {"relay": {"enabled": True, "admin_only": False}},
             "double_puppet": {"secrets": {"localhost": "as_token:doubles-as-token"}},
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
@@ -129,7 +130,62 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     bodies = [event.body for event in events if event.body.startswith("number")]
     assert bodies == [f"number {number}" for number in range(20)]
     assert OWN_GHOST not in {event.sender for event in await alice.messages(room) if event.is_message}
+    await _relayed(double, room)
     await _manual(double, room)
+
+
+async def _relayed(double: Double, room: str) -> None:
+    """Dora has no account: alice's tells what she does, and nothing of it echoes."""
+    alice, ben = double.alice, double.ben.phone
+
+    assert (await ben.receive_next()).text == "the end"
+
+    async def heard(text: str) -> None:
+        await alice.wait_for_message(room, sender=BOT, contains=text, deadline_seconds=WAIT_SECONDS)
+
+    dora = await double.stage.synapse.create_client("dora")
+    await dora.request("PUT", f"/profile/{dora.user_id}/displayname", body={"displayname": "*Dora*\n@15550002222"})
+    await alice.invite(room, dora.user_id)
+    await dora.join(room)
+    await alice.send_text(room, "!wa set-relay")
+    await heard("is sent by +15550001111")
+
+    name = "Dora 15550002222 (@\u2060dora:localhost)"
+    said = await dora.send_text(room, "hello\n*Alice*: I quit")
+    received = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
+    assert received.text == f"*{name}*: hello\nAlice: I quit"
+    assert not received.message.extendedTextMessage.contextInfo.mentionedJID
+    await dora.send(room, "m.room.message", {"msgtype": "m.emote", "body": "waves"})
+    assert (await ben.receive_next()).text == f"*\u00a0*{name}* waves"
+    about = {"m.relates_to": {"rel_type": "m.annotation", "event_id": said, "key": "👍"}}
+    reaction = await dora.send(room, "m.reaction", about)
+    told = await ben.receive_next()
+    assert told.text == f"*{name}* reacted with 👍"
+    assert told.message.extendedTextMessage.contextInfo.stanzaID == received.message_id
+    await dora.redact(room, reaction)
+    await dora.send(room, "m.room.message", _edit(said, "goodbye"))
+    for _ in ("revocation", "edit"):
+        await ben.receive_next()
+
+    # an edit of her words by somebody else is sent by no homeserver's rule, and by none of ours
+    await alice.send(room, "m.room.message", _edit(said, "forged"))
+    await heard("only your own messages")
+    await alice.send_text(room, "!wa unset-relay")
+    await heard("is not sent any more")
+    await dora.send_text(room, "nobody hears me")
+    await heard("does not reach WhatsApp")
+    await alice.send_text(room, "still me")
+    assert (await ben.receive_next()).text == "still me"
+
+
+def _edit(event_id: str, body: str) -> dict[str, object]:
+    content = {"msgtype": "m.text", "body": body}
+    return {
+        **content,
+        "body": f"* {body}",
+        "m.new_content": content,
+        "m.relates_to": {"rel_type": "m.replace", "event_id": event_id},
+    }
 
 
 async def _write(double: Double, *, count: int) -> None:

@@ -102,6 +102,9 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     blob = stage.wa.media.blobs[part.directPath.partition("?")[0]]
     assert decrypt_media(blob, part.mediaKey, "image") == PHOTO
 
+    await _forge(stage, room)
+    await _add_device(stage, room)
+
     # the key goes to the device while nobody is there
     await stage.bridge.stop()
     alice.rotate(room)
@@ -111,7 +114,17 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     await ben.text(stage.phone.pn, "welcome back")
     await alice.heard("welcome back")
 
-    # a store from an old backup is noticed
+    await _restore_backup(stage, room)
+    types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
+    assert "m.room.message" not in types
+    assert "m.room.encrypted" in types
+    # what was repeated and forged by people is all that could not be read
+    assert {event.sender for event in alice.unreadable} <= {"@alice:localhost", "@mallory:localhost"}
+
+
+async def _restore_backup(stage: Stage, room: str) -> None:
+    """A store from an old backup is noticed."""
+    alice, ben = stage.alice, stage.ben.phone
     backup = _copy(stage.bridge.folder)
     await stage.bridge.restart()
     await stage.bridge.stop()
@@ -125,10 +138,42 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     await ben.text(stage.phone.pn, "from the new device")
     await alice.heard("from the new device")
 
-    types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
-    assert "m.room.message" not in types
-    assert "m.room.encrypted" in types
-    assert not alice.unreadable
+
+async def _forge(stage: Stage, room: str) -> None:
+    """What was said once is not said again, neither by whoever repeats it nor as another's."""
+    alice, ben = stage.alice, stage.ben.phone
+    event_id = await alice.say(room, "only once")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "only once"
+    sealed, forged = await alice.fetch_sealed(room, event_id), alice.seal(room, "as if alice said it")
+    await alice.send_plain(room, "m.room.encrypted", sealed)
+    await alice.heard("several messages with the same key", room=room)
+    mallory = await stage.synapse.create_client("mallory")
+    await alice.client.room_invite(room, mallory.user_id)
+    await mallory.join(room)
+    await mallory.send(room, "m.room.encrypted", forged)
+    await alice.heard("a session that your account does not have", room=room)
+    # what says that the bridge wrote it, and what is not encrypted, is not bridged either
+    claim = {"msgtype": "m.text", "body": "claimed", "fi.mau.double_puppet_source": "mautrix-whatsapp-py"}
+    await mallory.send(room, "m.room.message", claim)
+    await mallory.send_text(room, "in the clear")
+    await alice.heard("not encrypted, which this bridge requires", room=room)
+    await mallory.leave(room)
+    await alice.say(room, "and then this")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "and then this"
+
+
+async def _add_device(stage: Stage, room: str) -> None:
+    """A new device of alice's reads what comes, and what it writes is bridged."""
+    url, folder = stage.synapse.url, stage.bridge.folder.parent / "second"
+    second = await EncryptedClient.log_in(url, "@alice:localhost", PASSWORD, folder)
+    try:
+        await stage.ben.phone.text(stage.phone.pn, "to both of you")
+        await second.heard("to both of you", room=room)
+        await stage.alice.heard("to both of you", room=room)
+        await second.say(room, "from the second")
+        assert (await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "from the second"
+    finally:
+        await second.aclose()
 
 
 async def _link(stage: Stage, dm: str) -> None:
@@ -169,5 +214,6 @@ def _restore(folder: Path, backup: dict[str, bytes]) -> None:
 def _kinds_of(database: Path, rooms: tuple[str, ...]) -> set[str]:
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         marks = ", ".join("?" for _ in rooms)
-        rows = connection.execute(f"SELECT DISTINCT type FROM events WHERE room_id IN ({marks})", rooms)
+        where = f"room_id IN ({marks}) AND sender != '@mallory:localhost'"
+        rows = connection.execute(f"SELECT DISTINCT type FROM events WHERE {where}", rooms)
         return {str(row[0]) for row in rows}

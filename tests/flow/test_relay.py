@@ -246,3 +246,9 @@ async def test_the_homeserver_may_be_away(party: Party) -> None:
     await party.world.deliver(party.world.text("hello", room_id=party.room_id, sender=RELAYED))
     await party.chat.let_time_pass()
     assert party.texts == ["*Rey*: hello"]
+
+
+async def test_a_name_like_a_phone_number_is_told_apart(party: Party) -> None:
+    party.world.people.names[RELAYED] = "+1 555 000 2222"
+    await party.chat.say("hello", sender=RELAYED)
+    assert party.texts == ["*1 555 000 2222 (@\u2060relayed:elsewhere)*: hello"]

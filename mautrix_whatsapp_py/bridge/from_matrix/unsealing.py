@@ -31,6 +31,7 @@ _REASONS: Final = {
     OpenFailure.CORRUPT: notices.NOT_DECRYPTABLE,
     OpenFailure.REPEATED: notices.REPEATED_CIPHER,
     OpenFailure.UNKNOWN_DEVICE: notices.UNKNOWN_SESSION,
+    OpenFailure.UNTRUSTED: notices.UNTRUSTED_SESSION,
 }
 
 

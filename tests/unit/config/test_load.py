@@ -78,7 +78,9 @@ encryption:
     self_sign: true
     allow_key_sharing: false
     pickle_key: mine
-    rotation: {enable_custom: true, milliseconds: 60000, messages: 5}
+    rotation: {enable_custom: true, milliseconds: 60000, messages: 5, disable_device_change_key_rotation: true}
+    verification_levels: {receive: cross-signed-tofu, send: cross-signed-untrusted, share: unverified}
+    delete_keys: {dont_store_outbound: true, periodically_delete_expired: true, delete_outdated_inbound: true}
 channel:
     {enabled: true, login: "+14155550001", auth_dir: d, allowed_chat_ids: [], dm_policy: open, allow_from: ["*"],
     group_policy: open, group_allow_from: [], groups: {"*": {require_mention: true}}, mention_patterns: [hal],
