@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 
-from mautrix_whatsapp_py.cli import channel, doctor, import_mautrix, quickstart, run
+from mautrix_whatsapp_py.cli import channel, db, doctor, import_mautrix, quickstart, run
 from mautrix_whatsapp_py.cli.arguments import PROGRAM, Parser, add_run_flags
 from mautrix_whatsapp_py.cli.exit_codes import exit_code_table
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
@@ -51,6 +51,7 @@ def _parser() -> Parser:
     doctor.add_parser(subparsers)
     channel.add_parser(subparsers)
     import_mautrix.add_parser(subparsers)
+    db.add_parser(subparsers)
     parser.set_defaults(command="run")
     return parser
 
@@ -61,6 +62,7 @@ def _command(name: str) -> Command:
         "quickstart": quickstart.run,
         "doctor": doctor.run,
         "channel": channel.run,
+        "db": db.run,
         "import-mautrix": import_mautrix.run,
     }
     return commands[name]
