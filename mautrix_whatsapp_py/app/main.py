@@ -13,7 +13,7 @@ import uvloop
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.backfill import make_backfill
-from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work, make_forgetting
 from mautrix_whatsapp_py.app.doctor import diagnose
 from mautrix_whatsapp_py.app.doubles import opened_doubles
 from mautrix_whatsapp_py.app.entrance import make_entrance, serve
@@ -49,6 +49,7 @@ from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.doctor import doctor_command
 from mautrix_whatsapp_py.commands.doubles import double_commands
+from mautrix_whatsapp_py.commands.forgetting import forgetting_commands
 from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.config import Config, RunOptions
@@ -64,6 +65,7 @@ from mautrix_whatsapp_py.store.channel_people import move_people
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import decode_database_url
+from mautrix_whatsapp_py.store.user_end import forget_strangers
 
 if TYPE_CHECKING:
     from mautrix_whatsapp_py.app.channel import ChannelParts
@@ -108,6 +110,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     meters = Meters()
     store = await stack.enter_async_context(opened_store(address, options, on_time=meters.note_database))
     await store.write(lambda tx: move_people(tx, config.homeserver.domain))
+    await store.write(forget_strangers)
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
@@ -279,7 +282,13 @@ def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
     doctor = doctor_command(partial(diagnose, config, config_path=None, registration_path=None))
-    own_commands = (*double_commands(parts.doubles, talk), *cipher_commands(homeserver.crypto), doctor)
+    forgetting = make_forgetting(work, users_end=parts.doubles.log_out)
+    own_commands = (
+        *double_commands(parts.doubles, talk),
+        *cipher_commands(homeserver.crypto),
+        *forgetting_commands(forgetting, dialogs),
+        doctor,
+    )
     past_commands = history_commands(work.deps, Asking(backfill))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *past_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)

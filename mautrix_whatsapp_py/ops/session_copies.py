@@ -60,7 +60,8 @@ def _copy(source: Path, target: Path) -> None:
         return
     target.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     try:
-        is_database = source.open("rb").read(len(_HEADER)) == _HEADER
+        with source.open("rb") as file:
+            is_database = file.read(len(_HEADER)) == _HEADER
         if is_database:
             _copy_database(source, target)
         else:
