@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 export VENV PYTHON
 
 .NOTPARALLEL:
-.PHONY: help run test lint types layers pytest test-extra chaos bench demo lock format clean venv-local venv-test
+.PHONY: help run test lint types layers pytest test-extra chaos fuzz bench demo lock format clean venv-local venv-test
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -42,6 +42,9 @@ test-extra: venv-test
 
 chaos: venv-test
 	@CHAOS=long $(BIN)/python -m pytest -n 0 -s tests/chaos $(ARGS)
+
+fuzz: venv-test
+	@FUZZ=5000 $(BIN)/python -m pytest -n 0 -o log_cli=true --log-cli-level=WARNING tests/unit/media/test_fuzz.py $(ARGS)
 
 bench: venv-test
 	@$(BIN)/python -m bench $(ARGS)

@@ -29,7 +29,7 @@ from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import SqliteAddress
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.whatsapp import FakeNetwork, device_of
-from tests.flow.channel_desk import Shelf
+from tests.flow.channel_desk import Shelf, refuse_posts
 from tests.homeserver import PortPool
 
 TOKEN = "a-long-word-for-the-bench"
@@ -88,7 +88,7 @@ async def stand() -> AsyncIterator[Stand]:
             source=Shelf(),
             folder=folder,
         )
-        parts = make_parts(section, ground, token=TOKEN)
+        parts = make_parts(section, ground, token=TOKEN, post=refuse_posts)
         door.bind(network, parts.intake.take)
         await parts.start()
         try:

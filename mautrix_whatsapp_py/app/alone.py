@@ -14,7 +14,7 @@ from types import MappingProxyType
 import uvloop
 
 from mautrix_whatsapp_py import __version__
-from mautrix_whatsapp_py.app.channel import ChannelParts, auth_folder, opened_channel, put_bound
+from mautrix_whatsapp_py.app.channel import ChannelParts, auth_folder, drop_bound, opened_channel, put_bound
 from mautrix_whatsapp_py.app.links import network_options
 from mautrix_whatsapp_py.app.running import (
     Service,
@@ -28,12 +28,15 @@ from mautrix_whatsapp_py.app.running import (
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
+from mautrix_whatsapp_py.channel.accounts import Account
 from mautrix_whatsapp_py.channel.alone import AloneDoor
-from mautrix_whatsapp_py.channel.linking import LinkWish, link
+from mautrix_whatsapp_py.channel.linking import LinkWish
+from mautrix_whatsapp_py.channel.upkeep import Upkeep, UpkeepDeps
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.config.channel import ChannelAccounts
 from mautrix_whatsapp_py.errors import ExitCode
-from mautrix_whatsapp_py.model.wa_link import WaPaired, WaPairingFailed, WaPairingStep
+from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.model.wa_link import WaDevice, WaPairingStep
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.store.channel_people import NOWHERE
 from mautrix_whatsapp_py.store.store import Store
@@ -120,35 +123,43 @@ async def _start(
     stack.push_async_callback(door.stop)
     door.bind(network, parts.intake.take)
     await network.start()
-    linking = partial(_link_all, parts, alone, persons, store, network, stop, outcome)
+    upkeep = _make_upkeep(parts, alone, persons, store, network)
     if alone.ends_when_linked:
-        return (*services, linking)
+        return (*services, partial(_link_once, upkeep, stop, outcome))
+    door.add_listener(upkeep.on_state)
     await parts.start()
-    return (*services, parts.watch.run, linking)
+    return (*services, *parts.services, upkeep.run)
 
 
-async def _link_all(
-    parts: ChannelParts,
-    alone: AloneOptions,
-    persons: Persons,
-    store: Store,
-    network: Network,
-    stop: asyncio.Event,
-    outcome: list[ExitCode],
-) -> None:
-    """Link the account that is wished for, if it is not linked yet; then wait for ever."""
-    account = parts.channel.require_account(alone.wish.account)
-    if parts.channel.deps.accounts.login_of(account) is None:
-        async for step in link(network, alone.wish, parts.channel.deps.clock):
-            if isinstance(step, WaPaired):
-                device = step.device
-                # Both addresses belong to one person from the start: mentions come under either.
-                await persons.resolve(device.jid, device.lid)
-                parts.channel.deps.accounts.bind(account.name, device.login)
-                await put_bound(store, account.name, device.login)
-            await alone.show(account.name, step)
-            if isinstance(step, WaPairingFailed):
-                outcome[0] = ExitCode.USAGE
-    if alone.ends_when_linked:
-        stop.set()
+def _make_upkeep(
+    parts: ChannelParts, alone: AloneOptions, persons: Persons, store: Store, network: Network
+) -> Upkeep:
+    accounts = parts.channel.deps.accounts
+
+    async def on_linked(account: Account, device: WaDevice) -> None:
+        # Both addresses belong to one person from the start: mentions come under either.
+        await persons.resolve(device.jid, device.lid)
+        accounts.bind(account.name, device.login)
+        await put_bound(store, account.name, device.login)
+
+    async def on_unlinked(login: LoginId) -> None:
+        accounts.unbind(login)
+        await drop_bound(store, login)
+
+    deps = UpkeepDeps(
+        accounts=accounts,
+        network=network,
+        clock=parts.channel.deps.clock,
+        on_linked=on_linked,
+        on_unlinked=on_unlinked,
+        show=alone.show,
+    )
+    return Upkeep(deps=deps, account=parts.channel.require_account(alone.wish.account), wish=alone.wish)
+
+
+async def _link_once(upkeep: Upkeep, stop: asyncio.Event, outcome: list[ExitCode]) -> None:
+    """Link the account, if it is not linked yet; then wait for the end."""
+    if upkeep.deps.accounts.login_of(upkeep.account) is None and not await upkeep.link_once():
+        outcome[0] = ExitCode.USAGE
+    stop.set()
     await asyncio.Event().wait()

@@ -16,12 +16,20 @@ from mautrix_whatsapp_py.config.durations import decode_duration
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.ports import MatrixApi
 from mautrix_whatsapp_py.ports_chats import MatrixRooms
+from mautrix_whatsapp_py.ports_copies import MatrixCopies
 from mautrix_whatsapp_py.ports_history import WhatsAppHistory
 from mautrix_whatsapp_py.whatsapp.history import open_history
 
 
 def make_backfill(
-    config: Config, *, talk: Talk, links: Links, matrix: MatrixApi, rooms: MatrixRooms, users: Users
+    config: Config,
+    *,
+    talk: Talk,
+    links: Links,
+    matrix: MatrixApi,
+    rooms: MatrixRooms,
+    users: Users,
+    copies: MatrixCopies,
 ) -> Backfill:
     """The work on the past, as the configuration wants it."""
 
@@ -36,6 +44,7 @@ def make_backfill(
             matrix=matrix,
             settings=_settings(config),
             pace=Pace(talk.clock),
+            copies=copies,
         )
     )
 

@@ -8,12 +8,15 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from aiohttp import ClientSession
 from yarl import URL
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.running import Service
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.channel.accounts import Accounts
 from mautrix_whatsapp_py.channel.checks import find_problems
@@ -21,8 +24,10 @@ from mautrix_whatsapp_py.channel.courtesies import Courtesies
 from mautrix_whatsapp_py.channel.door import ChatDoor
 from mautrix_whatsapp_py.channel.feed import Feed
 from mautrix_whatsapp_py.channel.fetching import Fetcher
+from mautrix_whatsapp_py.channel.hooks import HookBook, make_hooks
 from mautrix_whatsapp_py.channel.intake import Intake, IntakeDeps
 from mautrix_whatsapp_py.channel.offers import Offers
+from mautrix_whatsapp_py.channel.posting import Post, Postman, post
 from mautrix_whatsapp_py.channel.sender import Sender
 from mautrix_whatsapp_py.channel.service import Channel, ChannelDeps
 from mautrix_whatsapp_py.channel.watch import Watch
@@ -32,10 +37,11 @@ from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.media.download import WaDownloads
+from mautrix_whatsapp_py.media.way import open_way
 from mautrix_whatsapp_py.ports import Clock, WaFileSource, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.kv import KvRows
-from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.whatsapp.directory import open_directory
 from mautrix_whatsapp_py.whatsapp.network import Network
 
@@ -52,8 +58,14 @@ class ChannelParts:
     channel: Channel
     intake: Intake
     watch: Watch
+    postman: Postman
     server: ChannelServer
     courtesies: Courtesies
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """What runs as long as the channel does."""
+        return self.watch.run, self.postman.run
 
     async def start(self) -> None:
         """Go on with what the last run left, then listen; when links are being brought up."""
@@ -84,14 +96,15 @@ class Ground:
 
 
 def make_parts(
-    section: ChannelSection, ground: Ground, *, token: str, fetcher: Fetcher | None = None
+    section: ChannelSection, ground: Ground, *, token: str, post: Post, fetcher: Fetcher | None = None
 ) -> ChannelParts:
     """The parts of a channel."""
     store, network, door, clock = ground.store, ground.network, ground.door, ground.clock
     accounts = Accounts(section, network.get_logins, ground.bound)
     feed = Feed(store, clock)
     sender = Sender(store=store, network=network, door=door, clock=clock)
-    offers = Offers(store=store, network=network, door=door, clock=clock, choose=secrets.randbelow)
+    book, postman = _make_hooks(section, ground, post)
+    offers = Offers(store=store, network=network, door=door, hooks=book, clock=clock, choose=secrets.randbelow)
     courtesies = Courtesies(network=network, door=door, clock=clock, tasks=set())
     intake = Intake(
         IntakeDeps(
@@ -99,12 +112,15 @@ def make_parts(
             persons=ground.persons,
             accounts=accounts,
             offers=offers,
+            hooks=book,
             clock=clock,
             is_echo=sender.is_echo,
             on_item=feed.on_item,
             on_accepted=courtesies.on_accepted,
         )
     )
+    prunes = (feed.prune, sender.prune, postman.prune)
+    watch = Watch(accounts=accounts, network=network, hooks=book, clock=clock, prunes=prunes)
     channel = Channel(
         ChannelDeps(
             store=store,
@@ -114,6 +130,8 @@ def make_parts(
             feed=feed,
             sender=sender,
             offers=offers,
+            hooks=book,
+            watch=watch,
             door=door,
             open_directory=ground.open_directory,
             clock=clock,
@@ -130,10 +148,18 @@ def make_parts(
     return ChannelParts(
         channel=channel,
         intake=intake,
-        watch=Watch(accounts=accounts, network=network, feed=feed, sender=sender, clock=clock),
+        watch=watch,
+        postman=postman,
         server=ChannelServer(channel, ground.source, settings, fetcher=fetcher),
         courtesies=courtesies,
     )
+
+
+def _make_hooks(section: ChannelSection, ground: Ground, post: Post) -> tuple[HookBook, Postman]:
+    base_url = str(URL(section.bridge_url).origin())
+    book = HookBook(make_hooks(section.webhooks), store=ground.store, base_url=base_url)
+    max_age = timedelta(hours=section.webhook_max_age_hours)
+    return book, Postman(book, store=ground.store, clock=ground.clock, max_age=max_age, post=post)
 
 
 @asynccontextmanager
@@ -150,7 +176,7 @@ async def opened_channel(
     """The channel, until the end of the block; ConfigError when its keys make no sense."""
     section = require_sound(config.channel)
     token = section.token or ensure_token(config.data_folder)
-    async with ClientSession(trust_env=True) as session:
+    async with open_way(config.network.proxy) as session, ClientSession() as hook_session:
         ground = Ground(
             store=store,
             network=network,
@@ -158,12 +184,12 @@ async def opened_channel(
             door=door,
             clock=clock,
             open_directory=lambda login: open_directory(network, login),
-            source=WaDownloads(session, proxy=config.network.proxy or None),
+            source=WaDownloads(session),
             folder=ensure_folder(config.data_folder / "channel"),
             bound=await get_bound(store),
             owns_links=owns_links,
         )
-        parts = make_parts(section, ground, token=token)
+        parts = make_parts(section, ground, token=token, post=partial(post, hook_session))
         try:
             yield parts
         finally:
@@ -197,6 +223,18 @@ async def put_bound(store: Store, account: str, login: LoginId) -> None:
     """Remember that an account was linked."""
     rows = KvRows()
     await store.write(lambda tx: rows.put(tx, f"{BOUND}{account}", login))
+
+
+async def drop_bound(store: Store, login: LoginId) -> None:
+    """A link is gone for good."""
+    rows = KvRows()
+
+    async def drop(tx: Tx) -> None:
+        for key, value in await rows.get_prefixed(tx, BOUND):
+            if value == login:
+                await rows.drop(tx, key)
+
+    await store.write(drop)
 
 
 def ensure_folder(folder: Path) -> Path:

@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.checkpoints import EndpointCheckpoints, SilentCheckpoints
+from mautrix_whatsapp_py.matrix.copies import HttpMatrixCopies
 from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_room import Identity
@@ -24,6 +25,7 @@ from mautrix_whatsapp_py.matrix.http import OnTry, Patience, RetryingHttp
 from mautrix_whatsapp_py.matrix.identities import HttpIdentities
 from mautrix_whatsapp_py.matrix.link_cards import HttpLinkCards
 from mautrix_whatsapp_py.matrix.missed import MissedEvents
+from mautrix_whatsapp_py.matrix.people import HttpMatrixPeople
 from mautrix_whatsapp_py.matrix.rooms import HttpMatrixRooms
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.ports_homeserver import Checkpoints
@@ -41,7 +43,9 @@ class Homeserver:
     rooms: HttpMatrixRooms
     groups: HttpMatrixGroups
     files: HttpMatrixFiles
+    copies: HttpMatrixCopies
     missed: MissedEvents
+    people: HttpMatrixPeople
     cards: HttpLinkCards
     checkpoints: Checkpoints
     identities: HttpIdentities
@@ -92,7 +96,9 @@ def _make_homeserver(
         rooms=HttpMatrixRooms(http, bot=bot, encryption=encryption),
         groups=HttpMatrixGroups(http, bot=bot, domain=domain),
         files=HttpMatrixFiles(http, bot=bot),
+        copies=HttpMatrixCopies(http, bot=bot, doubles=doubles, crypto=crypto),
         missed=MissedEvents(http.with_patience(STARTUP_PATIENCE), bot=bot),
+        people=HttpMatrixPeople(http, bot=bot),
         cards=HttpLinkCards(http, bot=bot, is_asking=config.network.url_previews),
         checkpoints=checkpoints,
         identities=HttpIdentities(config.homeserver.address, session=session),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +40,7 @@ from mautrix_whatsapp_py.bridge.bridge import Bridge
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps, BridgeSettings
 from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
+from mautrix_whatsapp_py.bridge.partings import PartingDeps, Partings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.room_parts import room_parts
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
@@ -52,6 +54,7 @@ from mautrix_whatsapp_py.commands.doubles import double_commands
 from mautrix_whatsapp_py.commands.forgetting import forgetting_commands
 from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
+from mautrix_whatsapp_py.commands.strangers import StrangerDesk, stranger_commands
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StoreError
 from mautrix_whatsapp_py.ids import MxUri
@@ -69,6 +72,7 @@ from mautrix_whatsapp_py.store.user_end import forget_strangers
 
 if TYPE_CHECKING:
     from mautrix_whatsapp_py.app.channel import ChannelParts
+    from mautrix_whatsapp_py.app.strangers import ChannelStrangers
 
 log = logging.getLogger(__name__)
 
@@ -130,8 +134,15 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     )
     work = _make_work(config, talk=talk, matrix=matrix, rooms=rooms, users=users)
     stack.push_async_callback(work.syncing.stop)
-    backfill = make_backfill(config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users)
-    parts = _Parts(users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill)
+    backfill = make_backfill(
+        config, talk=talk, links=links, matrix=matrix, rooms=rooms, users=users, copies=homeserver.copies
+    )
+    partings = _make_partings(config, talk, work, links)
+    stack.push_async_callback(partings.stop)
+    strangers = _make_strangers(config)
+    parts = _Parts(
+        users=users, links=links, talk=talk, work=work, doubles=doubles, backfill=backfill, strangers=strangers
+    )
     bridge = _make_bridge(config, parts, homeserver=homeserver, inbox=inbox)
     stack.push_async_callback(bridge.stop)
     # Stops before the bridge, whose queues it fills.
@@ -149,9 +160,8 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     await serve(entrance, config, links, stack)
     await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
     await require_ping(hasty, questions, clock)
-    if channel is not None:
-        await channel.start()
-        services.append(channel.watch.run)
+    partings.begin()
+    services.extend(await _start_channel(channel, strangers))
     health.start()
     stack.callback(health.end)
     own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
@@ -192,6 +202,14 @@ async def _open_talk(
     return talk, doubles
 
 
+def _make_partings(config: Config, talk: Talk, work: ChatWork, links: Links) -> Partings:
+    settings = config.bridge.cleanup_on_logout
+    partings = Partings(PartingDeps(talk=talk, closings=work.deps.closings, settings=settings))
+    links.logins.bind_farewell(partings)
+    links.logins.add_listener(partings.on_state)
+    return partings
+
+
 def _questions(config: Config, options: RunOptions) -> StartupQuestions:
     return StartupQuestions(
         homeserver_address=config.homeserver.address,
@@ -220,6 +238,15 @@ async def _open_channel(
     parts = await stack.enter_async_context(opened)
     talk.tap.bind(parts.intake.take)
     return parts
+
+
+async def _start_channel(channel: ChannelParts | None, strangers: ChannelStrangers | None) -> Sequence[Service]:
+    if channel is None:
+        return ()
+    if strangers is not None:
+        strangers.bind(channel.channel)
+    await channel.start()
+    return channel.services
 
 
 async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
@@ -259,6 +286,16 @@ class _Parts:
     work: ChatWork
     doubles: DoublePuppets
     backfill: Backfill
+    strangers: StrangerDesk | None
+
+
+def _make_strangers(config: Config) -> ChannelStrangers | None:
+    if not config.channel.enabled:
+        return None
+    # Here and not above, as the channel itself.
+    from mautrix_whatsapp_py.app.strangers import ChannelStrangers
+
+    return ChannelStrangers()
 
 
 def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox: Inbox) -> Bridge:
@@ -283,11 +320,13 @@ def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
     doctor = doctor_command(partial(diagnose, config, config_path=None, registration_path=None))
     forgetting = make_forgetting(work, users_end=parts.doubles.log_out)
+    strangers = stranger_commands(parts.strangers, logins=links.logins)
     own_commands = (
         *double_commands(parts.doubles, talk),
         *cipher_commands(homeserver.crypto),
         *forgetting_commands(forgetting, dialogs),
         doctor,
+        *strangers,
     )
     past_commands = history_commands(work.deps, Asking(backfill))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *past_commands, *admin_commands(admin))

@@ -114,4 +114,7 @@ def start_logging(config: Config) -> None:
 def _secrets(config: Config) -> list[str]:
     """What no line may hold."""
     own = [config.appservice.as_token, config.appservice.hs_token, config.provisioning.usable_secret or ""]
+    own.append(config.channel.token or "")
+    for hook in config.channel.webhooks:
+        own.extend((hook.secret, *hook.headers.values()))
     return own + [secret.partition(":")[2] for secret in config.double_puppet.secrets.values()]

@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.app.crypto import sees_encryption
 from mautrix_whatsapp_py.app.groups import group_settings
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links
+from mautrix_whatsapp_py.app.relays import make_relays
 from mautrix_whatsapp_py.bridge.delivery import Delivery, DeliverySettings
 from mautrix_whatsapp_py.bridge.doubles import Doubles
 from mautrix_whatsapp_py.bridge.files import Files
@@ -61,15 +62,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
     ghosts = Ghosts(
         chats=chats, persons=persons, bot=config.bot_id, doubles=doubles, template=_name_template(config)
     )
-    rooms = Rooms(
-        store=store,
-        chats=chats,
-        portals=portals,
-        persons=persons,
-        ghosts=ghosts,
-        names=names,
-        doubles=doubles,
-    )
+    rooms = _make_rooms(parts, portals=portals, persons=persons, ghosts=ghosts, names=names)
 
     def opens(login: LoginId) -> WhatsAppDirectory | None:
         return open_directory(links.network, login)
@@ -108,6 +101,7 @@ def make_talk(config: Config, parts: TalkParts, adapters: GroupAdapters) -> Talk
         doubles=doubles,
         meter=parts.meter,
         is_encrypted=sees_encryption(config, homeserver.crypto),
+        relays=make_relays(config, store=store, logins=links.logins, people=homeserver.people, clock=clock),
         new_secret=lambda: secrets.token_bytes(SECRET_BYTES),
         settings=_talk_settings(config),
     )
@@ -119,6 +113,21 @@ def configured_rules(config: Config) -> tuple[FilterRule, ...]:
     is_allowing = chosen.mode is FilterMode.ALLOW
     named = tuple(FilterRule(subject=subject, is_allowed=is_allowing) for subject in chosen.list)
     return (*named, FilterRule(subject=EVERYTHING, is_allowed=False)) if is_allowing else named
+
+
+def _make_rooms(
+    parts: TalkParts, *, portals: Portals, persons: Persons, ghosts: Ghosts, names: GhostNames
+) -> Rooms:
+    return Rooms(
+        store=parts.store,
+        chats=parts.homeserver.chats,
+        portals=portals,
+        persons=persons,
+        ghosts=ghosts,
+        names=names,
+        removals=parts.homeserver.rooms,
+        doubles=parts.doubles,
+    )
 
 
 def _name_template(config: Config) -> NameTemplate:

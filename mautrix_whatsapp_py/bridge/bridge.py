@@ -8,9 +8,11 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import assert_never
 
+from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_matrix import (
+    emptied,
     encrypted,
     group_members,
     group_meta,
@@ -81,6 +83,7 @@ class Bridge:
         self._unsealing = self._make_unsealing(deps)
         self.missing_files = MissingFiles(talk)
         self.side_door = SideDoor(talk, self._lanes.put)
+        self._closings = _make_closings(deps)
         self._tasks: set[asyncio.Task[None]] = set()
         self._mergers = Mergers(talk)
         talk.following.deps.turns.bind(self._lanes.put)
@@ -184,6 +187,7 @@ class Bridge:
         await self._arrivals.stop(seconds=seconds)
         await self._mergers.stop()
         await self._lanes.stop(seconds=seconds)
+        await self._talk.ahead.stop()
         await self._departures.stop()
         await self._talk.records.stop(seconds=seconds)
         await self._typists.stop()
@@ -286,6 +290,7 @@ class Bridge:
                 portal = await self._talk.portals.get(portal_id)
                 if portal is not None:
                     await group_members.handle(event, portal, self._talk)
+                    await emptied.handle(event, portal, self._closings, self._deps)
             case MxRoomChanged():
                 portal = await self._talk.portals.get(portal_id)
                 if portal is not None:
@@ -352,3 +357,16 @@ class Bridge:
         except Exception:
             log.exception("a receipt could not be handled")
         return True
+
+
+def _make_closings(deps: BridgeDeps) -> Closings:
+    talk = deps.talk
+    return Closings(
+        ClosingDeps(
+            portals=talk.portals,
+            matrix=deps.matrix,
+            rooms=talk.following.deps.matrix_rooms,
+            is_ours=deps.is_ours,
+            settled=lambda portal_id: talk.records.settled(portal_id, talk.store),
+        )
+    )

@@ -44,7 +44,7 @@ class Closings:
             await self._leave(portal.room_id)
         await self._deps.portals.remove(portal)
 
-    async def delete(self, portal: Portal, *, drops_waiting: bool = False) -> None:
+    async def delete(self, portal: Portal, *, reason: str = DELETED, drops_waiting: bool = False) -> None:
         """Empty a room: everybody leaves or is removed, the bot last.
 
         CommandError while messages of its are on their way to WhatsApp, unless those may be dropped.
@@ -56,16 +56,16 @@ class Closings:
         room_id = portal.room_id
         if room_id is not None:
             await self._remove_aliases(room_id)
-            await self.empty(room_id)
+            await self.empty(room_id, reason=reason)
         await self._deps.portals.remove(portal)
 
-    async def empty(self, room_id: MxRoomId) -> None:
+    async def empty(self, room_id: MxRoomId, *, reason: str = DELETED) -> None:
         """Have everybody leave a room, the bot last."""
         bot = self._deps.matrix.bot
         members = await self._members(room_id)
         for user in sorted(members):
             if not self._deps.is_ours(user):
-                await self._deps.rooms.remove_from(room_id, user, reason=DELETED)
+                await self._deps.rooms.remove_from(room_id, user, reason=reason)
         await self._leave(room_id)
         await self._deps.matrix.leave_room(room_id, user=bot)
 

@@ -38,6 +38,9 @@ TRIES: Final = 3
 _REST_SECONDS: Final = 2.0
 _PATIENCE_SECONDS: Final = 120.0
 """How long a chat waits for a file; what takes longer is put in its place afterwards."""
+_PREVIEW_SECONDS: Final = 5.0
+"""How long a reply waits for what is nice to have."""
+_PREVIEWED_BYTES: Final = 8 << 20
 _UPLOADED_BYTES: Final = 2 * MAX_UPLOAD_BYTES
 """What session hosts hold in memory at the same time for uploads; the library needs several times as much."""
 _LOTTIE: Final = "application/was"
@@ -55,6 +58,9 @@ class FileBearer(Protocol):
         self, content: MxMessageContent, client: WhatsAppClient
     ) -> Uploaded | MediaUnavailable:
         """A file of an event, on WhatsApp's servers. Raises MatrixUnreachable and WhatsAppError."""
+
+    async def fetch_preview(self, picture: MxFile) -> bytes | None:
+        """The tiny JPEG by which phones show a picture; None where that cannot be had soon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +210,20 @@ class Files:
                 file = await client.upload_file(made, ready.kind)
         return Uploaded(ready=ready, file=file, note=note)
 
+    async def fetch_preview(self, picture: MxFile) -> bytes | None:
+        """See FileBearer."""
+        with self._place() as folder:
+            path = folder / "source"
+            try:
+                async with asyncio.timeout(_PREVIEW_SECONDS):
+                    await self._store.download_file(picture, path, max_bytes=_PREVIEWED_BYTES)
+                    ready = await self._tools.prepare_for_whatsapp(
+                        path, WaKind.IMAGE, folder, max_bytes=_PREVIEWED_BYTES
+                    )
+            except (MediaFailed, MatrixUnreachable, ConversionFailed, TimeoutError):
+                return None
+        return ready.preview or None
+
     async def _make_ready(self, content: MxMessageContent, path: Path, folder: Path) -> ReadyFile:
         kind = wanted_kind(content)
         if kind is WaKind.DOCUMENT:
@@ -274,3 +294,6 @@ class NoFiles:
     ) -> Uploaded | MediaUnavailable:
         """See FileBearer."""
         return MediaUnavailable(sentence=f"files are not bridged here ({content.msgtype} to {client.login}).")
+
+    async def fetch_preview(self, picture: MxFile) -> bytes | None:
+        """See FileBearer."""

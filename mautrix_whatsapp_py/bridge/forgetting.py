@@ -66,11 +66,11 @@ class Forgetting:
         spaces = await self._find_spaces([login.id for login in logins])
         untold = tuple([login.number for login in logins if not await self._unlink(login)])
         for portal in own:
-            await self._deps.closings.delete(portal, drops_waiting=True)
+            await self._deps.closings.delete(portal, reason=GONE, drops_waiting=True)
         for portal in shared:
             await self._leave(portal, user)
         for space_id in spaces:
-            await self._deps.closings.empty(space_id)
+            await self._deps.closings.empty(space_id, reason=GONE)
         await self._deps.stop_acting_as(user)
         login_ids = [login.id for login in logins]
         await self._deps.store.write(lambda tx: self._end.remove(tx, user, login_ids))

@@ -122,6 +122,13 @@ class Ghosts:
         ghost = (await self.ensure(person)).ghost
         return await self._joined(room_id, ghost, lambda: send(ghost))
 
+    async def speak(
+        self, room_id: MxRoomId, person: Person, say: Callable[[MxUserId], Awaitable[Result]]
+    ) -> Result:
+        """Have a person's ghost do something in a room."""
+        ghost = (await self.ensure(person)).ghost
+        return await self._joined(room_id, ghost, lambda: say(ghost))
+
     async def send_bot_message(
         self, room_id: MxRoomId, content: MxMessageContent, *, txn_id: MxTxnId
     ) -> MxEventId:

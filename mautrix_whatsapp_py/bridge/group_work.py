@@ -144,6 +144,7 @@ def _make_spaces(
             groups=adapters.groups,
             open_directory=around.open_directory,
             clock=around.clock,
+            removals=adapters.rooms,
             is_wanted=settings.has_spaces,
         )
     )

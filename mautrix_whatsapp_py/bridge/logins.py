@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
+from mautrix_whatsapp_py.bridge.farewell import Cause, Farewell, NoFarewell
 from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import LoginId, MxUserId, login_tag
 from mautrix_whatsapp_py.model.login import Login
@@ -34,6 +35,7 @@ class Logins:
         self._listeners: list[OnState] = []
         self._leaving: set[LoginId] = set()
         self._gone_since: dict[LoginId, datetime] = {}
+        self._farewell: Farewell = NoFarewell()
 
     async def load(self) -> None:
         """Read the database; before the network starts."""
@@ -42,6 +44,10 @@ class Logins:
     def add_listener(self, listener: OnState) -> None:
         """Tell somebody of every change of state; the listener must not wait or raise."""
         self._listeners.append(listener)
+
+    def bind_farewell(self, farewell: Farewell) -> None:
+        """Say who sees to what accounts leave behind."""
+        self._farewell = farewell
 
     def check_sessions(self) -> None:
         """Look at every link anew: its session may be gone, or never have said a word."""
@@ -98,11 +104,14 @@ class Logins:
             platform=device.platform,
             linked_at=self._clock.now(),
         )
-        await self._book.put(login)
-        self._logins[login.id] = login
         former = before if before is not None and before.user != user else None
         if former is not None:
+            await self._farewell.decide(former, Cause.HANDED_OVER)
+        await self._book.put(login)
+        self._logins[login.id] = login
+        if former is not None:
             self._publish_end(former)
+            self._farewell.begin()
         client = self._network.get_client(login.id)
         if client is not None:
             # It may have come up before we knew whose it is.
@@ -171,10 +180,12 @@ class Logins:
             self._leaving.discard(login.id)
 
     async def _remove(self, login: Login) -> None:
+        await self._farewell.decide(login, Cause.LOGOUT)
         await self._book.remove(login.id)
         self._gone_since.pop(login.id, None)
         if self._logins.pop(login.id, None) is not None:
             self._publish_end(login)
+        self._farewell.begin()
 
     def _publish_end(self, login: Login) -> None:
         gone = WaState(kind=WaStateKind.LOGGED_OUT, since=self._clock.now())

@@ -92,6 +92,11 @@ class Portals:
         self._drop_room(portal.id)
         return await self.put(replace(portal, room_id=room_id))
 
+    async def clear_room(self, portal: Portal) -> Portal:
+        """Take a chat's room away; the next thing that happens in it makes another one."""
+        self._drop_room(portal.id)
+        return await self.put(replace(portal, room_id=None))
+
     async def remove(self, portal: Portal) -> None:
         """Forget a chat; the next thing that happens in it makes it anew."""
         async with self._store.transaction() as tx:

@@ -20,6 +20,7 @@ from mautrix_whatsapp_py.model.mx_room import MxRoomShape
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.ports import MatrixChats
+from mautrix_whatsapp_py.ports_chats import MatrixRooms
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.store import Store
 
@@ -30,6 +31,7 @@ DIRECT_TOPIC = "WhatsApp private chat"
 GROUP_NAME = "WhatsApp group"
 PLAIN = MxRoomShape()
 SELF_NAME = "Note to yourself (WA)"
+HANDED_OVER = "+{number} is linked by somebody else now."
 
 
 class Rooms:
@@ -44,6 +46,7 @@ class Rooms:
         persons: Persons,
         ghosts: Ghosts,
         names: GhostNames,
+        removals: MatrixRooms,
         doubles: Doubles | None = None,
     ) -> None:
         self._store = store
@@ -53,6 +56,7 @@ class Rooms:
         self._persons = persons
         self._ghosts = ghosts
         self._names = names
+        self._removals = removals
         self._doubles = doubles or NoDoubles()
         self._invited: set[tuple[PortalId, MxUserId]] = set()
         self._listeners: list[OnRoom] = []
@@ -93,7 +97,7 @@ class Rooms:
     async def _make(self, portal: Portal, login: Login, shape: MxRoomShape, *, is_quiet: bool) -> Portal:
         plain = await self._describe(portal, login)
         topic = shape.topic or plain.topic
-        room = replace(plain, topic=topic, levels=shape.levels, parent=shape.parent)
+        room = replace(plain, topic=topic, levels=shape.levels, parent=shape.parent, replaces=shape.replaces)
         if is_quiet:
             room = replace(room, invites=())
         room_id = await self._chats.create_room(room)
@@ -111,8 +115,12 @@ class Rooms:
         """Whether a chat came to an account, whose user was then invited."""
         if portal.key.receiver is not None:
             return portal.key.receiver == login.id
+        return await self.has_been_invited(portal, login.user)
+
+    async def has_been_invited(self, portal: Portal, user: MxUserId) -> bool:
+        """Whether somebody was called into a chat's room."""
         async with self._store.reading() as tx:
-            return await self._facts.get(tx, f"invited:{portal.id}:{login.user}") is not None
+            return await self._facts.get(tx, f"invited:{portal.id}:{user}") is not None
 
     def space_alias(self, owner: str) -> str:
         """What the space of an account or community is found by."""
@@ -174,6 +182,7 @@ class Rooms:
         async with self._store.reading() as tx:
             was_invited = await self._facts.get(tx, key) is not None
         if not was_invited:
+            await self._part_with_former(portal, room_id)
             try:
                 await self._chats.invite(room_id, user, is_direct=portal.person_id is not None)
             except MatrixRefused as error:
@@ -183,6 +192,17 @@ class Rooms:
                 await self._facts.put(tx, key, "1")
         self._invited.add(mark)
         return not was_invited
+
+    async def _part_with_former(self, portal: Portal, room_id: MxRoomId) -> None:
+        """Whoever had an account before must not read on in its own chats."""
+        if portal.key.receiver is None:
+            return
+        prefix = f"invited:{portal.id}:"
+        async with self._store.reading() as tx:
+            former = [key.removeprefix(prefix) for key, _ in await self._facts.get_prefixed(tx, prefix)]
+        for user in map(MxUserId, former):
+            await self._removals.remove_from(room_id, user, reason=HANDED_OVER.format(number=portal.key.receiver))
+            await self.forget_invite(portal.id, user)
 
 
 def chat_address(portal: Portal, partner: Person | None) -> WaJid:

@@ -20,7 +20,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx_room import MxNewSpace
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.ports import Clock, MatrixChats
-from mautrix_whatsapp_py.ports_chats import OpenDirectory
+from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory
 from mautrix_whatsapp_py.ports_groups import MatrixGroups
 from mautrix_whatsapp_py.store.group_records import SpaceRecords
 from mautrix_whatsapp_py.store.store import Store
@@ -45,6 +45,7 @@ class SpaceDeps:
     groups: MatrixGroups
     open_directory: OpenDirectory
     clock: Clock
+    removals: MatrixRooms
     is_wanted: bool = True
 
 
@@ -88,6 +89,16 @@ class Spaces:
         async with self._deps.store.reading() as tx:
             record = await self._rows.get(tx, community or login.id)
         return None if record is None else MxRoomId(record.room_id)
+
+    async def part(self, login_id: LoginId, user: MxUserId, reason: str) -> None:
+        """Take somebody out of the space of an account that is not theirs any more."""
+        async with self._lock:
+            async with self._deps.store.reading() as tx:
+                record = await self._rows.get(tx, login_id)
+            if record is None or user not in record.invited:
+                return
+            await self._deps.removals.remove_from(MxRoomId(record.room_id), user, reason=reason)
+            await self._put(login_id, msgspec.structs.replace(record, invited=record.invited - {user}))
 
     def want(self, login: Login) -> None:
         """Look at an account's spaces when there is time; never waits."""

@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.bridge.cards import NoCards
 from mautrix_whatsapp_py.bridge.delivery import Delivery
 from mautrix_whatsapp_py.bridge.doubles import Doubles, NoDoubles
 from mautrix_whatsapp_py.bridge.files import FileBearer, NoFiles
+from mautrix_whatsapp_py.bridge.files_ahead import FilesAhead
 from mautrix_whatsapp_py.bridge.filters import Filters
 from mautrix_whatsapp_py.bridge.following import Following
 from mautrix_whatsapp_py.bridge.ghosts import Ghosts
@@ -23,6 +24,7 @@ from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
 from mautrix_whatsapp_py.bridge.records import Records
+from mautrix_whatsapp_py.bridge.relays import Relays
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.tap import Tap
@@ -110,6 +112,7 @@ class Talk:
     small_files: SmallFiles = field(default_factory=SmallFiles)
     doubles: Doubles = field(default_factory=NoDoubles)
     records: Records = field(default_factory=Records)
+    ahead: FilesAhead = field(default_factory=FilesAhead)
     uploads: Uploads = field(init=False)
     files_called: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when somebody asks for a file that is missing."""
@@ -119,6 +122,8 @@ class Talk:
     meter: Meter = field(default_factory=NoMeter)
     gate: HistoryGate = field(default_factory=HistoryGate)
     tap: Tap = field(default_factory=Tap)
+    relays: Relays | None = None
+    """None where nobody speaks for others."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "uploads", Uploads(self.files))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert.polls import count_votes, render_poll
 from mautrix_whatsapp_py.convert.text import Formatted
@@ -25,8 +27,16 @@ async def render_votes(poll: PollRow, room_id: MxRoomId, talk: Talk, *, note: st
     return render_poll(start, count_votes(votes, poll.options), voters=voters, note=note)
 
 
-async def show_votes(poll: PollRow, room_id: MxRoomId, talk: Talk, *, txn_id: MxTxnId, note: str = "") -> None:
-    """Edit the text form; a poll that was made on Matrix has one from the first vote on."""
+async def show_votes(
+    poll: PollRow,
+    room_id: MxRoomId,
+    talk: Talk,
+    *,
+    txn_id: MxTxnId,
+    note: str = "",
+    at: datetime | None = None,
+) -> None:
+    """Edit the text form, as if at some time; a poll that was made on Matrix has one from the first vote on."""
     text = await render_votes(poll, room_id, talk, note=note)
     if text is None:
         return
@@ -47,14 +57,13 @@ async def show_votes(poll: PollRow, room_id: MxRoomId, talk: Talk, *, txn_id: Mx
     if author is None:
         event_id = await talk.ghosts.send_bot_message(room_id, content, txn_id=txn_id)
     else:
-        now = talk.clock.now()
         login = talk.login_of(author)
         event_id = await talk.ghosts.send_message(
             room_id,
             content,
             person=author,
             txn_id=txn_id,
-            sent_at=now,
+            sent_at=at or talk.clock.now(),
             double=None if login is None else login.user,
         )
     if poll.tally_event_id is None:

@@ -57,6 +57,10 @@ class Accounts:
         """An account was linked: this is its link."""
         self._bound[name] = login
 
+    def unbind(self, login: LoginId) -> None:
+        """A link is gone: whose it was has none."""
+        self._bound = {name: one for name, one in self._bound.items() if one != login}
+
     def login_of(self, account: Account) -> LoginId | None:
         """The link an account uses; None when it has none, or when it is not said which of several."""
         logins = self._get_logins()

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from mautrix_whatsapp_py.channel.activation import BadPattern, compile_patterns
 from mautrix_whatsapp_py.channel.settings import to_chat_id, to_group_id
-from mautrix_whatsapp_py.channel.targets import parse_number
-from mautrix_whatsapp_py.config.channel import EVERYBODY, ChannelAccount, ChannelSection, DmPolicy
+from mautrix_whatsapp_py.channel.targets import DEFAULT_ACCOUNT, parse_number
+from mautrix_whatsapp_py.config.channel import EVERYBODY, ChannelAccount, ChannelSection, DmPolicy, HookKind
 from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.ids import GROUP_SERVER, decode_jid
 
+MIN_SECRET = 16
+_ADDRESS = re.compile(r"[0-9]+(?:-[0-9]+)?")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 def find_problems(section: ChannelSection) -> tuple[str, ...]:
     """Every problem, as `path: problem`."""
     found = list(_check_url(section))
+    found.extend(_check_webhooks(section))
+    found.extend(_check_auth_dir(section))
     found.extend(_check_account("channel", section))
     for name, account in section.accounts.items():
         path = f"channel.accounts.{name}"
@@ -45,6 +51,40 @@ def _check_url(section: ChannelSection) -> Iterator[str]:
         yield "channel.token: must be a word of 16 plain characters or more; take a long random one"
 
 
+def _check_webhooks(section: ChannelSection) -> Iterator[str]:
+    seen: set[str] = set()
+    accounts = {EVERYBODY, *(section.accounts or (DEFAULT_ACCOUNT,))}
+    for number, hook in enumerate(section.webhooks, start=1):
+        path = f"channel.webhooks.{number}"
+        if not _is_web_address(hook.url):
+            yield f"{path}.url: must begin with https:// or http:// and name a host"
+        elif hook.url in seen:
+            yield f"{path}.url: is there twice; say in one webhook all that it is told"
+        seen.add(hook.url)
+        if len(hook.secret) < MIN_SECRET or not hook.secret.isascii():
+            yield f"{path}.secret: must be a word of {MIN_SECRET} plain characters or more; take a long random one"
+        for kind in hook.events:
+            if kind not in (EVERYBODY, *HookKind):
+                yield f"{path}.events: {kind!r} is none of {', '.join(HookKind)}, and not *"
+        for account in hook.accounts:
+            if account not in accounts:
+                yield f"{path}.accounts: {account!r} is no account"
+        for name, value in hook.headers.items():
+            if not _HEADER.fullmatch(name) or not value.isprintable() or not value.isascii():
+                yield f"{path}.headers: {name!r} is no header, or its value has characters that headers have not"
+    if not 1 <= section.webhook_max_age_hours <= 8760:
+        yield "channel.webhook_max_age_hours: must be from 1 to 8760"
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and url.isprintable() and " " not in url
+
+
 def _check_account(path: str, account: ChannelAccount) -> Iterator[str]:
     yield from _check_names(path, account)
     if account.dm_policy is DmPolicy.OPEN and EVERYBODY not in account.allow_from:
@@ -56,6 +96,15 @@ def _check_account(path: str, account: ChannelAccount) -> Iterator[str]:
     except BadPattern as error:
         yield f"{path}.mention_patterns: {error}"
     yield from _check_ranges(path, account)
+
+
+def _check_auth_dir(section: ChannelSection) -> Iterator[str]:
+    for name, account in section.accounts.items():
+        if account.auth_dir not in (None, section.auth_dir):
+            yield (
+                f"channel.accounts.{name}.auth_dir: all accounts keep their sessions in channel.auth_dir; "
+                "for a folder of its own run the channel once more with another configuration"
+            )
 
 
 def _check_names(path: str, account: ChannelAccount) -> Iterator[str]:
@@ -75,7 +124,8 @@ def _check_names(path: str, account: ChannelAccount) -> Iterator[str]:
 
 
 def _check_ranges(path: str, account: ChannelAccount) -> Iterator[str]:
-    ranges = (
+    reconnect = account.web.reconnect
+    ranges: tuple[tuple[str, float, int, int], ...] = (
         ("history_limit", account.history_limit, 0, 1000),
         ("debounce_ms", account.debounce_ms, 0, 60_000),
         ("text_chunk_limit", account.text_chunk_limit, 40, 65_536),
@@ -83,6 +133,11 @@ def _check_ranges(path: str, account: ChannelAccount) -> Iterator[str]:
         ("outbound_media_max_mb", account.outbound_media_max_mb, 1, 100),
         ("web.heartbeat_seconds", account.web.heartbeat_seconds, 1, 86_400),
         ("web.stall_minutes", account.web.stall_minutes, 0, 100_000),
+        ("web.reconnect.initial_ms", reconnect.initial_ms, 100, 3_600_000),
+        ("web.reconnect.max_ms", reconnect.max_ms, 100, 86_400_000),
+        ("web.reconnect.factor", reconnect.factor, 1, 100),
+        ("web.reconnect.jitter", reconnect.jitter, 0, 1),
+        ("web.reconnect.max_attempts", reconnect.max_attempts, 0, 100_000),
     )
     for name, value, lowest, highest in ranges:
         if not lowest <= value <= highest:
@@ -105,4 +160,4 @@ def _is_chat(text: str) -> bool:
         jid = decode_jid(chat)
     except ValueError:
         return False
-    return bool(jid.user) and jid.server in (GROUP_SERVER, "lid")
+    return _ADDRESS.fullmatch(jid.user) is not None and jid.server in (GROUP_SERVER, "lid")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,6 +12,7 @@ import msgspec
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.channel.accounts import Accounts
 from mautrix_whatsapp_py.channel.activation import parse_activation
+from mautrix_whatsapp_py.channel.hooks import HookBook
 from mautrix_whatsapp_py.channel.offers import Knock, Offers
 from mautrix_whatsapp_py.channel.policy import (
     Accept,
@@ -22,19 +23,23 @@ from mautrix_whatsapp_py.channel.policy import (
     Refuse,
     decide,
     is_acknowledged,
+    is_own_context,
     is_self_chat_mode,
 )
 from mautrix_whatsapp_py.channel.reading import read_content
 from mautrix_whatsapp_py.channel.scenes import Scene, set_scene
 from mautrix_whatsapp_py.channel.settings import history_limit_of, to_session_key
 from mautrix_whatsapp_py.channel.texts import ContextLine, Speaker, with_context, with_prefix, with_quote
+from mautrix_whatsapp_py.channel.votes import to_poll, with_vote
 from mautrix_whatsapp_py.config.channel import Activation
 from mautrix_whatsapp_py.ids import LoginId, WaMessageId
-from mautrix_whatsapp_py.model.channel import ChannelBody, NewItem
+from mautrix_whatsapp_py.model.channel import ChannelBody, ChannelPoll, NewItem
+from mautrix_whatsapp_py.model.rich import WaPollVote
 from mautrix_whatsapp_py.model.wa import WaMessage
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.channel_access import AccessRows
 from mautrix_whatsapp_py.store.channel_items import ContextRow, ContextRows, ItemRows
+from mautrix_whatsapp_py.store.channel_polls import ChannelPollRows
 from mautrix_whatsapp_py.store.store import Store, Tx
 
 log = logging.getLogger(__name__)
@@ -57,6 +62,7 @@ class IntakeDeps:
     persons: Persons
     accounts: Accounts
     offers: Offers
+    hooks: HookBook
     clock: Clock
     is_echo: Callable[[str, WaMessageId], bool]
     """Whether the channel itself sent a message of an account."""
@@ -72,6 +78,7 @@ class Intake:
     def __init__(self, deps: IntakeDeps) -> None:
         self._deps = deps
         self._items, self._context, self._access = ItemRows(), ContextRows(), AccessRows()
+        self._polls = ChannelPollRows()
 
     async def take(self, login: LoginId, event: WaMessage) -> None:
         """Store what the accounts of a link are to read; durable when this returns."""
@@ -86,12 +93,20 @@ class Intake:
     async def _take_for(self, scene: Scene) -> None:
         if await self._obey(scene):
             return
+        content = scene.event.content
+        if isinstance(content, WaPollVote):
+            poll = await self._get_poll(scene, content)
+            if poll is None:
+                log.debug("a vote is in a poll that account %s never saw", scene.account.name)
+                return
+            scene = with_vote(scene, content, poll)
         now = self._deps.clock.now()
         decision, access, is_new = await self._deps.store.write(lambda tx: self._store(tx, scene, now))
         match decision:
             case Accept():
                 if is_new:
                     self._deps.on_item(scene.account.name)
+                    self._deps.hooks.on_event()
                     self._deps.on_accepted(_to_accepted(scene, decision, access))
             case OfferPairing():
                 knock = Knock(
@@ -111,11 +126,19 @@ class Intake:
         """Decide, and keep what is to be kept; whether it was not kept before."""
         access = await self._fetch_access(tx, scene)
         decision = decide(scene.facts, access)
-        if isinstance(decision, KeepAsContext):
+        is_context = isinstance(decision, KeepAsContext) or is_own_context(scene.facts, access)
+        if is_context:
             await self._keep(tx, scene)
+        poll = to_poll(scene.account.name, scene.chat, scene.event.message_id, scene.event.content)
+        if poll is not None and (is_context or isinstance(decision, Accept)):
+            await self._polls.add(tx, poll, now)
         if not isinstance(decision, Accept):
             return decision, access, False
         return decision, access, await self._add(tx, scene, now)
+
+    async def _get_poll(self, scene: Scene, vote: WaPollVote) -> ChannelPoll | None:
+        name, poll_id = scene.account.name, vote.target.message_id
+        return await self._deps.store.read(lambda tx: self._polls.get(tx, name, scene.chat, poll_id))
 
     async def _obey(self, scene: Scene) -> bool:
         """Carry out a command of the owner; whether it was one."""
@@ -149,7 +172,12 @@ class Intake:
             return False
         ready_at = now + timedelta(milliseconds=account.keys.debounce_ms)
         item = await self._make_item(tx, scene, now, ready_at)
-        return await self._join(tx, scene, item) or await self._items.add(tx, item) is not None
+        if await self._join(tx, scene, item):
+            return True
+        seq = await self._items.add(tx, item)
+        if seq is not None:
+            await self._deps.hooks.note_item(tx, item.placed(seq))
+        return seq is not None
 
     async def _make_item(self, tx: Tx, scene: Scene, now: datetime, ready_at: datetime) -> NewItem:
         keys, facts, quoted = scene.account.keys, scene.facts, scene.quoted
@@ -198,6 +226,7 @@ class Intake:
             return False
         joined = msgspec.structs.replace(last.body, text=f"{last.body.text}\n{item.body.text}")
         await self._items.replace_body(tx, last.seq, joined, item.ready_at)
+        await self._deps.hooks.note_joined(tx, replace(last, body=joined, ready_at=item.ready_at))
         await self._items.add_known(tx, item)
         return True
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from mautrix_whatsapp_py.channel.accounts import Account
 from mautrix_whatsapp_py.channel.door import ChatDoor
 from mautrix_whatsapp_py.channel.faults import ChannelFault, FaultKind, not_allowed, unknown
+from mautrix_whatsapp_py.channel.hooks import HookBook
 from mautrix_whatsapp_py.channel.pairing import (
     CODE_LIFE,
     TOLD_EVERY,
@@ -58,12 +59,14 @@ class Offers:
         store: Store,
         network: WhatsAppNetwork,
         door: ChatDoor,
+        hooks: HookBook,
         clock: Clock,
         choose: Callable[[int], int],
     ) -> None:
         self._store = store
         self._network = network
         self._door = door
+        self._hooks = hooks
         self._clock = clock
         self._choose = choose
         self._rows = AccessRows()
@@ -75,6 +78,7 @@ class Offers:
             return
         stranger = await self._store.write(lambda tx: self._note(tx, knock))
         if stranger is not None:
+            self._hooks.on_event()
             await self._tell(knock, stranger)
 
     async def get_pending(self, account: Account) -> Sequence[PairingRequest]:
@@ -82,6 +86,11 @@ class Offers:
         now = self._clock.now()
         strangers = await self._store.read(lambda tx: self._rows.get_strangers(tx, account.name))
         return [request for request in map(_to_request, strangers) if request.code and request.is_pending(now)]
+
+    async def has_code(self, account: Account, code: str) -> bool:
+        """Whether somebody waits with this code."""
+        wanted = read_code(code)
+        return any(request.code == wanted for request in await self.get_pending(account))
 
     async def approve(self, account: Account, code: str) -> str:
         """Let somebody in by their code; their number. ChannelFault when there is nobody."""
@@ -140,6 +149,7 @@ class Offers:
             told_at=now,
         )
         await self._rows.put_stranger(tx, stranger)
+        await self._hooks.note_stranger(tx, stranger)
         return stranger
 
     async def _tell(self, knock: Knock, stranger: Stranger) -> None:

@@ -117,6 +117,17 @@ def decide(facts: Facts, access: Access) -> Decision:
     return _decide_direct(facts, access)
 
 
+def is_own_context(facts: Facts, access: Access) -> bool:
+    """Whether a message that the account itself wrote elsewhere is context for its chat's next one."""
+    if not facts.is_from_me or facts.is_echo or facts.is_self_chat or not is_chat_allowed(facts, access.rules):
+        return False
+    if facts.chat.server == GROUP_SERVER:
+        return _refuse_group(facts, access.rules) is None
+    if facts.chat.server not in (USER_SERVER, LID_SERVER) or access.rules.dm_policy is DmPolicy.DISABLED:
+        return False
+    return _is_listed(facts.chat_number, _direct_senders(facts, access))
+
+
 def is_chat_allowed(facts: Facts, rules: AccessRules) -> bool:
     """Whether the channel may touch a chat at all."""
     allowed = rules.allowed_chat_ids
@@ -154,11 +165,9 @@ def _is_listed(number: str, allowed: frozenset[str]) -> bool:
 
 def _decide_group(facts: Facts, access: Access) -> Decision:
     rules = access.rules
-    group = str(facts.chat)
-    if rules.groups is not None and group not in rules.groups and EVERYBODY not in rules.groups:
-        return Refuse(reason=Refusal.GROUP_NOT_LISTED)
-    if rules.group_policy is GroupPolicy.DISABLED:
-        return Refuse(reason=Refusal.GROUPS_DISABLED)
+    refusal = _refuse_group(facts, rules)
+    if refusal is not None:
+        return refusal
     if rules.group_policy is GroupPolicy.ALLOWLIST and not _is_listed(
         facts.sender_number, _group_senders(facts, access)
     ):
@@ -166,6 +175,16 @@ def _decide_group(facts: Facts, access: Access) -> Decision:
     if facts.trigger.is_any:
         return Accept(is_triggered_by_mention=True)
     return KeepAsContext() if needs_trigger(facts.chat, access) else Accept()
+
+
+def _refuse_group(facts: Facts, rules: AccessRules) -> Refuse | None:
+    """Why nobody is heard in a group, if so."""
+    group = str(facts.chat)
+    if rules.groups is not None and group not in rules.groups and EVERYBODY not in rules.groups:
+        return Refuse(reason=Refusal.GROUP_NOT_LISTED)
+    if rules.group_policy is GroupPolicy.DISABLED:
+        return Refuse(reason=Refusal.GROUPS_DISABLED)
+    return None
 
 
 def _group_senders(facts: Facts, access: Access) -> frozenset[str]:

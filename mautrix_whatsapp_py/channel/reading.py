@@ -11,12 +11,14 @@ from mautrix_whatsapp_py.model.content import (
     WaContent,
     WaContext,
     WaKind,
+    WaMessageRef,
     WaQuote,
     WaText,
     WaUnsupported,
     WaViewOnceNotice,
 )
 from mautrix_whatsapp_py.model.media import WaMedia
+from mautrix_whatsapp_py.model.rich import WaPollVote
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ def read_content(content: WaContent) -> Reading | None:
             return Reading(text=to_body(kind=WaKind.TEXT, text=body), plain=body, context=context)
         case WaMedia():
             return _read_media(content)
+        case WaPollVote(target=target):
+            return Reading(text="<vote>", plain="", context=WaContext(quote=_to_quote(target)))
         case WaViewOnceNotice(kind=kind):
             return Reading(text=f"<media:{kind}> (to be viewed once, on the phone only)", plain="")
         case WaUnsupported(kind=kind):
@@ -44,6 +48,10 @@ def read_content(content: WaContent) -> Reading | None:
         case _:
             rich = read_rich(content)
             return None if rich is None else Reading(text=rich[0], plain="", context=rich[1])
+
+
+def _to_quote(target: WaMessageRef) -> WaQuote | None:
+    return None if target.sender is None else WaQuote(message_id=target.message_id, sender=target.sender)
 
 
 def _read_media(media: WaMedia) -> Reading:

@@ -15,6 +15,7 @@ from functools import partial
 from mautrix_whatsapp_py.channel.accounts import Account
 from mautrix_whatsapp_py.channel.door import ChatDoor
 from mautrix_whatsapp_py.channel.faults import ChannelFault, away, bad_request, not_allowed
+from mautrix_whatsapp_py.channel.votes import to_poll
 from mautrix_whatsapp_py.errors import (
     MatrixRefused,
     MatrixUnreachable,
@@ -29,12 +30,14 @@ from mautrix_whatsapp_py.model.content import WaSendable
 from mautrix_whatsapp_py.model.wa_link import WaSendUncertain, WaSendUnknown, WaSent
 from mautrix_whatsapp_py.ports import Clock, WhatsAppClient, WhatsAppNetwork
 from mautrix_whatsapp_py.store.channel_access import ChannelSendRows
+from mautrix_whatsapp_py.store.channel_polls import ChannelPollRows
 from mautrix_whatsapp_py.store.store import Store, Tx
 
 log = logging.getLogger(__name__)
 
 ANSWER_SECONDS = 60.0
 KEYS_KNOWN_FOR = timedelta(days=7)
+POLLS_KNOWN_FOR = timedelta(days=90)
 STALE_AFTER = timedelta(hours=1)
 """What did not leave before a crash is not sent so much later."""
 MAX_RECENT = 1_000
@@ -94,6 +97,7 @@ class Sender:
         self._door = door
         self._clock = clock
         self._rows = ChannelSendRows()
+        self._polls = ChannelPollRows()
         self._recent: OrderedDict[tuple[str, WaMessageId], None] = OrderedDict()
 
     def is_echo(self, account: str, message_id: WaMessageId) -> bool:
@@ -150,9 +154,10 @@ class Sender:
             await self._door.put(row.login_id, row.chat, partial(self._carry_on, row, ticket))
 
     async def prune(self) -> None:
-        """Forget keys that nobody will use again."""
-        before = self._clock.now() - KEYS_KNOWN_FOR
-        await self._store.write(lambda tx: self._rows.prune(tx, before))
+        """Forget keys that nobody will use again, and polls in which nobody votes any more."""
+        now = self._clock.now()
+        await self._store.write(lambda tx: self._rows.prune(tx, now - KEYS_KNOWN_FOR))
+        await self._store.write(lambda tx: self._polls.prune(tx, now - POLLS_KNOWN_FOR))
 
     async def _carry_on(self, row: ChannelSend, ticket: _Ticket) -> bool:
         """As `_carry_out`, unless nothing of it left and it is old."""
@@ -249,8 +254,15 @@ class Sender:
         except (MatrixUnreachable, StoreUnavailable):
             await self._store.write(partial(self._note, row, sent))
             raise
-        await self._store.write(lambda tx: self._rows.finish(tx, row.account, row.key, sent))
+        await self._store.write(partial(self._finish, row, sent))
         await _forget(client, [_send_id(row, index) for index in range(len(row.parts))])
+
+    async def _finish(self, row: ChannelSend, sent: tuple[WaMessageId, ...], tx: Tx) -> None:
+        await self._rows.finish(tx, row.account, row.key, sent)
+        for message_id, part in zip(sent, row.parts, strict=True):
+            poll = to_poll(row.account, row.chat, message_id, part.content)
+            if poll is not None:
+                await self._polls.add(tx, poll, self._clock.now())
 
     async def _note(self, row: ChannelSend, sent: tuple[WaMessageId, ...], tx: Tx) -> None:
         await self._rows.set_sent(tx, row.account, row.key, sent)

@@ -16,12 +16,14 @@ from mautrix_whatsapp_py.channel.chunking import cut_text
 from mautrix_whatsapp_py.channel.door import ChatDoor
 from mautrix_whatsapp_py.channel.faults import ChannelFault, FaultKind, away, bad_request, not_allowed, unknown
 from mautrix_whatsapp_py.channel.feed import Feed
+from mautrix_whatsapp_py.channel.hooks import HookBook
 from mautrix_whatsapp_py.channel.offers import Offers
 from mautrix_whatsapp_py.channel.policy import Facts, is_chat_allowed, is_self_chat_mode
 from mautrix_whatsapp_py.channel.quotes import Known, require_known
 from mautrix_whatsapp_py.channel.sender import Done, Order, Sender, fingerprint_of
 from mautrix_whatsapp_py.channel.targets import parse_account_id, parse_target
 from mautrix_whatsapp_py.channel.texts import with_prefix
+from mautrix_whatsapp_py.channel.watch import Watch
 from mautrix_whatsapp_py.errors import CommandError, WhatsAppError, WhatsAppRefused
 from mautrix_whatsapp_py.ids import USER_SERVER, LoginId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaContext, WaMessageRef, WaReaction, WaSendable, WaText
@@ -71,6 +73,8 @@ class ChannelDeps:
     feed: Feed
     sender: Sender
     offers: Offers
+    hooks: HookBook
+    watch: Watch
     door: ChatDoor
     open_directory: OpenDirectory
     clock: Clock

@@ -9,7 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mautrix_whatsapp_py.cli import channel_import, channel_mcp, channel_run, channel_serve
+from mautrix_whatsapp_py.cli import (
+    channel_doctor,
+    channel_import,
+    channel_logs,
+    channel_mcp,
+    channel_run,
+    channel_serve,
+)
 from mautrix_whatsapp_py.cli.arguments import Parser, Subparsers, add_config_flag, config_path
 from mautrix_whatsapp_py.cli.channel_client import ChannelClient
 from mautrix_whatsapp_py.cli.channel_run import read_config
@@ -35,6 +42,10 @@ def add_parser(subparsers: Subparsers) -> None:
     poll.add_argument("--selectable", type=int, default=1, help="how many may be chosen (1); 0 for any number")
     _add(commands, "mcp", "serve the channel to an assistant over the Model Context Protocol")
     channel_serve.add_parser(_add(commands, "serve", "answer messages with the output of a command"))
+    _add(commands, "doctor", "look at the channel and say what is wrong")
+    channel_logs.add_parser(_add(commands, "logs", "show the end of the log"))
+    webhooks = _add(commands, "webhooks", "programs that are told of events, and what they did not take")
+    webhooks.add_argument("action", choices=("list", "retry"))
     pairing = _add(commands, "pairing", "strangers who wait to be let in")
     pairing.add_argument("action", choices=("list", "approve", "deny"))
     pairing.add_argument("code", nargs="?", default="")
@@ -74,12 +85,15 @@ def run(args: argparse.Namespace) -> int:
         "serve": channel_serve.serve,
         "import": channel_import.run,
         "mcp": channel_mcp.run,
+        "doctor": channel_doctor.run,
+        "logs": channel_logs.run,
         "accounts": _accounts,
         "status": _status,
         "send": _send,
         "react": _react,
         "poll": _poll,
         "pairing": _pairing,
+        "webhooks": _webhooks,
     }
     return commands[args.channel_command](args)
 
@@ -157,6 +171,20 @@ def _pairing(args: argparse.Namespace) -> int:
     answer = client.post(f"/v1/pairing/{args.action}", {"code": args.code, "account": args.account})
     what = "is let in" if args.action == "approve" else "is refused"
     return _say(args, answer, f"{answer['number']} {what}.")
+
+
+def _webhooks(args: argparse.Namespace) -> int:
+    client = _client(args)
+    if args.action == "retry":
+        answer = client.post("/v1/webhooks/retry", {})
+        return _say(args, answer, f"{answer['count']} events are told again.")
+    answer = client.get("/v1/webhooks")
+    lines = [
+        f"{one['url']}: {one['waiting']} wait, {one['dead']} were given up"
+        + (f" ({one['error']})" if one["error"] else "")
+        for one in answer["webhooks"]
+    ]
+    return _say(args, answer, *(lines or ["There are no webhooks."]))
 
 
 def _say(args: argparse.Namespace, answer: object, *lines: str) -> int:

@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.commands.filtering import filter_commands
 from mautrix_whatsapp_py.commands.groups import group_commands
 from mautrix_whatsapp_py.commands.people import people_commands
 from mautrix_whatsapp_py.commands.powers import LevelOf, RunRequest, power_commands
+from mautrix_whatsapp_py.commands.relay import relay_commands
 from mautrix_whatsapp_py.commands.rooms import room_commands
 from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.sync import sync_commands
@@ -31,5 +32,6 @@ def every_chat_command(
         *file_commands(deps),
         *filter_commands(deps),
         *room_commands(deps),
+        *relay_commands(deps),
         *power_commands(deps, run_request=run_request, level_of=level_of),
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from mautrix_whatsapp_py.bridge.backfill.asking import Asking
+from mautrix_whatsapp_py.bridge.backfill.asking import Asking, Kept
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.commands.admin import StatusPart
 from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps, explained, require_here, take_login
 from mautrix_whatsapp_py.commands.results import Group, Item, Said
+from mautrix_whatsapp_py.commands.rooms import require_owner
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, Flag, UsageError
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.convert.bot_text import quoted
@@ -38,7 +39,10 @@ def history_commands(deps: ChatDeps, asking: Asking) -> tuple[Command, ...]:
         example="100",
         level=PermissionLevel.USER,
         max_args=2,
-        flags=(Flag(name="last", summary="Put them at the end of the room, below what is newer."),),
+        flags=(
+            Flag(name="last", summary="Put them at the end of the room, below what is newer."),
+            Flag(name="recreate", summary="Make a new room with everything in order, in place of this one."),
+        ),
         run=run,
     )
     return (command,)
@@ -52,15 +56,29 @@ async def _run_here(deps: ChatDeps, asking: Asking, call: Call) -> Answer:
         if kept is None:
             return Said(text="Nothing older of this chat is stored: here is all that the phone has sent.")
         wanted = kept.count if limit < 0 else min(limit, kept.count)
+        if "recreate" in call.flags:
+            return await _recreate(deps, asking, call, kept, limit=limit)
         if "last" not in call.flags:
             return Said(
                 text=f"{kept.count} older messages of {quoted(here.name)} are stored. Matrix shows messages "
                 "in the order in which they come, so they would stand below all that is here.\n"
-                f"Send `{call.prefix}backfill {wanted} --last` to have {wanted} of them there all the same, "
+                f"Send `{call.prefix}backfill {wanted} --recreate` to have a new room with {wanted} of them and "
+                "all that is here, in order; this one is closed then and points to it.\n"
+                f"Send `{call.prefix}backfill {wanted} --last` to have them at the end of this room all the same, "
                 "with the times at which they were written."
             )
         count = await asking.bring(kept, here.login, limit=limit)
     return Said(text=f"Bringing {count} older messages. They come at the end of this room.")
+
+
+async def _recreate(deps: ChatDeps, asking: Asking, call: Call, kept: Kept, *, limit: int) -> Answer:
+    await require_owner(deps, call)
+    here = await require_here(deps, call)
+    count = await asking.recreate(kept, here.portal, here.login, limit=limit)
+    return Said(
+        text=f"Making a new room with {count} older messages and all that is here. Nothing can be written here "
+        "any more; you are invited to the new room when everything is in it."
+    )
 
 
 async def _run_everywhere(deps: ChatDeps, asking: Asking, call: Call) -> Answer:

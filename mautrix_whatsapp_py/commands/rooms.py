@@ -142,7 +142,7 @@ async def _require_member(deps: ChatDeps, call: Call, login: Login, chat: WaJid)
 
 def _unbridge(deps: ChatDeps) -> Command:
     async def run(call: Call) -> Answer:
-        portal = await _require_power(deps, call)
+        portal = await require_owner(deps, call)
         await deps.closings.unbridge(portal)
         return Said(
             text="This room is not a WhatsApp chat any more: the people of WhatsApp have left it, "
@@ -158,7 +158,7 @@ def _unbridge(deps: ChatDeps) -> Command:
     )
 
 
-async def _require_power(deps: ChatDeps, call: Call) -> Portal:
+async def require_owner(deps: ChatDeps, call: Call) -> Portal:
     """The chat of the room, for its owner, an admin of the bridge, or who may change the room."""
     portal = await require_portal(deps, call)
     receiver = portal.key.receiver

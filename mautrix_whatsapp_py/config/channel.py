@@ -187,6 +187,30 @@ class ChannelAccount(Section):
     web: ChannelWeb = field(default_factory=ChannelWeb)
 
 
+class HookKind(StrEnum):
+    """What webhooks can be told of."""
+
+    MESSAGE = "message"
+    ACCOUNT = "account"
+    PAIRING = "pairing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook(Section):
+    """A program that is told of events by HTTP."""
+
+    url: str = ""
+    secret: str = field(default="", repr=False)
+    events: tuple[str, ...] = (EVERYBODY,)
+    accounts: tuple[str, ...] = (EVERYBODY,)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    def wants(self, kind: HookKind, account: str) -> bool:
+        """Whether it is told of such an event."""
+        is_kind = EVERYBODY in self.events or kind in self.events
+        return is_kind and (EVERYBODY in self.accounts or account in self.accounts)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelSection(ChannelAccount):
     """The linked accounts as a local API for agents and scripts."""
@@ -197,6 +221,7 @@ class ChannelSection(ChannelAccount):
     allow_non_loopback: bool = False
     token: str | None = field(default=None, repr=False)
     media_roots: tuple[str, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     webhook_max_age_hours: int = 24
     accounts: ChannelAccounts = field(default_factory=ChannelAccounts)
 

@@ -78,6 +78,8 @@ def _decode_value(kind: Any, value: object, path: KeyPath, findings: Findings) -
         return decode_rules(kind, value, path, findings, decode_section)
     if typing.get_origin(kind) is Mapping:
         return _decode_texts(value, path, findings)
+    if typing.get_origin(kind) is tuple and is_section(typing.get_args(kind)[0]):
+        return _decode_sections(typing.get_args(kind)[0], value, path, findings)
     return _decode_scalar(kind, value)
 
 
@@ -135,6 +137,17 @@ def _decode_list(value: object) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise _Mismatch(f"must be a list of texts, not {_name(value)}")
     return tuple(_decode_text(item) for item in value)
+
+
+def _decode_sections(
+    kind: type[SectionT], value: object, path: KeyPath, findings: Findings
+) -> tuple[SectionT, ...]:
+    if not isinstance(value, list):
+        raise _Mismatch(f"must be a list of groups of keys, not {_name(value)}")
+    # Counted from 1, as people count.
+    return tuple(
+        decode_section(kind, item, (*path, str(number)), findings) for number, item in enumerate(value, start=1)
+    )
 
 
 def _decode_texts(value: object, path: KeyPath, findings: Findings) -> Mapping[str, str]:

@@ -57,16 +57,9 @@ _BRIDGE: Final[Defaults] = {
     "revert_failed_state_changes": False,
     "enable_send_state_requests": False,
     "phone_numbers_in_profile": False,
-    "cleanup_on_logout": {"enabled": False, "manual": ANY, "bad_credentials": ANY},
+    "cleanup_on_logout": {"manual": {"relayed": "nothing"}, "bad_credentials": {"relayed": "nothing"}},
     "relay": {
-        "enabled": False,
-        "admin_only": True,
-        "prefer_default": True,
         "allow_bridge": True,
-        "default_relays": [],
-        "user_distinguishers": ANY,
-        "message_formats": ANY,
-        "displayname_format": ANY,
     },
     "portal_create_filter": {"always_deny_from_login": []},
 }

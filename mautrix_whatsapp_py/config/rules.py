@@ -9,6 +9,7 @@ from mautrix_whatsapp_py.config.durations import decode_duration
 from mautrix_whatsapp_py.config.findings import Findings
 from mautrix_whatsapp_py.config.name_template import BadTemplate, decode_template
 from mautrix_whatsapp_py.config.permissions import EVERYBODY, PermissionLevel, Permissions
+from mautrix_whatsapp_py.config.relay_template import NAME_FIELDS, decode_relay_template
 from mautrix_whatsapp_py.config.schema import KeyPath
 from mautrix_whatsapp_py.config.tree import (
     GHOST_ID,
@@ -22,6 +23,7 @@ from mautrix_whatsapp_py.config.tree import (
     EncryptionSection,
     HomeserverSection,
     NetworkSection,
+    RelaySection,
     WhatsappSection,
 )
 from mautrix_whatsapp_py.errors import ExitCode
@@ -204,6 +206,7 @@ def _check_texts(
         decode_template(network.displayname_template)
     except BadTemplate as problem:
         findings.add(("network", "displayname_template"), str(problem))
+    _check_relay(bridge.relay, findings)
     if not network.os_name.strip():
         findings.add(("network", "os_name"), "must not be empty")
     if network.proxy is not None and _proxy_scheme(network.proxy) not in ("http", "https", "socks5"):
@@ -214,6 +217,31 @@ def _check_texts(
         findings.add(("network", "history_sync", "dispatch_wait"), "must be a length of time, like 10s or 1m")
     if not all(whatsapp.host_command):
         findings.add(("whatsapp", "host_command"), "must hold no empty word; leave the list empty for the default")
+
+
+def _check_relay(section: RelaySection, findings: Findings) -> None:
+    here = ("bridge", "relay")
+    for kind, text in section.message_formats.items():
+        try:
+            fields = decode_relay_template(text).fields
+        except BadTemplate as problem:
+            findings.add((*here, "message_formats", kind), str(problem))
+            continue
+        if not fields & {"Message", "Caption"}:
+            findings.add(
+                (*here, "message_formats", kind), "must show what is said: {{ .Message }} or {{ .Caption }}"
+            )
+        if not any(name.startswith("Sender.") for name in fields):
+            findings.add(
+                (*here, "message_formats", kind), "must show who says it: {{ .Sender.DisambiguatedName }}"
+            )
+    try:
+        decode_relay_template(section.displayname_format, NAME_FIELDS)
+    except BadTemplate as problem:
+        findings.add((*here, "displayname_format"), str(problem))
+    for number in section.default_relays:
+        if not number.isascii() or not number.isdigit():
+            findings.add((*here, "default_relays"), "holds phone numbers of accounts, digits only, in quotes")
 
 
 def _check_subjects(permissions: Permissions, findings: Findings) -> None:

@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.config.channel import ChannelSection
 from mautrix_whatsapp_py.config.name_template import DEFAULT_TEMPLATE
 from mautrix_whatsapp_py.config.permissions import EXAMPLE_PERMISSIONS, Permissions
 from mautrix_whatsapp_py.config.power_levels import NO_OVERRIDES, PowerLevels
+from mautrix_whatsapp_py.config.relay_template import DEFAULT_DISTINGUISHERS, DEFAULT_FORMATS, DEFAULT_NAME
 from mautrix_whatsapp_py.config.section import Section
 from mautrix_whatsapp_py.ids import MxUserId
 
@@ -61,6 +62,15 @@ class FilterMode(StrEnum):
 
     DENY = "deny"
     ALLOW = "allow"
+
+
+class RoomEnd(StrEnum):
+    """What becomes of the rooms of an account that is not linked any more."""
+
+    NOTHING = "nothing"
+    KICK = "kick"
+    UNBRIDGE = "unbridge"
+    DELETE = "delete"
 
 
 class DisappearingMessages(StrEnum):
@@ -141,6 +151,37 @@ class FilterSection(Section):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupRooms(Section):
+    """What becomes of each kind of room."""
+
+    private: RoomEnd = RoomEnd.NOTHING
+    shared_no_users: RoomEnd = RoomEnd.NOTHING
+    shared_has_users: RoomEnd = RoomEnd.NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CleanupSection(Section):
+    """What becomes of the rooms of an account that is not linked any more."""
+
+    enabled: bool = False
+    manual: CleanupRooms = field(default_factory=CleanupRooms)
+    bad_credentials: CleanupRooms = field(default_factory=CleanupRooms)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelaySection(Section):
+    """Accounts that send what people without one write."""
+
+    enabled: bool = False
+    admin_only: bool = True
+    prefer_default: bool = True
+    default_relays: tuple[str, ...] = ()
+    user_distinguishers: tuple[str, ...] = DEFAULT_DISTINGUISHERS
+    message_formats: Mapping[str, str] = field(default_factory=lambda: DEFAULT_FORMATS)
+    displayname_format: str = DEFAULT_NAME
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BridgeSection(Section):
     """How the bridge behaves towards Matrix users."""
 
@@ -156,6 +197,8 @@ class BridgeSection(Section):
     power_level_overrides: PowerLevels = NO_OVERRIDES
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False
+    cleanup_on_logout: CleanupSection = field(default_factory=CleanupSection)
+    relay: RelaySection = field(default_factory=RelaySection)
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
     permissions: Permissions = EXAMPLE_PERMISSIONS
 

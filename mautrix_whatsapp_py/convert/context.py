@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from mautrix_whatsapp_py.convert.media import Uploaded
+from mautrix_whatsapp_py.convert.relay import Relaying
 from mautrix_whatsapp_py.ids import MxEventId, MxUserId, WaJid
 from mautrix_whatsapp_py.model.content import (
     MxMessageContent,
@@ -114,6 +115,8 @@ class KnownPoll:
     options: tuple[PollOption, ...]
     max_selections: int = 1
     result: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """What the options say, by their id on Matrix."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,4 +150,6 @@ class ToWhatsAppContext:
     poll: KnownPoll | None = None
     """The poll that is voted in or ended."""
     disappears_after_s: int | None = None
+    relaying: Relaying | None = None
+    """Who says it, where that is not the account itself."""
     options: ToWhatsAppOptions = ToWhatsAppOptions()

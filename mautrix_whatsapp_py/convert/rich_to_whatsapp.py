@@ -7,11 +7,13 @@ from typing import Final
 from mautrix_whatsapp_py.convert.context import ToWhatsAppContext, WaTarget
 from mautrix_whatsapp_py.convert.notices import Refusal
 from mautrix_whatsapp_py.convert.polls import MAX_OPTION, MAX_OPTIONS, MAX_QUESTION
+from mautrix_whatsapp_py.convert.relay import Relaying, relay_plain, relay_question, tell_relayed_vote
 from mautrix_whatsapp_py.convert.results import Refused, ToWhatsApp, WaSend
-from mautrix_whatsapp_py.convert.text import clean
+from mautrix_whatsapp_py.convert.text import clean, clean_line
 from mautrix_whatsapp_py.model.content import (
     MxLocation,
     MxMessageContent,
+    MxMsgType,
     MxPollStart,
     MxPollVote,
     WaContext,
@@ -26,10 +28,14 @@ _MAX_COMMENT: Final = 1_000
 POLL_OVER: Final = "The poll is over."
 
 
-def locate(content: MxMessageContent, at: MxLocation, beside: WaContext) -> ToWhatsApp:
+def locate(
+    content: MxMessageContent, at: MxLocation, beside: WaContext, relaying: Relaying | None = None
+) -> ToWhatsApp:
     """A place; clients that have nothing to say about it repeat its address, which nobody needs to read."""
     said = clean(content.body).strip()[:_MAX_COMMENT]
     comment = "" if "geo:" in said else said
+    if relaying is not None:
+        comment = relay_plain(relaying, MxMsgType.LOCATION, comment)
     return WaSend(content=WaLocation(latitude=at.latitude, longitude=at.longitude, name=comment, context=beside))
 
 
@@ -44,7 +50,10 @@ def send_poll(start: MxPollStart, context: ToWhatsAppContext) -> ToWhatsApp:
     options = tuple(option.text for option in start.options)
     if start.is_hidden:
         return Refused(refusal=Refusal.POLL_HIDDEN)
-    if not start.question or len(start.question) > MAX_QUESTION:
+    question = start.question
+    if question and context.relaying is not None:
+        question = relay_question(context.relaying, question)
+    if not question or len(question) > MAX_QUESTION:
         return Refused(refusal=Refusal.POLL_QUESTION)
     if not 2 <= len(options) <= MAX_OPTIONS or any(not 1 <= len(option) <= MAX_OPTION for option in options):
         return Refused(refusal=Refusal.POLL_OPTIONS)
@@ -52,7 +61,7 @@ def send_poll(start: MxPollStart, context: ToWhatsAppContext) -> ToWhatsApp:
         return Refused(refusal=Refusal.POLL_REPEATS)
     selectable = start.max_selections if start.max_selections < len(options) else 0
     beside = WaContext(disappears_after_s=context.disappears_after_s)
-    return WaSend(content=WaPoll(question=start.question, options=options, selectable=selectable, context=beside))
+    return WaSend(content=WaPoll(question=question, options=options, selectable=selectable, context=beside))
 
 
 def send_vote(vote: MxPollVote, context: ToWhatsAppContext) -> ToWhatsApp:
@@ -64,7 +73,22 @@ def send_vote(vote: MxPollVote, context: ToWhatsAppContext) -> ToWhatsApp:
     if vote.options and not chosen:
         return Refused(refusal=Refusal.POLL_UNKNOWN)
     most = context.poll.max_selections or len(chosen)
+    if context.relaying is not None:
+        texts = [context.poll.texts.get(option, "") for option in vote.options if option in digests]
+        said = tell_relayed_vote(context.relaying, [clean_line(text, MAX_OPTION) for text in texts[:most] if text])
+        return WaSend(content=WaText(body=said, context=answering(context.target, context)))
     return WaSend(content=WaPollVote(target=context.target.ref, options=tuple(chosen)[:most]))
+
+
+def answering(target: WaTarget, context: ToWhatsAppContext) -> WaContext:
+    """Beside a text about a message."""
+    quote = context.quoted
+    sender = (quote.sender if quote is not None else target.ref.sender) or context.chat
+    preview = WaPreview(kind=WaKind.POLL if context.poll is not None else WaKind.TEXT)
+    return WaContext(
+        quote=WaQuote(message_id=target.ref.message_id, sender=sender, preview=preview),
+        disappears_after_s=context.disappears_after_s,
+    )
 
 
 def end_poll(context: ToWhatsAppContext) -> ToWhatsApp:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+import msgspec
+
 from mautrix_whatsapp_py.convert.context import Quoted, ToWhatsAppContext, WaReactionTarget, WaTarget
 from mautrix_whatsapp_py.convert.emoji import is_emoji, to_wa_emoji
 from mautrix_whatsapp_py.convert.media import FILE_TYPES, write_media
@@ -13,8 +15,16 @@ from mautrix_whatsapp_py.convert.mx_html import MAX_HTML, read_html
 from mautrix_whatsapp_py.convert.needs import reply_target
 from mautrix_whatsapp_py.convert.notices import Refusal
 from mautrix_whatsapp_py.convert.quotes import has_caption, kind_of, strip_fallback
+from mautrix_whatsapp_py.convert.relay import note_sender, relay_text, tell_relayed_reaction
 from mautrix_whatsapp_py.convert.results import Refused, Skipped, SkipReason, ToWhatsApp, WaSend
-from mautrix_whatsapp_py.convert.rich_to_whatsapp import end_poll, locate, send_cards, send_poll, send_vote
+from mautrix_whatsapp_py.convert.rich_to_whatsapp import (
+    answering,
+    end_poll,
+    locate,
+    send_cards,
+    send_poll,
+    send_vote,
+)
 from mautrix_whatsapp_py.convert.text import clean
 from mautrix_whatsapp_py.convert.wa_writer import write_markup
 from mautrix_whatsapp_py.model.content import (
@@ -47,6 +57,7 @@ EMOTE: Final = "*\u00a0"
 """How an emote begins; after a plain blank WhatsApp would show a list item instead of the star."""
 _MAX_QUOTED: Final = 4_096
 _NAMED: Final = frozenset({WaKind.LOCATION, WaKind.POLL})
+_WITHOUT_CAPTION: Final = frozenset({WaKind.AUDIO, WaKind.VOICE, WaKind.STICKER, WaKind.CONTACT})
 _TEXT_TYPES: Final = frozenset({MxMsgType.TEXT, MxMsgType.EMOTE, MxMsgType.NOTICE})
 
 
@@ -96,7 +107,9 @@ def _send_message(content: MxMessageContent, context: ToWhatsAppContext) -> ToWh
     if content.msgtype in FILE_TYPES and not is_edit:
         return _send_file(content, context)
     if content.msgtype is MxMsgType.LOCATION and content.location is not None and not is_edit:
-        return locate(content, content.location, _context_of(content, WaMarkup(text=""), context))
+        return locate(
+            content, content.location, _context_of(content, WaMarkup(text=""), context), context.relaying
+        )
     if content.msgtype not in _TEXT_TYPES and not (is_edit and has_caption(content)):
         return Refused(refusal=Refusal.KIND)
     edited: WaTarget | None = None
@@ -115,19 +128,33 @@ def _send_file(content: MxMessageContent, context: ToWhatsAppContext) -> ToWhats
     if content.file is None or (context.uploaded is None and not context.cards):
         return Refused(refusal=Refusal.KIND)
     markup = encode_text(content, context.addressed) if has_caption(content) else WaMarkup(text="")
+    kind = WaKind.CONTACT if context.uploaded is None else context.uploaded.ready.kind
+    if context.relaying is not None and kind not in _WITHOUT_CAPTION:
+        markup = _relay(content, markup, context)
     if len(markup.text) > MAX_TEXT:
         return Refused(refusal=Refusal.TOO_LONG)
     beside = _context_of(content, markup, context)
+    if context.relaying is not None and kind in _WITHOUT_CAPTION:
+        beside = msgspec.structs.replace(beside, quote=note_sender(context.relaying, kind))
     if context.uploaded is None:
         return send_cards(context, beside)
     return WaSend(content=write_media(content, context.uploaded, markup.text, beside))
+
+
+def _relay(content: MxMessageContent, said: WaMarkup, context: ToWhatsAppContext) -> WaMarkup:
+    """What is said, with who says it where the account is not theirs."""
+    if context.relaying is None:
+        return said
+    is_file = content.msgtype in FILE_TYPES
+    name = (content.file_name or content.body) if is_file else ""
+    return relay_text(context.relaying, content.msgtype, said, is_caption=is_file, file_name=name)
 
 
 def _context_of(content: MxMessageContent, markup: WaMarkup, context: ToWhatsAppContext) -> WaContext:
     answers = reply_target(content) is not None or isinstance(content.relation, MxEdit)
     return WaContext(
         mentions=markup.mentions,
-        mentions_all=content.mentions is not None and content.mentions.room,
+        mentions_all=content.mentions is not None and content.mentions.room and context.relaying is None,
         quote=encode_quote(context.quoted, context.addressed) if answers and context.quoted else None,
         disappears_after_s=context.disappears_after_s,
     )
@@ -137,7 +164,10 @@ def _encode_message(content: MxMessageContent, context: ToWhatsAppContext) -> Wa
     markup = encode_text(content, context.addressed)
     if not markup.text.strip():
         return Refused(refusal=Refusal.EMPTY)
-    text = EMOTE + markup.text if content.msgtype is MxMsgType.EMOTE else markup.text
+    if context.relaying is not None:
+        text = _relay(content, markup, context).text
+    else:
+        text = EMOTE + markup.text if content.msgtype is MxMsgType.EMOTE else markup.text
     if len(text) > MAX_TEXT:
         return Refused(refusal=Refusal.TOO_LONG)
     return WaText(
@@ -164,6 +194,9 @@ def _react(content: MxReactionContent, context: ToWhatsAppContext) -> ToWhatsApp
         return Refused(refusal=Refusal.REACTION_TEXT)
     if not isinstance(context.target, WaTarget):
         return Refused(refusal=Refusal.REACTION_UNKNOWN)
+    if context.relaying is not None:
+        said = tell_relayed_reaction(context.relaying, content.key)
+        return WaSend(content=WaText(body=said, context=answering(context.target, context)))
     return WaSend(content=WaReaction(target=context.target.ref, emoji=to_wa_emoji(content.key)))
 
 

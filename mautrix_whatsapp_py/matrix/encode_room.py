@@ -43,8 +43,11 @@ def encode_room(room: MxNewRoom, identity: Identity) -> Json:
             "events": {"m.room.name": 0, "m.room.pinned_events": 0, "m.room.power_levels": 100}
         },
     }
-    if not identity.federates:
-        body["creation_content"] = {"m.federate": False}
+    creation: Json = {} if identity.federates else {"m.federate": False}
+    if room.replaces is not None:
+        creation["predecessor"] = {"room_id": room.replaces}
+    if creation:
+        body["creation_content"] = creation
     if room.name:
         body["name"] = room.name
     if room.topic:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text
-from mautrix_whatsapp_py.model.media import MxFile, MxFileKey, MxThumbnail
+from mautrix_whatsapp_py.model.media import MxFile, MxFileKey, MxStoredFile, MxThumbnail
 
 Json = dict[str, Any]
 
@@ -28,21 +28,20 @@ _MAX_NUMBER: Final = 2**31 - 1
 
 def decode_file(content: Fields) -> MxFile | None:
     """The file of a message; None when it has none that can be opened."""
-    sealed, info = get_fields(content, "file"), get_fields(content, "info")
-    key = _decode_key(sealed)
-    uri = get_text(sealed, "url") if sealed else get_text(content, "url")
-    if not uri or not uri.startswith("mxc://") or (sealed and key is None):
+    stored, info = _decode_stored(content, "file", "url"), get_fields(content, "info")
+    if stored is None:
         return None
     audio = get_fields(content, _AUDIO)
     return MxFile(
-        uri=MxUri(uri),
+        uri=stored.uri,
         mime_type=get_text(info, "mimetype") or "",
         size_bytes=_get_number(info, "size"),
         width=_get_number(info, "w"),
         height=_get_number(info, "h"),
         duration_ms=_get_number(info, "duration") or _get_number(audio, "duration"),
         waveform=_decode_waveform(audio),
-        key=key,
+        key=stored.key,
+        thumbnail=_decode_thumbnail(info),
         is_gif=info.get("fi.mau.gif") is True,
     )
 
@@ -74,6 +73,28 @@ def encode_file(file: MxFile, *, is_audio: bool) -> Json:
         if file.waveform:
             said[_AUDIO]["waveform"] = list(file.waveform)
     return said
+
+
+def _decode_stored(fields: Fields, sealed_name: str, open_name: str) -> MxStoredFile | None:
+    sealed = get_fields(fields, sealed_name)
+    key = _decode_key(sealed)
+    uri = get_text(sealed, "url") if sealed else get_text(fields, open_name)
+    if not uri or not uri.startswith("mxc://") or (sealed and key is None):
+        return None
+    return MxStoredFile(uri=MxUri(uri), key=key)
+
+
+def _decode_thumbnail(info: Fields) -> MxThumbnail | None:
+    stored, about = _decode_stored(info, "thumbnail_file", "thumbnail_url"), get_fields(info, "thumbnail_info")
+    if stored is None:
+        return None
+    return MxThumbnail(
+        stored=stored,
+        mime_type=get_text(about, "mimetype") or "",
+        size_bytes=_get_number(about, "size"),
+        width=_get_number(about, "w"),
+        height=_get_number(about, "h"),
+    )
 
 
 def _encode_thumbnail(thumbnail: MxThumbnail) -> Json:

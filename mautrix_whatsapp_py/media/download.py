@@ -41,16 +41,15 @@ _MMS_TYPES: Final = {
 class WaDownloads:
     """Files by their direct path; the host is ours to name, never the sender's."""
 
-    def __init__(self, session: ClientSession, *, proxy: str | None = None) -> None:
+    def __init__(self, session: ClientSession) -> None:
         self._session = session
-        self._proxy = proxy
 
     async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
         """Download, decrypt and check a file; MediaFailed says why not."""
         decryptor = WaDecryptor(file, kind)
         try:
             async with self._session.get(
-                _address(file, kind), proxy=self._proxy, timeout=_TIMEOUT, allow_redirects=False
+                _address(file, kind), timeout=_TIMEOUT, allow_redirects=False
             ) as response:
                 _check_status(response.status)
                 with into.open("wb") as out:
@@ -64,7 +63,7 @@ class WaDownloads:
         except BrokenFile as error:
             raise MediaFailed(BROKEN, is_passing=True) from error
         except ValueError as error:
-            # An address that is none, or a proxy of a kind that the HTTP library does not speak.
+            # An address that is none.
             raise MediaFailed(AWAY) from error
         except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             log.info("a media host failed: %s", type(error).__name__)

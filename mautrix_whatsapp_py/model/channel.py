@@ -57,6 +57,18 @@ class NewItem:
     ready_at: datetime
     """When nothing more of the same sender is waited for."""
 
+    def placed(self, seq: ItemSeq) -> ChannelItem:
+        """The same in its place."""
+        return ChannelItem(
+            seq=seq,
+            account=self.account,
+            chat=self.chat,
+            message_id=self.message_id,
+            body=self.body,
+            taken_at=self.taken_at,
+            ready_at=self.ready_at,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelItem:
@@ -92,6 +104,60 @@ class ChannelSend:
     message_ids: tuple[WaMessageId, ...] = ()
     is_done: bool = False
     made_at: datetime
+
+
+HookSeq = NewType("HookSeq", int)
+"""An event's place among all that webhooks are still to be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewHookEvent:
+    """Something that a webhook is to be told."""
+
+    hook: str
+    event_id: str
+    """Under which the receiver knows it again."""
+    lane: str
+    """What is told in order."""
+    kind: str
+    body: bytes
+    made_at: datetime
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookEvent:
+    """Something that a webhook was not told yet."""
+
+    seq: HookSeq
+    hook: str
+    event_id: str
+    lane: str
+    kind: str
+    body: bytes
+    made_at: datetime
+    next_at: datetime
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookDepth:
+    """How much a webhook has still to be told, what was given up, and what went wrong last."""
+
+    waiting: int = 0
+    dead: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelPoll:
+    """A poll, as far as its votes need it."""
+
+    account: str
+    chat: WaJid
+    message_id: WaMessageId
+    question: str
+    options: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,6 +226,8 @@ class MxNewRoom:
     """Who is to be above others from the start."""
     parent: MxRoomId | None = None
     """A space it is going to be in."""
+    replaces: MxRoomId | None = None
+    """The room in whose place it is made."""
 
 
 class MxSendOutcome(StrEnum):

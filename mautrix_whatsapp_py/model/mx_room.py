@@ -37,6 +37,8 @@ class MxRoomShape:
     topic: str = ""
     levels: MxLevelsChange | None = None
     parent: MxRoomId | None = None
+    replaces: MxRoomId | None = None
+    """The room in whose place it is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,12 @@ from sqlalchemy import Row, bindparam, delete, select, update
 from mautrix_whatsapp_py.ids import LoginId, WaJid, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.channel import ChannelPart, ChannelSend, Stranger
 from mautrix_whatsapp_py.store.store import Tx
-from mautrix_whatsapp_py.store.tables import channel_activation, channel_approved, channel_sends, channel_strangers
+from mautrix_whatsapp_py.store.tables_channel import (
+    channel_activation,
+    channel_approved,
+    channel_sends,
+    channel_strangers,
+)
 
 _APPROVED = select(channel_approved.c.number).where(channel_approved.c.account == bindparam("account"))
 

@@ -13,7 +13,7 @@ from sqlalchemy import Row, bindparam, delete, func, select, update
 from mautrix_whatsapp_py.ids import WaJid, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.channel import ChannelBody, ChannelItem, ItemSeq, NewItem
 from mautrix_whatsapp_py.store.store import Tx
-from mautrix_whatsapp_py.store.tables import channel_context, channel_items
+from mautrix_whatsapp_py.store.tables_channel import channel_context, channel_items
 from mautrix_whatsapp_py.store.tx import prepare_insert
 
 FIRST = ItemSeq(0)

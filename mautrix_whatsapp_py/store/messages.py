@@ -57,6 +57,13 @@ class MessageRows:
         row = (await tx.execute(select(messages).where(*where).order_by(*order).limit(1))).first()
         return None if row is None else _decode(row)
 
+    async def get_last(self, tx: Tx, portal_id: PortalId) -> MessagePart | None:
+        """The newest of a chat's messages."""
+        order = (messages.c.sent_at_ms.desc(), messages.c.part.desc())
+        where = messages.c.portal_id == portal_id
+        row = (await tx.execute(select(messages).where(where).order_by(*order).limit(1))).first()
+        return None if row is None else _decode(row)
+
     async def get_newest_before(self, tx: Tx, portal_id: PortalId, before: datetime) -> datetime | None:
         """When the newest message of a chat from before a moment was sent."""
         where = (messages.c.portal_id == portal_id, messages.c.sent_at_ms < _ms(before))

@@ -37,6 +37,8 @@ class PortalEnd:
             f"live:{portal_id}:",
             f"pinned:{portal_id}:",
             f"album:{portal_id}:",
+            f"moving:{portal_id}:",
+            f"relay:{portal_id}:",
         ):
             await tx.execute(delete(kv).where(kv.c.key.startswith(prefix, autoescape=True)))
         await tx.execute(delete(portals).where(portals.c.id == portal_id))

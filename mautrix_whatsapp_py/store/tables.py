@@ -11,21 +11,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from mautrix_whatsapp_py.store.tables_base import metadata as metadata
+from mautrix_whatsapp_py.store.tables_channel import CHANNEL_TABLES as CHANNEL_TABLES
 
 database_owner = Table(
     "database_owner",
@@ -207,82 +199,6 @@ outbox = Table(
     Column("state", Text, nullable=False),
 )
 """What is on its way to WhatsApp; gone once its fate is known."""
-
-channel_items = Table(
-    "channel_items",
-    metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("account", Text, nullable=False),
-    Column("chat", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
-    Column("sender", Text, nullable=False),
-    Column("body", LargeBinary),
-    Column("taken_at_ms", BigInteger, nullable=False),
-    Column("ready_at_ms", BigInteger, nullable=False),
-    UniqueConstraint("account", "chat", "message_id", name="uq_channel_items_account_chat_message_id"),
-    sqlite_autoincrement=True,
-)
-"""Messages for readers of the channel: with a body until they are acknowledged, then only their ids."""
-
-channel_context = Table(
-    "channel_context",
-    metadata,
-    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("account", Text, nullable=False),
-    Column("chat", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("number", Text, nullable=False),
-    Column("body", Text, nullable=False),
-    UniqueConstraint("account", "chat", "message_id", name="uq_channel_context_account_chat_message_id"),
-    sqlite_autoincrement=True,
-)
-"""Messages that woke nobody, until one does."""
-
-channel_sends = Table(
-    "channel_sends",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("chat", Text, nullable=False),
-    Column("login_id", Text, nullable=False),
-    Column("fingerprint", Text, nullable=False),
-    Column("parts", LargeBinary, nullable=False),
-    Column("message_ids", Text, nullable=False),
-    Column("is_done", Boolean, nullable=False),
-    Column("made_at_ms", BigInteger, nullable=False),
-)
-"""What was asked to be sent, by the key of whoever asked, so that asking again sends nothing twice."""
-
-channel_strangers = Table(
-    "channel_strangers",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("number", Text, primary_key=True),
-    Column("code", Text, nullable=False),
-    Column("message_id", Text, nullable=False),
-    Column("told_at_ms", BigInteger, nullable=False),
-    Column("is_settled", Boolean, nullable=False),
-)
-"""Who was told a code, and when."""
-
-channel_approved = Table(
-    "channel_approved",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("number", Text, primary_key=True),
-    Column("approved_at_ms", BigInteger, nullable=False),
-)
-"""Who was let in by a code."""
-
-channel_activation = Table(
-    "channel_activation",
-    metadata,
-    Column("account", Text, primary_key=True),
-    Column("chat", Text, primary_key=True),
-    Column("activation", Text, nullable=False),
-)
-"""What wakes the reader of a chat, where it was chosen there."""
 
 disappearing = Table(
     "disappearing",

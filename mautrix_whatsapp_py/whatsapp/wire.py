@@ -27,8 +27,9 @@ from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall, Directory
 from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall, GroupResult
 from mautrix_whatsapp_py.whatsapp.wire_history import HistoryCall, HistoryResult
 
-VERSION = 3
-"""Raised whenever a frame changes its meaning; a bridge replaces hosts that speak another version."""
+VERSION = 4
+"""Raised whenever a frame changes its meaning or may hold what an older host cannot read, such as a new kind of
+message; a bridge replaces hosts that speak another version."""
 MAX_FRAME_BYTES = 1 << 20
 HEARTBEAT_SECONDS = 5.0
 SILENCE_SECONDS = 30.0

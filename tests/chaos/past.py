@@ -68,7 +68,16 @@ class Writer:
             for index in range(scale.messages):
                 self._write(chat, index, self.start_s + number * 7 + index * 60, photo)
             chats.append(chat)
+        self._write_older(chats[-1])
         return chats
+
+    def _write_older(self, chat: OldChat) -> None:
+        """Two messages that are too old to come by themselves."""
+        for index in range(2):
+            message = e2e.Message(conversation=f"older {index}")
+            at_s = self.start_s - 40 * DAY_S + index
+            item = HistoryMessage(message_id=f"OLDER-{index}", message=message, at_seconds=at_s)
+            chat.messages.insert(index, item)
 
     def _write(self, chat: OldChat, index: int, at_s: int, photo: Any) -> None:
         body, message_id = f"{chat.name} m{index}", f"{chat.name.upper()}-{index}"

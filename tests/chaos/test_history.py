@@ -25,6 +25,7 @@ SHORT = Scale(chats=6, messages=24, kills=2, live=6)
 LONG = Scale(chats=200, messages=100, kills=10, live=60)
 SCALE = LONG if is_long() else SHORT
 BEN_NUMBER = "15550002222"
+BOT = "@whatsappbot:localhost"
 WAIT_SECONDS = 1800 if is_long() else 90
 PATIENCE_SECONDS = 40.0
 
@@ -136,6 +137,7 @@ async def test_the_past_comes_whole_in_order_and_once(
             await _check_chat(it, chat, rooms[chat.name])
         await _check_live(it, rooms[it.chats[-1].name])
         await _check_unread(it, set(rooms.values()))
+        await _recreate(it, it.chats[-1], rooms)
         await _link_again(it, rooms)
 
 
@@ -176,6 +178,39 @@ async def _check_unread(it: Scene, rooms: set[str]) -> None:
     }
     assert len(counts) == len(rooms)
     assert set(counts.values()) == {0}
+
+
+async def _recreate(it: Scene, chat: OldChat, rooms: dict[str, str]) -> None:
+    """Older messages take their place in a new room, before all that was in the one that is closed."""
+    client, old = it.alice.client, rooms[chat.name]
+    mine = await client.send_text(old, "own words")
+    sent = (await it.ben.phone.receive_next(30)).message_id
+    said = await it.alice.ask(f"doin {old} backfill", answer="2 older messages")
+    assert "--recreate" in said
+    mark = client.mark()
+    await it.alice.ask(f"doin {old} backfill all --recreate", answer="Making a new room with 2 older messages")
+    invite = await client.wait_for_invite(after=mark)
+    rooms[chat.name] = new = invite.room_id
+    assert new != old
+    await client.join(new)
+    await it.ben.phone.text(it.stage.phone.pn, "in the new room")
+    await client.wait_for_message(new, contains="in the new room")
+    before, after = await client.messages(old), await client.messages(new)
+    is_said = [event for event in after if event.is_message and event.sender != BOT]
+    assert [event.body for event in is_said[:2]] == ["older 0", "older 1"]
+    assert is_said[0].origin_server_ts == (it.writer.start_s - 40 * 86_400) * 1000
+    bodies = [event.body for event in is_said]
+    assert bodies[-2:] == ["own words", "in the new room"]
+    await _check_chat(it, chat, new)
+    (tombstone,) = [event for event in before if event.type == "m.room.tombstone"]
+    assert tombstone.content["replacement_room"] == new
+    # What is about a message from before reaches WhatsApp by its copy.
+    copy = next(event for event in is_said if event.body == "own words")
+    assert copy.event_id != mine
+    about = {"rel_type": "m.annotation", "event_id": copy.event_id, "key": "👍"}
+    await client.send(new, "m.reaction", {"m.relates_to": about})
+    reaction = (await it.ben.phone.receive_next(30)).message.reactionMessage
+    assert (reaction.text, reaction.key.ID) == ("👍", sent)
 
 
 async def _link_again(it: Scene, rooms: dict[str, str]) -> None:

@@ -41,6 +41,9 @@ class FakeMatrixChats:
     def __init__(self, homeserver: FakeMatrixApi) -> None:
         self.homeserver = homeserver
         self.rooms: dict[MxRoomId, MxNewRoom] = {}
+        self.aliases: dict[str, MxRoomId] = {}
+        self.given_up = 0
+        """How many rooms have lost their aliases."""
         self.names: dict[MxUserId, str] = {}
         self.ghosts: set[MxUserId] = set()
         self.direct_invites: set[tuple[MxRoomId, MxUserId]] = set()
@@ -60,6 +63,9 @@ class FakeMatrixChats:
         """Senders whose token is not known any more."""
         self._events: dict[tuple[MxUserId, MxRoomId, MxTxnId], MxEventId] = {}
         self._redactions: set[MxTxnId] = set()
+
+    def _suffix(self) -> str:
+        return f".{self.given_up}" if self.given_up else ""
 
     def texts(self, room_id: MxRoomId) -> list[str]:
         """What was said in a room, edits left out."""
@@ -83,8 +89,9 @@ class FakeMatrixChats:
 
     async def create_room(self, room: MxNewRoom) -> MxRoomId:
         fault = self.homeserver._begin("create_room")
-        room_id = MxRoomId(f"!{room.alias}:localhost")
+        room_id = self.aliases.get(room.alias) or MxRoomId(f"!{room.alias}{self._suffix()}:localhost")
         if room_id not in self.rooms:
+            self.aliases[room.alias] = room_id
             self.rooms[room_id] = room
             self.homeserver.rooms[room_id] = FakeRoom(joined={BOT}, invited={*room.invites, *room.members})
         _end(fault)

@@ -21,10 +21,13 @@ class FakeWaFiles:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.faults: deque[MediaFailed] = deque()
+        self.asked: list[str] = []
+        """Paths, in order."""
         self.held: dict[str, asyncio.Event] = {}
         """Paths whose download ends when the event is set."""
 
     async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+        self.asked.append(file.direct_path)
         if file.direct_path in self.held:
             await self.held[file.direct_path].wait()
         if self.faults:

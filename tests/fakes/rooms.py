@@ -47,8 +47,8 @@ class FakeMatrixRooms:
     async def remove_aliases(self, room_id: MxRoomId) -> None:
         room = self.chats.rooms.pop(room_id, None)
         if room is not None:
-            # The fake finds rooms by alias; the next one of the same chat must be another one.
-            self.homeserver.rooms[MxRoomId(f"{room_id}-old")] = self.homeserver.rooms[room_id]
+            self.chats.aliases.pop(room.alias, None)
+            self.chats.given_up += 1
 
     async def create_direct_room(self, user: MxUserId, *, name: str) -> MxRoomId:
         room_id = MxRoomId(f"!direct{len(self.made)}:localhost")

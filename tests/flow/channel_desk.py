@@ -7,11 +7,13 @@ import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import msgspec
+from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 
 from mautrix_whatsapp_py.app.channel import ChannelParts, Ground, make_parts
@@ -19,9 +21,12 @@ from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.channel.alone import AloneDoor
 from mautrix_whatsapp_py.channel.fetching import Fetcher
+from mautrix_whatsapp_py.channel.hooks import Hook
+from mautrix_whatsapp_py.channel.posting import post
 from mautrix_whatsapp_py.config.channel import ChannelAccount, ChannelAccounts, ChannelSection
 from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, WaJid, WaMessageId
+from mautrix_whatsapp_py.model.channel import HookEvent
 from mautrix_whatsapp_py.model.content import WaContent, WaKind, WaText
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.wa import WaMessage, WaSource
@@ -39,6 +44,11 @@ CLUB = WaJid(user="12036300", server="g.us")
 def number(digits: str) -> WaJid:
     """A person's address by number."""
     return WaJid(user=digits, server="s.whatsapp.net")
+
+
+async def refuse_posts(_hook: Hook, _event: HookEvent) -> str:
+    """For channels whose webhooks nobody looks at."""
+    return "nobody is there"
 
 
 class Shelf:
@@ -87,7 +97,10 @@ class Desk:
             source=self.shelf,
             folder=self._folder,
         )
-        self.parts = make_parts(self.section, ground, token=TOKEN, fetcher=self._fetcher)
+        self._session = ClientSession()
+        self.parts = make_parts(
+            self.section, ground, token=TOKEN, post=partial(post, self._session), fetcher=self._fetcher
+        )
         self.door.bind(self.network, self.parts.intake.take)
         await self.parts.channel.deps.sender.resume()
         server = TestServer(self.parts.server.app, host="127.0.0.1")
@@ -100,6 +113,7 @@ class Desk:
         await self.http.close()
         await self.parts.stop()
         await self.door.stop()
+        await self._session.close()
 
     async def restart(self) -> None:
         """Another channel takes over what is stored."""

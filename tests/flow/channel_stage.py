@@ -58,14 +58,14 @@ class ChannelProcess:
         self.process.launch(*extra)
         await self.process.wait_until(self._is_up, deadline_seconds=READY_SECONDS)
 
-    async def step(self, name: str) -> dict[str, str]:
-        """The newest step of a kind."""
+    async def step(self, name: str, *, after: int = 0) -> dict[str, str]:
+        """The newest step of a kind; beyond so many steps of all kinds."""
 
         async def has_come() -> bool:
-            return any(step["step"] == name for step in self.steps)
+            return any(step["step"] == name for step in self.steps[after:])
 
         await self.process.wait_until(has_come, deadline_seconds=READY_SECONDS)
-        return [step for step in self.steps if step["step"] == name][-1]
+        return [step for step in self.steps[after:] if step["step"] == name][-1]
 
     async def run(self, *words: str) -> tuple[int, str]:
         """Another command of `channel`; its exit code and what it printed."""
@@ -112,14 +112,14 @@ class ChannelProcess:
             while (await self.call("GET", f"/v1/accounts/{account}"))["state"] != "CONNECTED":
                 await asyncio.sleep(0.05)
 
-    async def link(self, phone: Account, *, is_by_code: bool = False) -> None:
+    async def link(self, phone: Account, *, is_by_code: bool = False, after: int = 0) -> None:
         """Scan the code on show, or type the one that follows."""
-        step = await self.step("qr")
+        step = await self.step("qr", after=after)
         if is_by_code:
             await phone.phone.enter_code((await self.step("code"))["code"])
         else:
             await phone.phone.scan(step["data"])
-        await self.step("linked")
+        await self.step("linked", after=after)
         await self.until_connected()
 
     async def aclose(self) -> None:

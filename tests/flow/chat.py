@@ -171,18 +171,18 @@ class Chat:
         """Alice edits an event."""
         return await self.say(body, relation=MxEdit(event_id=event_id))
 
-    async def react(self, key: str, event_id: MxEventId) -> MxEventId:
-        """Alice reacts."""
+    async def react(self, key: str, event_id: MxEventId, *, sender: MxUserId = ALICE) -> MxEventId:
+        """Alice reacts, or another."""
         content = MxReactionContent(event_id=event_id, key=key)
-        event = MxReaction(origin=self.world.origin(self.room_id, ALICE), content=content)
+        event = MxReaction(origin=self.world.origin(self.room_id, sender), content=content)
         await self.world.deliver(event)
         await self.world.settled()
         return event.origin.event_id
 
-    async def redact(self, event_id: MxEventId) -> None:
-        """Alice takes something back."""
+    async def redact(self, event_id: MxEventId, *, sender: MxUserId = ALICE) -> None:
+        """Alice takes something back, or another."""
         content = MxRedactionContent(top_level=event_id, in_content=event_id)
-        await self.world.deliver(MxRedaction(origin=self.world.origin(self.room_id, ALICE), content=content))
+        await self.world.deliver(MxRedaction(origin=self.world.origin(self.room_id, sender), content=content))
         await self.world.settled()
 
     def go_offline(self) -> None:

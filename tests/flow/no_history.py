@@ -10,6 +10,9 @@ from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.history import history_commands
 from mautrix_whatsapp_py.commands.spec import Command
+from tests.fakes.chats import FakeMatrixChats
+from tests.fakes.copies import FakeMatrixCopies
+from tests.fakes.matrix import FakeMatrixApi
 
 
 def without_history(deps: ChatDeps) -> tuple[Command, ...]:
@@ -22,6 +25,7 @@ def without_history(deps: ChatDeps) -> tuple[Command, ...]:
             matrix=deps.matrix,
             settings=BackfillSettings(is_enabled=False),
             pace=Pace(deps.talk.clock),
+            copies=FakeMatrixCopies(FakeMatrixChats(FakeMatrixApi())),
         )
     )
     return history_commands(deps, Asking(backfill))

@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.model.content import WaContent, WaText
 from mautrix_whatsapp_py.model.wa import WaMessage
 from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
 from mautrix_whatsapp_py.model.wa_link import WaState, WaStateKind
+from tests.fakes.copies import FakeMatrixCopies
 from tests.fakes.history import FakeHistory
 from tests.fakes.whatsapp import START
 from tests.flow.chat import BEN, LOGIN, OWN, Chat, source_of
@@ -66,6 +67,7 @@ class Past:
                 matrix=world.matrix,
                 settings=self.settings,
                 pace=Pace(world.clock),
+                copies=FakeMatrixCopies(world.chats),
             )
         )
         world.logins.add_listener(self.backfill.on_state)

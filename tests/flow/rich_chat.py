@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mautrix_whatsapp_py.ids import MxEventId
+from mautrix_whatsapp_py.ids import MxEventId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxPollEnd, MxPollStart, MxPollVote
 from mautrix_whatsapp_py.model.mx import MxMessage, MxPoll, MxRoomChanged
 from mautrix_whatsapp_py.model.mx_room import MxPinsSet
@@ -12,18 +12,20 @@ from tests.flow.chat import Chat
 from tests.flow.world import ALICE
 
 
-async def send(chat: Chat, content: MxMessageContent) -> MxEventId:
+async def send(chat: Chat, content: MxMessageContent, *, sender: MxUserId = ALICE) -> MxEventId:
     """Alice sends a message of any kind."""
-    event = MxMessage(origin=chat.world.origin(chat.room_id, ALICE), content=content)
+    event = MxMessage(origin=chat.world.origin(chat.room_id, sender), content=content)
     chat.world.chats.written[event.origin.event_id] = content
     await chat.world.deliver(event)
     await chat.world.settled()
     return event.origin.event_id
 
 
-async def poll(chat: Chat, content: MxPollStart | MxPollVote | MxPollEnd) -> MxEventId:
+async def poll(
+    chat: Chat, content: MxPollStart | MxPollVote | MxPollEnd, *, sender: MxUserId = ALICE
+) -> MxEventId:
     """Alice makes a poll, votes or ends one."""
-    event = MxPoll(origin=chat.world.origin(chat.room_id, ALICE), content=content)
+    event = MxPoll(origin=chat.world.origin(chat.room_id, sender), content=content)
     if isinstance(content, MxPollStart):
         chat.world.chats.polls[event.origin.event_id] = content
     await chat.world.deliver(event)

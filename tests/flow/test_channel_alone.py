@@ -15,6 +15,7 @@ from tests.homeserver import PortPool
 from tests.homeserver.processes import Process
 from tests.homeserver.runner import ENVIRONMENT
 from tests.simulator.api import groups, kinds
+from tests.simulator.kinds.actions import MessageRef
 
 pytestmark = pytest.mark.neonize
 
@@ -29,6 +30,11 @@ async def test_a_stranger_is_let_in_and_answered(tmp_path: Path, ports: PortPool
         assert request["number"] == f"+{BEN}"
         assert request["code"] in told.text
         assert await channel.receive(wait_ms=0) == []
+        # Who waits to be let in still does after a restart.
+        await channel.process.stop()
+        await channel.start()
+        await channel.until_connected()
+        assert (await channel.call("GET", "/v1/pairing"))["requests"] == [request]
         code, said = await channel.run("pairing", "approve", request["code"])
         assert code == 0, said
         assert f"+{BEN}" in said
@@ -90,7 +96,18 @@ async def test_a_group_is_read_when_it_mentions_the_account(tmp_path: Path, port
         ask = ["--target", f"contact:+{BEN}", "--question", "When?", "--option", "now", "--option", "later"]
         code, said = await channel.run("poll", *ask)
         assert code == 0, said
-        assert "When?" in str((await ben.phone.receive_next()).message)
+        asked = await ben.phone.receive_next()
+        assert "When?" in str(asked.message)
+        poll = MessageRef(
+            chat=own.lid,
+            message_id=asked.message_id,
+            sender=own.lid,
+            is_own=False,
+            secret=asked.message.messageContextInfo.messageSecret,
+        )
+        await channel.operate("ack_inbound", {"message": shown[0]})
+        await ben.phone.send(own.pn, kinds.poll_vote(poll, ben.lid, ["later"]))
+        assert (await channel.receive_one())["text"].startswith("<vote>\n- later\n\n[Replying to ")
 
 
 def draw_picture() -> bytes:
@@ -138,6 +155,20 @@ async def test_the_example_and_serve_answer(tmp_path: Path, ports: PortPool) -> 
         assert (await ben.phone.receive_next()).text == "by hand"
         code, said = await channel.run("status")
         assert (code, "CONNECTED" in said) == (0, True)
+        code, said = await channel.run("doctor")
+        assert (code, "is connected" in said) == (0, True), said
+
+        # The phone removes the link: the channel asks for another, also after a restart in between.
+        (device,) = own.devices.values()
+        before = len(channel.steps)
+        own.phone.unlink(device)
+        await channel.step("qr", after=before)
+        await channel.process.stop()
+        before = len(channel.steps)
+        await channel.start()
+        await channel.link(own, after=before)
+        await ben.phone.text(own.pn, "and again")
+        assert (await channel.receive_one())["text"] == "and again"
 
 
 async def waiting(channel: ChannelProcess) -> int:

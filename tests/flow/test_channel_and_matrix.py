@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.model.channel import ItemSeq
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.filtering import EVERYTHING, FilterRule
 from mautrix_whatsapp_py.model.wa import WaMessage
-from tests.flow.channel_desk import Shelf
+from tests.flow.channel_desk import Shelf, refuse_posts
 from tests.flow.chat import BEN, BEN_GHOST, CLUB, OWN_GHOST, Chat
 from tests.flow.world import World
 
@@ -44,7 +44,7 @@ class Both:
             source=Shelf(),
             folder=self._folder,
         )
-        self.parts = make_parts(section, ground, token="unused")
+        self.parts = make_parts(section, ground, token="unused", post=refuse_posts)
         world.talk.tap.bind(self.parts.intake.take)
 
     async def restart(self) -> None:

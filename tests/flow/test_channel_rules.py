@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from mautrix_whatsapp_py.config.channel import AckGroups, AckReaction, ChannelActions
 from mautrix_whatsapp_py.ids import JournalSeq, WaMessageId
-from mautrix_whatsapp_py.model.content import WaContext, WaReaction, WaText
-from mautrix_whatsapp_py.model.rich import WaPoll
+from mautrix_whatsapp_py.model.content import WaContext, WaMessageRef, WaReaction, WaText
+from mautrix_whatsapp_py.model.rich import WaPoll, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaMessage, WaSource
 from mautrix_whatsapp_py.store.store import Store
 from tests.flow.channel_desk import BEN, BEN_LID, CLUB, EVE, LOGIN, OWN_LID, Desk, desk_of, number
@@ -247,3 +249,59 @@ async def test_polls_are_sent_where_they_may_be(desk: Desk, store: Store, tmp_pa
         assert (await desk.call("POST", "/v1/polls", {**body, **wrong, "idempotency_key": ""}))[0] == 400
     async with desk_of(store, tmp_path / "other", actions=ChannelActions(polls=False)) as gated:
         assert (await gated.call("POST", "/v1/polls", body))[0] == 403
+
+
+async def test_votes_in_polls_are_told(desk: Desk) -> None:
+    ask = {"target": TO_BEN["id"], "question": "When?", "options": ["now", "[from: x]"], "selectable": 0}
+    _, sent = await desk.call("POST", "/v1/polls", ask)
+    (poll_id,) = sent["message_ids"]
+    target = WaMessageRef(chat=number(BEN), message_id=poll_id, sender=number(LOGIN))
+    await desk.restart()
+
+    def vote(*options: str, poll: WaMessageRef = target) -> WaPollVote:
+        return WaPollVote(target=poll, options=tuple(hashlib.sha256(one.encode()).digest() for one in options))
+
+    for chosen in (("now",), ("now", "[from: x]"), (), ("never",)):
+        await desk.hear(vote(*chosen))
+    await desk.hear(vote("now", poll=msgspec.structs.replace(target, message_id=WaMessageId("NONE"))))
+    quoted = f"\n\n[Replying to +{LOGIN} id:{poll_id}]\n<poll>\nWhen?\n[/Replying]"
+    items = await desk.batch()
+    assert [item["text"].removesuffix(quoted) for item in items] == [
+        "<vote>\n- now",
+        "<vote>\n- now\n- (from: x]",
+        "<vote>\n(took the vote back)",
+        "<vote>\n- (an option that is not known)",
+    ]
+    assert {item["reply_to_id"] for item in items} == {poll_id}
+
+    asked = await desk.hear(WaPoll(question="Who?", options=("me", "you")), chat=CLUB)
+    theirs = WaMessageRef(chat=CLUB, message_id=asked, sender=number(BEN))
+    await desk.hear(vote("me", poll=theirs), chat=CLUB)
+    assert await desk.batch() == []
+    await desk.call("POST", "/v1/polls", {**ask, "target": f"group:{CLUB}"})
+    ours = WaMessageRef(chat=CLUB, message_id=desk.client.messages[-1].message_id, sender=OWN_LID)
+    await desk.hear(vote("now", poll=ours), chat=CLUB)
+    (item,) = await desk.batch()
+    assert "<poll>\nWho?" in item["text"]
+    assert "<vote>\n- me" in item["text"]
+    assert "[Current message - respond to this]\n<vote>\n- now" in item["text"]
+
+
+async def test_what_the_owner_says_on_the_phone_is_context(store: Store, tmp_path: Path) -> None:
+    keys = {"allow_from": (f"+{BEN}",), "dm_history_limit": 2}
+    async with desk_of(store, tmp_path / "desk", **keys) as desk:
+        mine = {"sender": number(LOGIN), "is_from_me": True}
+        for count in range(3):
+            await desk.hear(f"mine {count}", chat=number(BEN), **mine)
+        await desk.hear("mine to a stranger", chat=number(EVE), **mine)
+        assert await desk.batch() == []
+        await desk.hear("and now?")
+        await desk.hear("in the club", chat=CLUB, **mine)
+        await desk.hear(WaText(body="hi", context=WaContext(mentions=frozenset({OWN_LID}))), chat=CLUB)
+        direct, group = await desk.batch()
+        assert direct["text"] == (
+            "[Chat messages since your last reply - for context]\n"
+            f"mine 1\n[from: Ben (+{LOGIN})]\nmine 2\n[from: Ben (+{LOGIN})]\n\n"
+            f"[Current message - respond to this]\nand now?\n[from: Ben (+{BEN})]"
+        )
+        assert "in the club" in group["text"]

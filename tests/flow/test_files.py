@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mautrix_whatsapp_py.bridge.files import Files
+from mautrix_whatsapp_py.bridge.files_ahead import PER_CHAT
 from mautrix_whatsapp_py.bridge.missing_files import KEPT
 from mautrix_whatsapp_py.bridge.uploads import TRIES
 from mautrix_whatsapp_py.convert import file_words
@@ -21,7 +22,15 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
 )
 from mautrix_whatsapp_py.ids import MxEventId, MxUri
-from mautrix_whatsapp_py.model.content import MxEdit, MxMentions, MxMessageContent, MxMsgType, WaText
+from mautrix_whatsapp_py.model.content import (
+    MxEdit,
+    MxMentions,
+    MxMessageContent,
+    MxMsgType,
+    WaPreview,
+    WaQuote,
+    WaText,
+)
 from mautrix_whatsapp_py.model.media import MxFile, WaFile, WaMedia
 from mautrix_whatsapp_py.model.media_ready import UnreadyReason
 from mautrix_whatsapp_py.model.missing import MissingFile
@@ -238,6 +247,32 @@ async def test_a_slow_file_holds_up_its_own_chat_and_no_other(desk: Desk) -> Non
     assert [content.body for content in desk.contents()] == ["hello", "other", "first", "second"]
 
 
+async def test_a_burst_of_files_is_fetched_side_by_side_and_shown_in_order(desk: Desk) -> None:
+    chat, bridge = desk.chat, desk.world.bridge
+    for number in range(6):
+        desk.source.held[f"/{number}"] = asyncio.Event()
+        event = chat.message(desk.photo(f"/{number}", caption=f"photo {number}"))
+        bridge.on_wa_event(chat.client.login, chat._ids.__next__(), event)  # type: ignore[arg-type]
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while len(desk.source.asked) < PER_CHAT:
+            await asyncio.sleep(0.01)
+    for number in reversed(range(6)):
+        desk.source.held[f"/{number}"].set()
+    await desk.world.settled()
+    assert [content.body for content in desk.contents()] == ["hello", *(f"photo {number}" for number in range(6))]
+    assert sorted(desk.source.asked) == [f"/{number}" for number in range(6)], "something was fetched twice"
+
+
+async def test_a_file_that_is_there_is_not_fetched_again_when_the_room_is_out_of_reach(desk: Desk) -> None:
+    desk.world.matrix.fail("send_message", MatrixUnreachable())
+    chat = desk.chat
+    event = chat.message(desk.photo(caption="once"))
+    desk.world.bridge.on_wa_event(chat.client.login, chat._ids.__next__(), event)  # type: ignore[arg-type]
+    await chat.let_time_pass()
+    assert desk.contents()[-1].body == "once"
+    assert desk.source.asked == ["/photo"]
+
+
 async def test_what_cannot_be_converted_goes_as_a_document_and_is_said_so(desk: Desk) -> None:
     desk.tools.faults.append(ConversionFailed(UnreadyReason.BROKEN))
     await desk.send_photo()
@@ -308,3 +343,25 @@ async def test_a_photo_that_the_homeserver_has_no_room_for_is_made_smaller(desk:
     assert shown is not None
     assert desk.store.files[shown.uri] == b"pho"
     assert (shown.size_bytes, shown.width, shown.height) == (3, 40, 30)
+
+
+async def test_replies_to_files_show_what_they_answer(desk: Desk) -> None:
+    desk.world.has_encrypted_rooms = True
+    await desk.chat.receive(desk.chat.message(desk.photo(caption="look")))
+    shown = desk.world.chats.said[-1]
+    assert isinstance(shown.content, MxMessageContent)
+    desk.world.chats.written[shown.event_id] = shown.content
+    await desk.chat.reply("nice", shown.event_id)
+    quote = _quote(desk)
+    assert quote.preview == WaPreview(kind=WaKind.IMAGE, text="look", thumbnail=b"jpeg")
+    desk.tools.faults.append(ConversionFailed(UnreadyReason.BROKEN))
+    await desk.chat.reply("still nice", shown.event_id)
+    quote = _quote(desk)
+    assert quote.preview == WaPreview(kind=WaKind.IMAGE, text="look")
+
+
+def _quote(desk: Desk) -> WaQuote:
+    sent = desk.chat.client.messages[-1].content
+    assert isinstance(sent, WaText)
+    assert sent.context.quote is not None
+    return sent.context.quote

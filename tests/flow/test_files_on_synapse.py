@@ -16,7 +16,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.data.media import broken
 from tests.data.media.clips import loudness, sounds, videos
 from tests.data.media.compare import correlation, difference, duration_of
-from tests.data.media.pictures import SIZE, animations, clear_quarters, moving, pictures, quarters, saved, was
+from tests.data.media.pictures import SIZE, animations, clear_quarters, moving, pictures, quarters, saved, tgs, was
 from tests.data.media.sample import Sample
 from tests.flow.linking_stage import Seat, Stage
 from tests.flow.test_talk_on_synapse import BEN_NUMBER, WAIT_SECONDS, Talk, first_room
@@ -49,8 +49,9 @@ async def talk(
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration, overrides=OVERRIDES)
         sections: dict[str, dict[str, object]] = {
-            "whatsapp": {"host_command": list(host_command(wa))},
-            "network": {"proxy": wa.proxy_url},
+            "whatsapp": {"host_command": list(host_command(wa, is_led=False))},
+            # Some users have a proxy of this kind; all other tests have the common one.
+            "network": {"proxy": wa.proxy_url.replace("http://", "socks5://")},
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
@@ -72,6 +73,7 @@ async def talk(
 async def test_files_cross(talk: Talk) -> None:
     """Every kind in the corpus, both ways; then what goes wrong with files, and how it is mended."""
     await _from_whatsapp(talk)
+    await _replies(talk)
     await _from_matrix(talk)
     await _broken_from_matrix(talk)
     await _missing(talk)
@@ -120,6 +122,22 @@ async def _from_whatsapp(talk: Talk) -> None:
     assert webp.is_animated  # type: ignore[attr-defined]
 
 
+async def _replies(talk: Talk) -> None:
+    """A reply to a picture shows it, whichever side it came from."""
+    mark = talk.alice.mark()
+    file = kinds.upload(talk.stage.wa.media, _sample("photo.jpg").data, "image")
+    await talk.ben.phone.send(talk.own.pn, kinds.image(file, caption="who is it?"))
+    seen = await talk.hears("who is it?", after=mark)
+    relation = {"m.relates_to": {"m.in_reply_to": {"event_id": seen.event_id}}}
+    await talk.alice.send(talk.room, "m.room.message", {"msgtype": "m.text", "body": "me", **relation})
+    answer = (await asyncio.wait_for(talk.ben.phone.receive_next(), WAIT_SECONDS)).message.extendedTextMessage
+    quoted = answer.contextInfo.quotedMessage.imageMessage
+    assert quoted.caption == "who is it?"
+    tiny = Image.open(io.BytesIO(quoted.JPEGThumbnail))
+    assert (tiny.format, tiny.size) == ("JPEG", (100, 75))
+    assert difference(tiny, quarters(tiny.size)) < 12
+
+
 async def _from_matrix(talk: Talk) -> None:
     for sample in pictures():
         part, data = await _send(talk, sample, "m.image")
@@ -144,12 +162,13 @@ async def _from_matrix(talk: Talk) -> None:
         part, data = await _send(talk, sample, "m.audio", {"org.matrix.msc3245.voice": {}})
         assert (part.PTT, part.mimetype, part.seconds) == (True, "audio/ogg; codecs=opus", 3), sample.name
         assert abs(duration_of(data) - sample.duration_ms) <= 50, sample.name
-        assert correlation(part.waveform, [loudness(bar + 0.5, 64) for bar in range(64)]) > 0.95, sample.name
+        assert correlation(part.waveform, [loudness(bar + 0.5, 64) for bar in range(64)]) > 0.93, sample.name
     for name in ("song.mp3", "take.wav", "voice.webm"):
         part, data = await _send(talk, _sample(name), "m.audio")
         assert (part.PTT, part.mimetype) == (False, "audio/mpeg" if name == "song.mp3" else "audio/mp4")
         assert abs(duration_of(data) - 3_000) <= 60, name
-    for sample in (*animations(), _sample("clear.png")):
+    drawn = Sample(name="moving.tgs", mime_type="application/gzip", data=tgs())
+    for sample in (*animations(), drawn, _sample("clear.png")):
         part, data = await _send(talk, sample, "m.sticker")
         assert part.DESCRIPTOR.name == "StickerMessage"
         assert part.isAnimated == sample.name.startswith("moving")

@@ -117,6 +117,7 @@ async def club(
 async def test_a_group_both_ways(club: Club) -> None:
     await _follows_whatsapp(club)
     await _reaches_whatsapp(club)
+    await _settles_the_same_way(club)
     await _is_undone(club)
     await _ends(club)
 
@@ -177,6 +178,39 @@ async def _reaches_whatsapp(club: Club) -> None:
     await until(is_member)
     await alice.request("POST", f"/rooms/{club.room}/kick", body={"user_id": CARLA_GHOST})
     await until_so(lambda: club.carla.lid.user not in group.members)
+
+
+async def _settles_the_same_way(club: Club) -> None:
+    """Odd names and topics, names that cross, admins who left: both sides end with the same."""
+    alice, group, ben, world = club.alice, club.group, club.ben, club.stage.wa.world
+    groups.rename(world, group, ben, "🎉 \u202eLATE\x07 night")
+    await club.state("m.room.name", "name", "🎉 LATE night")
+    await alice.set_state(club.room, "m.room.name", {"name": "🎸\u200d \u202eBand\x07"})
+    await club.state("m.room.name", "name", "🎸\u200d Band")
+    assert group.subject == "🎸\u200d Band"
+    topic = "long " * 2_048
+    groups.set_topic(world, group, ben, topic)
+    await club.state("m.room.topic", "topic", topic.strip())
+    await alice.set_state(club.room, "m.room.topic", {"topic": f"longer {topic}"})
+    await alice.wait_for_message(club.room, sender=BOT, contains="2048 characters")
+    await club.state("m.room.topic", "topic", topic.strip())
+    assert group.topic is not None
+    assert group.topic.text == topic
+    groups.rename(world, group, ben, "Theirs")
+    await alice.set_state(club.room, "m.room.name", {"name": "Ours"})
+
+    async def is_settled() -> bool:
+        return (await club.get("m.room.name")).get("name") == group.subject != "🎸\u200d Band"
+
+    await until(is_settled)
+    levels = await alice.get_state(club.room, "m.room.power_levels")
+    users = {**levels["users"], CARLA_GHOST: 50}
+    await alice.set_state(club.room, "m.room.power_levels", {**levels, "users": users})
+    await alice.wait_for_message(club.room, sender=BOT, contains="only members of the group can be its admins")
+    groups.rename(world, group, ben, "Quartet")
+    await club.state("m.room.name", "name", "Quartet")
+    assert CARLA_GHOST not in (await alice.get_state(club.room, "m.room.power_levels"))["users"]
+    assert club.carla.lid.user not in group.members
 
 
 async def _is_undone(club: Club) -> None:

@@ -8,8 +8,10 @@ from datetime import timedelta
 
 import pytest
 
+from mautrix_whatsapp_py.bridge.doubles import NoDoubles
+from mautrix_whatsapp_py.convert.polls import digest_of
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import LoginId, MxRoomId, PortalKey, WaMessageId
+from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId, MxUserId, PortalKey, WaMessageId
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxMessageContent,
@@ -22,8 +24,11 @@ from mautrix_whatsapp_py.model.content import (
     WaRevoke,
     WaText,
 )
+from mautrix_whatsapp_py.model.polls import MxPollVote
+from mautrix_whatsapp_py.model.rich import WaPoll, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaHistorySync
 from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
+from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.history import FakeHistory
 from tests.fakes.whatsapp import START
 from tests.flow.chat import BEN, BEN_GHOST, CARLA, CLUB, LOGIN, OWN_GHOST, ref
@@ -214,6 +219,25 @@ async def test_replies_edits_reactions_and_deletions_find_what_they_are_about(pa
     assert said[-1].sender == BEN_GHOST
 
 
+async def test_votes_of_old_polls_are_counted(past: Past) -> None:
+    poll = past.message(WaPoll(question="When?", options=("Saturday", "Sunday")), number=0)
+    vote = WaPollVote(target=ref(poll.message_id), options=(digest_of("Sunday"),))
+    own, bens = past.message(vote, number=1, is_own=True), past.message(vote, number=2)
+    past.history.add(poll, own, bens)
+    await past.bring()
+    said = past.world.chats.said
+    answers = [one for one in said if isinstance(one.content, MxPollVote)]
+    assert [one.sender for one in answers] == [OWN_GHOST, BEN_GHOST]
+    assert [one.sent_at for one in answers] == [own.timestamp, bens.timestamp]
+    tally = said[-1]
+    assert isinstance(tally.content, MxMessageContent)
+    assert "2. Sunday – 2 votes" in tally.content.body
+    assert tally.sent_at == bens.timestamp
+    await past.restart()
+    await past.bring()
+    assert past.world.chats.said[-1] == tally
+
+
 async def test_a_message_the_homeserver_refuses_stops_nothing(past: Past) -> None:
     past.history.add(*past.write(3))
     past.world.matrix.fail("send_message", MatrixRefused(errcode="M_TOO_LARGE", status=413))
@@ -227,6 +251,34 @@ async def test_unread_messages_come_after_their_user_was_called(past: Past) -> N
     calls = [call for call in past.world.matrix.calls if call in {"send_message", "invite"}]
     assert calls == [*["send_message"] * 7, "invite", *["send_message"] * 3]
     assert past.chat.texts == [f"{BEN.user} {number}" for number in range(10)]
+
+
+class Reader(NoDoubles):
+    """Remembers how far somebody was shown to have read."""
+
+    def __init__(self) -> None:
+        self.read: list[tuple[MxUserId, str]] = []
+        self.chats: FakeMatrixChats | None = None
+
+    async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
+        assert self.chats is not None
+        (content,) = [one.content for one in self.chats.said if one.event_id == event_id]
+        assert isinstance(content, MxMessageContent)
+        self.read.append((user, content.body))
+
+
+@pytest.mark.parametrize(("unread", "last_read"), [(0, 9), (3, 6)])
+async def test_what_was_read_on_the_phone_is_read_by_whoever_lets_us(
+    world: World, unread: int, last_read: int
+) -> None:
+    world.doubles = reader = Reader()
+    reader.chats = world.chats
+    await world.restart()
+    past = await Past.open(world)
+    past.history.add(*past.write(10), unread=unread)
+    await past.bring()
+    assert reader.read == [(ALICE, f"{BEN.user} {last_read}")]
+    await past.backfill.stop()
 
 
 async def test_a_second_link_adds_only_what_is_new(past: Past) -> None:

@@ -17,10 +17,19 @@ from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId
+from mautrix_whatsapp_py.model.content import (
+    MxMessageContent,
+    MxReactionContent,
+    WaContext,
+    WaQuote,
+    WaReaction,
+    WaRevoke,
+    WaText,
+)
 from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
-from tests.flow.chat import BEN, CARLA
+from tests.flow.chat import BEN, CARLA, ref
 from tests.flow.past import SETTINGS, Past
-from tests.flow.world import ALICE, DM, World
+from tests.flow.world import ALICE, BOT, DM, World
 
 pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
 """What they store is tested on both dialects elsewhere."""
@@ -92,6 +101,81 @@ async def test_chats_that_were_left_out_get_rooms(past: Past) -> None:
     assert len(past.world.chats.rooms) == 2
     assert past.world.chats.said[-1].content.body == f"{CARLA.user} 59"  # type: ignore[union-attr]
     assert "has its room" in await ask(past, "backfill")
+
+
+async def seen(past: Past, room_id: MxRoomId) -> list[str]:
+    """What a room says, edits left out."""
+    return past.world.chats.texts(room_id)
+
+
+async def recreate(past: Past, room_id: MxRoomId) -> MxRoomId:
+    """Alice wants a new room; which one it is."""
+    assert "Making a new room with 30 older" in await ask(past, "backfill all --recreate", room_id=room_id)
+    await past.chat.receive(past.chat.message(WaText(body="meanwhile")))
+    await past.bring()
+    (made,) = set(past.world.chats.rooms) - {room_id}
+    return made
+
+
+async def test_a_new_room_has_everything_in_order(past: Past) -> None:
+    first, *rest = past.write(80)
+    past.history.add(first, *rest)
+    await past.bring()
+    old = past.chat.room_id
+    newest = past.write(80)[79]
+    await past.chat.hear("live")
+    quote = WaQuote(message_id=newest.message_id, sender=BEN)
+    await past.chat.receive(past.chat.message(WaText(body="reply", context=WaContext(quote=quote))))
+    heart = WaReaction(target=ref(newest.message_id), emoji="❤")
+    await past.chat.receive(past.chat.message(heart))
+    assert "--recreate" in await ask(past, "backfill", room_id=old)
+    made = await recreate(past, old)
+    said = [f"{BEN.user} {number}" for number in range(80)]
+    assert await seen(past, made) == [*said, "live", "reply", "meanwhile"]
+    world = past.world
+    assert world.chats.rooms[made].replaces == old
+    assert world.groups.replaced == {old: made}
+    assert world.groups.shape(old).events_default == 100
+    assert ALICE in world.matrix.rooms[made].invited
+    assert BOT not in world.matrix.rooms[old].joined
+    copy = next(
+        one
+        for one in world.chats.said
+        if one.room_id == made
+        and isinstance(one.content, MxMessageContent)
+        and one.content.body == f"{BEN.user} 79"
+    )
+    assert copy.sent_at == newest.timestamp
+    (heart_again,) = [
+        one.content
+        for one in world.chats.said
+        if one.room_id == made and isinstance(one.content, MxReactionContent)
+    ]
+    assert heart_again.event_id == copy.event_id
+    # What comes next is about the copies.
+    await past.chat.receive(past.chat.message(WaRevoke(target=ref(newest.message_id))))
+    assert world.chats.redacted[-1].event_id == copy.event_id
+
+
+@pytest.mark.parametrize("call", ["create_room", "send_message", "invite"])
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_new_room_is_whole_over_crashes(past: Past, call: str, *, is_late: bool) -> None:
+    past.history.add(*past.write(80))
+    await past.bring()
+    old = past.chat.room_id
+    assert "Making a new room" in await ask(past, "backfill all --recreate", room_id=old)
+    matrix = past.world.matrix
+    before = len(matrix.calls)
+    matrix.crash(call, is_answer_lost=is_late)
+    past.wake()
+    await past.until(lambda: call in matrix.calls[before:])
+    await past.chat.receive(past.chat.message(WaText(body="meanwhile")))
+    await past.restart(is_killed=True)
+    await past.bring()
+    await past.chat.let_time_pass()
+    (made,) = set(past.world.chats.rooms) - {old}
+    assert await seen(past, made) == [*(f"{BEN.user} {number}" for number in range(80)), "meanwhile"]
+    assert ALICE in past.world.matrix.rooms[made].invited
 
 
 @pytest.mark.parametrize("word", ["0", "-3", "many", "9999999"])

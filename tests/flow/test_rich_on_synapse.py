@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.channel_beside import Reader, channel_section, check_channel_beside_matrix
 from tests.flow.linking_stage import Seat, Stage
 from tests.flow.test_talk_on_synapse import BEN_NUMBER, WAIT_SECONDS, Talk, first_room
 from tests.homeserver import PortPool, Registration
@@ -31,11 +32,17 @@ PHOTO = b"\xff\xd8\xff" + bytes(2_000)
 
 
 @pytest.fixture
+def channel_port(ports: PortPool) -> int:
+    return ports.reserve()
+
+
+@pytest.fixture
 async def talk(
     tmp_path: Path,
     make_synapse: MakeSynapse,
     make_bridge: MakeBridge,
     ports: PortPool,
+    channel_port: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Talk]:
     async with simulator(tmp_path / "wa") as wa:
@@ -46,6 +53,7 @@ async def talk(
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "network": {"proxy": wa.proxy_url},
+            "channel": channel_section(channel_port, heard=BEN_NUMBER),
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
@@ -111,7 +119,7 @@ def chosen(talk: Talk, update: Any, poll_id: str, *, is_poll_own: bool) -> list[
     return list(vote.selectedOptions)
 
 
-async def test_everything_people_send(talk: Talk) -> None:
+async def test_everything_people_send(talk: Talk, channel_port: int) -> None:
     """One room in which all of it happens."""
     await check_polls_of_whatsapp(talk)
     await check_polls_of_matrix(talk)
@@ -119,6 +127,9 @@ async def test_everything_people_send(talk: Talk) -> None:
     await check_pins(talk)
     await check_albums(talk)
     await check_events_and_invitations(talk)
+    await check_answers_and_comments(talk)
+    await check_what_is_told_in_words(talk)
+    await check_channel_beside_matrix(talk, Reader(channel_port))
 
 
 async def check_polls_of_whatsapp(talk: Talk) -> None:
@@ -141,6 +152,14 @@ async def check_polls_of_whatsapp(talk: Talk) -> None:
     assert poll_id == update.pollCreationMessageKey.ID
     assert chosen(talk, update, poll_id, is_poll_own=True) == [digest("Lunch")]
     await sees_edit(talk, "1. Lunch – 1 vote\n2. Dinner – 1 vote\n2 people voted.")
+    await send(talk, kinds.poll_vote(own_poll, talk.ben.lid, ["Lunch"]))
+    await sees_edit(talk, "1. Lunch – 2 votes\n2. Dinner – 0 votes")
+    await talk.alice.send(talk.room, VOTE, {**relation, VOTE: {"answers": []}})
+    update = (await received(talk, "pollUpdateMessage")).message.pollUpdateMessage
+    assert chosen(talk, update, poll_id, is_poll_own=True) == []
+    await sees_edit(talk, "1. Lunch – 1 vote\n2. Dinner – 0 votes")
+    await send(talk, kinds.poll_vote(own_poll, talk.ben.lid, []))
+    await sees_edit(talk, "1. Lunch – 0 votes")
 
 
 async def check_polls_of_matrix(talk: Talk) -> None:
@@ -246,6 +265,53 @@ async def check_events_and_invitations(talk: Talk) -> None:
     )
     await talk.hears("You are now in Band", sender="@whatsappbot:localhost")
     assert group.has(talk.own)
+
+
+async def check_answers_and_comments(talk: Talk) -> None:
+    await talk.alice.send_text(talk.room, "the announcement")
+    sent = await received(talk, "extendedTextMessage")
+    assert sent.text == "the announcement"
+    secret = sent.message.messageContextInfo.messageSecret
+    target = MessageRef(
+        chat=talk.own.lid, message_id=sent.message_id, sender=talk.own.lid, is_own=False, secret=secret
+    )
+    await send(talk, kinds.secret_comment(target, talk.ben.lid, "a remark on it"))
+    remark = await talk.hears("a remark on it")
+    assert remark.content["m.relates_to"]["rel_type"] == "m.thread"
+    event = kinds.with_secret(kinds.event("Picnic", start_seconds=int(time.time()) + 86_400), SECRET)
+    event_id = await send(talk, event)
+    shown = await talk.hears("📅 *Picnic*")
+    mark = talk.alice.mark()
+    own_event = MessageRef(chat=talk.own.lid, message_id=event_id, sender=talk.ben.lid, is_own=True, secret=SECRET)
+    await send(talk, kinds.event_response(own_event, talk.ben.lid, is_going=True))
+    answer = await talk.hears("Going", after=mark)
+    assert answer.content["m.relates_to"] == {"m.in_reply_to": {"event_id": shown.event_id}}
+
+
+async def check_what_is_told_in_words(talk: Talk) -> None:
+    """What clients have nothing for says what it is, and no kind stops the chat."""
+    for outgoing, words in (
+        (kinds.buttons("Which size?", ["Small"]), "Small"),
+        (kinds.list_message("Menu", "What to eat?", ["Soup"]), "Soup"),
+        (kinds.template("Your parcel"), "Your parcel"),
+        (told("orderMessage", orderTitle="Order 7", itemCount=2), "Order 7"),
+        (told("productMessage", product={"title": "Lamp"}), "Lamp"),
+        (told("invoiceMessage", note="Invoice 9"), "Invoice 9"),
+        (told("requestPaymentMessage", currencyCodeIso4217="EUR", amount1000=5_000), "EUR"),
+        (told("scheduledCallCreationMessage", title="Standup"), "Standup"),
+        (told("newsletterAdminInviteMessage", newsletterName="Daily news"), "Daily news"),
+        (told("stickerPackMessage", name="Cats"), "Cats"),
+        (told("callLogMesssage", isVideo=True), "call"),
+        (kinds.view_once_placeholder(), "on your phone only"),
+    ):
+        mark = talk.alice.mark()
+        await send(talk, outgoing)
+        await talk.hears(words, after=mark)
+
+
+def told(field: str, **values: Any) -> Outgoing:
+    """A message of a kind that phones of businesses send."""
+    return Outgoing(message=e2e.Message(**{field: values}))
 
 
 def reply_to(event: Event) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from tests.simulator.groups import Group
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
-WAIT_SECONDS = 60
+WAIT_SECONDS = 180
 WATCH = ("GET /_matrix/client/versions ", "GET /_matrix/client/v3/sync ")
 """Every second the bridge looks whether the homeserver is there, and marks where its stream is."""
 LARGE = 36

@@ -18,7 +18,9 @@ from mautrix_whatsapp_py.bridge.herald import LinkHerald
 from mautrix_whatsapp_py.bridge.linking import Linking, LinkingDeps
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
+from mautrix_whatsapp_py.bridge.partings import PartingDeps, Partings
 from mautrix_whatsapp_py.bridge.people import Users
+from mautrix_whatsapp_py.bridge.relays import RelaySettings
 from mautrix_whatsapp_py.bridge.showcase import Showcase
 from mautrix_whatsapp_py.bridge.talk import Talk, TalkSettings
 from mautrix_whatsapp_py.bridge.welcoming import Welcoming
@@ -31,7 +33,7 @@ from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.commands.status import links_part
 from mautrix_whatsapp_py.config.permissions import Permission, PermissionLevel, Permissions
-from mautrix_whatsapp_py.config.tree import StatusNotices
+from mautrix_whatsapp_py.config.tree import CleanupSection, StatusNotices
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxMsgType
@@ -57,6 +59,7 @@ from tests.fakes.doubles import usual_commands
 from tests.fakes.groups import FakeGroups, FakeMatrixGroups
 from tests.fakes.matrix import BOT, FakeMatrixApi, KilledError
 from tests.fakes.media import FakeMatrixFiles
+from tests.fakes.people import FakeMatrixPeople
 from tests.fakes.rooms import FakeMatrixRooms
 from tests.fakes.whatsapp import FakeNetwork
 from tests.flow.attempt_work import make_attempts, make_page_links
@@ -113,6 +116,7 @@ class World:
         self.clock = FakeClock()
         self.inbox = FaultyInbox(store, self.clock)
         self.users = Users(store)
+        self.permissions = PERMISSIONS
         self.network = FakeNetwork()
         self.small_files = FakeMatrixFiles()
         self.states: list[tuple[MxUserId, str]] = []
@@ -124,12 +128,15 @@ class World:
         self.talk_settings = TalkSettings()
         self.files: FileBearer = NoFiles()
         self.has_encrypted_rooms = False
+        self.people = FakeMatrixPeople(self.matrix, self.chats)
+        self.relaying: RelaySettings | None = None
         self.rooms = FakeMatrixRooms(self.matrix, self.chats)
         self.directories = Directories(self.network)
         self.groups = FakeMatrixGroups(self.matrix)
         self.wa_groups: dict[LoginId, FakeGroups] = {}
         self.group_settings = GroupSettings(has_spaces=False)
         self.configured: tuple[FilterRule, ...] = ()
+        self.cleanup = CleanupSection()
         self.doubles: Doubles = NoDoubles()
         self.ciphers: Ciphers | None = None
         self.requires_encryption = False
@@ -180,6 +187,9 @@ class World:
         )
         bridge = Bridge(deps)
         self.logins.add_listener(bridge.on_state)
+        self.partings = Partings(PartingDeps(talk=talk, closings=self.work.deps.closings, settings=self.cleanup))
+        self.logins.bind_farewell(self.partings)
+        self.logins.add_listener(self.partings.on_state)
         return bridge
 
     async def is_encrypted(self, _portal: Portal) -> bool:
@@ -231,6 +241,7 @@ class World:
         await self.linking.stop()
         await self.attempts.stop()
         await self.work.syncing.stop()
+        await self.partings.stop()
         await self.herald.stop()
 
     async def kill(self) -> None:
@@ -258,6 +269,7 @@ class World:
         await self.linking.recover()
         for stored in await self.inbox.get_pending():
             self.bridge.on_mx_event(self._events[stored.event_id], stored.seq)
+        self.partings.begin()
 
     async def deliver(self, *events: MxEvent) -> None:
         """The homeserver pushes a transaction with events."""
@@ -304,6 +316,12 @@ class World:
             await self.following.idle()
             await self.bridge.idle()
 
+    async def parted(self) -> None:
+        """Wait until the rooms of accounts that went are seen to."""
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await self.partings.idle()
+            await self.bridge.idle()
+
     async def pending(self) -> Sequence[MxStored]:
         """What is stored and not handled."""
         return await self.inbox.get_pending()
@@ -341,6 +359,7 @@ class World:
 
     def _store(self, event: MxEvent) -> MxStored:
         origin = event.origin
+        self.people.senders[origin.event_id] = origin.sender
         self._events[origin.event_id] = event
         return MxStored(
             seq=InboxSeq(0),

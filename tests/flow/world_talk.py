@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.bridge.persons import Persons
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.privacy import Privacy
+from mautrix_whatsapp_py.bridge.relays import RelayDeps, Relays
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.small_files import SmallFiles
 from mautrix_whatsapp_py.bridge.talk import Rows, Talk
@@ -40,6 +41,7 @@ def make_talk_of(world: World) -> Talk:
         persons=world.persons,
         ghosts=ghosts,
         names=names,
+        removals=world.rooms,
         doubles=world.doubles,
     )
     world.following = _make_following(world, portals, ghosts, rooms)
@@ -77,8 +79,24 @@ def make_talk_of(world: World) -> Talk:
         files=world.files,
         is_encrypted=world.is_encrypted,
         doubles=world.doubles,
+        relays=_make_relays(world),
     )
     return world.talk
+
+
+def _make_relays(world: World) -> Relays | None:
+    if world.relaying is None:
+        return None
+    return Relays(
+        RelayDeps(
+            store=world.store,
+            logins=world.logins,
+            people=world.people,
+            clock=world.clock,
+            level_of=lambda user: world.permissions.get_permission(user).level,
+            settings=world.relaying,
+        )
+    )
 
 
 def _make_following(world: World, portals: Portals, ghosts: Ghosts, rooms: Rooms) -> Following:

@@ -77,9 +77,10 @@ def _ensure_environment(options: argparse.Namespace) -> None:
     environment = {
         **os.environ,
         "SSL_CERT_FILE": options.ca,
-        "HTTPS_PROXY": options.proxy,
         _MARKER: str(os.getpid()),
     }
+    if options.proxy != "none":
+        environment["HTTPS_PROXY"] = options.proxy
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
 
 

@@ -1,4 +1,4 @@
-"""The CONNECT proxy every client goes through, which is also the network that fails."""
+"""The proxy every client goes through, by CONNECT or SOCKS 5, which is also the network that fails."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import enum
 from typing import Final
 
 _CHUNK_BYTES: Final = 65536
+_SOCKS: Final = b"\x05"
+_SOCKS_WELCOME: Final = b"\x05\0\0\x01" + bytes(6)
 
 
 class Network(enum.Enum):
@@ -88,22 +90,37 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._network is Network.AWAY:
             return
-        head = await reader.readuntil(b"\r\n\r\n")
-        method, target, _ = head.split(b"\r\n")[0].split(b" ")
-        self.targets.append(target.decode())
+        first = await reader.readexactly(1)
+        if first == _SOCKS:
+            target, welcome = await self._greet(reader, writer), _SOCKS_WELCOME
+        else:
+            head = first + await reader.readuntil(b"\r\n\r\n")
+            method, asked, _ = head.split(b"\r\n")[0].split(b" ")
+            target, welcome = asked.decode(), b"HTTP/1.1 200 OK\r\n\r\n"
+            if method != b"CONNECT":
+                writer.write(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n")
+                await writer.drain()
+                return
+        self.targets.append(target)
         await self._is_flowing.wait()
-        if method != b"CONNECT":
-            writer.write(b"HTTP/1.1 405 Method Not Allowed\r\n\r\n")
-            await writer.drain()
-            return
         server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         self._writers.add(server_writer)
         try:
-            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            writer.write(welcome)
             await asyncio.gather(self._pump(reader, server_writer), self._pump(server_reader, writer))
         finally:
             self._writers.discard(server_writer)
             server_writer.transport.abort()
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> str:
+        """The host and port that a SOCKS client wants, who must leave the looking up of names to us."""
+        await reader.readexactly((await reader.readexactly(1))[0])
+        writer.write(_SOCKS + b"\0")
+        _version, command, _reserved, kind, length = await reader.readexactly(5)
+        if (command, kind) != (1, 3):
+            raise ConnectionAbortedError("not a connection to a named host")
+        host = await reader.readexactly(length)
+        return f"{host.decode()}:{int.from_bytes(await reader.readexactly(2), 'big')}"
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.bridge.backfill.collect import every_chat
+from mautrix_whatsapp_py.bridge.backfill.moving import Moving
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.ids import WaMessageId
 from mautrix_whatsapp_py.model.login import Login
@@ -55,6 +56,11 @@ class Asking:
         plan = await history.plan(kept.chat.chat, _ASKABLE, after=None, limit=limit)
         self._backfill.begin_now(login)
         return plan.wanted
+
+    async def recreate(self, kept: Kept, portal: Portal, login: Login, *, limit: int) -> int:
+        """The same, into a new room that takes the place of the chat's; raises CommandError when it cannot be."""
+        await Moving(self._deps.talk, self._deps.copies).begin(portal, login)
+        return await self.bring(kept, login, limit=limit)
 
     async def bring_roomless(self, login: Login, *, limit: int) -> int:
         """Have rooms made for the chats that have none; how many those are."""

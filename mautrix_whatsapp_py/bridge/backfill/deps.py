@@ -17,6 +17,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import WaSource
 from mautrix_whatsapp_py.ports import MatrixApi
+from mautrix_whatsapp_py.ports_copies import MatrixCopies
 from mautrix_whatsapp_py.ports_history import OpenHistory, WhatsAppHistory
 
 
@@ -45,6 +46,7 @@ class BackfillDeps:
     matrix: MatrixApi
     settings: BackfillSettings
     pace: Pace
+    copies: MatrixCopies
     locks: dict[PortalId, asyncio.Lock] = field(default_factory=dict)
 
     def require_history(self, login_id: LoginId) -> WhatsAppHistory:

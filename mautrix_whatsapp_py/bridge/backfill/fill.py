@@ -11,6 +11,8 @@ from functools import partial
 from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
+from mautrix_whatsapp_py.bridge.backfill.moving import Moving
+from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_read
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
 from mautrix_whatsapp_py.convert.history_words import tell_gap
 from mautrix_whatsapp_py.ids import MxTxnId
@@ -52,6 +54,7 @@ class Fill:
         self._history: WhatsAppHistory = deps.require_history(job.login.id)
         self._on_progress = on_progress
         self._is_cancelled = is_cancelled
+        self._moving = Moving(deps.talk, deps.copies)
 
     async def run(self) -> None:
         """Do it. Raises MatrixUnreachable, StoreUnavailable and WhatsAppError, and is then to be tried again."""
@@ -68,17 +71,26 @@ class Fill:
 
     async def _run(self, portal: Portal) -> None:
         login = self._job.login
+        moving = await self._moving.get(portal.id)
         is_new = portal.room_id is None or await self._is_open(portal.id)
         if is_new:
             await self._talk.store.write(lambda tx: self._talk.rows.backfills.open_chat(tx, login.id, portal.id))
+            if moving is not None:
+                await self._take(portal.id, partial(self._moving.prepare, portal, login, moving))
             await self._plan_new()
             portal = await self._name(portal)
         else:
             await self._plan_catch_up(portal)
         # What was under way when the gate was closed ends first.
         await self._take(portal.id, partial(asyncio.sleep, 0))
-        await self._bring_all(portal.id, self._count_unread() if is_new else 0)
+        unread = self._count_unread() if is_new and moving is None else 0
+        await self._bring_all(portal.id, unread)
+        if moving is not None:
+            await self._moving.carry_over(portal.id, moving)
+            await self._take(portal.id, partial(self._moving.finish, portal.id, moving))
         await self._take(portal.id, partial(self._call_user, portal.id))
+        if is_new and unread == 0:
+            await self._take(portal.id, partial(self._mark_read, portal.id))
         await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
 
     async def _is_open(self, portal_id: PortalId) -> bool:
@@ -144,6 +156,7 @@ class Fill:
                 has_called = not read
                 if has_called:
                     await self._take(portal_id, partial(self._call_user, portal_id))
+                    await self._take(portal_id, partial(self._mark_read, portal_id))
                     continue
                 page = read
             await self._take(portal_id, partial(self._bring, portal_id, page))
@@ -163,11 +176,23 @@ class Fill:
             await self._history.settle(self._job.chat.chat, chosen, stage)
 
     async def _call_user(self, portal_id: PortalId) -> None:
-        portal = await self._talk.portals.get(portal_id)
+        portal, login = await self._talk.portals.get(portal_id), self._job.login
         if portal is None or portal.room_id is None:
             return
         async with self._deps.pace.place():
-            await self._talk.rooms.ensure_room(portal, self._job.login)
+            await self._talk.rooms.ensure_room(portal, login)
+
+    async def _mark_read(self, portal_id: PortalId) -> None:
+        """All that is there now was read on the phone: whoever lets us has read it here, too."""
+        talk, login = self._talk, self._job.login
+        portal = await talk.portals.get(portal_id)
+        last = await talk.store.read(lambda tx: talk.rows.messages.get_last(tx, portal_id))
+        if last is None or portal is None or portal.room_id is None:
+            return
+        mark = ReadMark(until=last.sent_at, message_ids=frozenset({last.message_id}))
+        await note_read(mark, portal_id, login.id, talk)
+        async with self._deps.pace.place():
+            await talk.doubles.mark_read(login.user, portal.room_id, last.event_id)
 
     async def _take(self, portal_id: PortalId, work: Callable[[], Awaitable[None]]) -> None:
         await self._talk.following.deps.turns.take(portal_id, work)

@@ -10,7 +10,7 @@ from functools import partial
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.from_matrix import outgoing
 from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login
-from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, is_target_known, set_stage
+from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, is_target_known, may_carry, set_stage
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.waiting import Place, Waiting
 from mautrix_whatsapp_py.bridge.from_whatsapp.arrivals import LaneKey
@@ -57,6 +57,8 @@ class Departures:
             return
         origin = letter.event.origin
         login = await choose_login(origin.sender, portal, self._talk)
+        if login is None and self._talk.relays is not None:
+            login = await self._talk.relays.choose(origin.sender, portal)
         if login is None:
             await self._refuse_once(origin, portal, notices.NO_LOGIN)
             await outgoing.drop(letter, self._talk)
@@ -139,7 +141,9 @@ class Departures:
         if not outgoing.stands_alone(letter, portal.id, self._talk):
             await self._talk.recorded(portal.id)
         login = self._talk.logins.get(place[1])
-        stage = None if login is None else await set_stage(portal, login, self._talk)
+        if login is not None and not await may_carry(login, letter.event.origin, portal, self._talk):
+            login = None
+        stage = None if login is None else await set_stage(portal, login, self._talk, letter.event.origin)
         if stage is None:
             sentence = notices.NO_LOGIN if login is None else notices.MOVED
             await self._refuse_once(letter.event.origin, portal, sentence)

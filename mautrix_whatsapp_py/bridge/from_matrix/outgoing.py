@@ -34,6 +34,7 @@ from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxMessageContent,
+    MxMsgType,
     MxPollEnd,
     MxPollStart,
     MxPollVote,
@@ -89,6 +90,7 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     `on_settled` is called once nothing will be asked about it any more.
     """
     refusal = refusal_of(stage)
+    letter = _as_picture(letter, stage)
     if refusal is not None:
         await _give_up(letter, refusal, talk)
         on_settled()
@@ -130,6 +132,18 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     await _record(outcome, content, letter, target, stage, talk)
     on_settled()
     return True
+
+
+def _as_picture(letter: Letter, stage: Stage) -> Letter:
+    """A sticker that an account sends for somebody else is a picture, which can say whose it is."""
+    event = letter.event
+    if (
+        stage.relaying is None
+        or not isinstance(event, MxMessage)
+        or event.content.msgtype is not MxMsgType.STICKER
+    ):
+        return letter
+    return replace(letter, event=replace(event, content=replace(event.content, msgtype=MxMsgType.IMAGE)))
 
 
 def _record_beside(
@@ -291,7 +305,8 @@ async def _record(
         await polls.record(tx, letter.event.content, content, part, target, talk)
         if before is not None:
             await talk.rows.reactions.remove_event(tx, before.event_id)
-        if isinstance(letter.event, MxReaction) and target.part is not None:
+        is_reaction = isinstance(content, WaReaction)
+        if is_reaction and isinstance(letter.event, MxReaction) and target.part is not None:
             await talk.rows.reactions.put(tx, _reaction(letter.event, target.part, stage))
         if isinstance(outcome, WaSent):
             await talk.rows.outbox.remove(tx, send_id)

@@ -31,7 +31,12 @@ async def fetch_known(content: MxContent, target: Target, stage: Stage, talk: Ta
     if isinstance(content, MxPollEnd) and stage.portal.room_id is not None:
         text = await render_votes(poll, stage.portal.room_id, talk)
         result = "" if text is None else text.body
-    return KnownPoll(options=poll.options, max_selections=poll.max_selections, result=result)
+    texts: dict[str, str] = {}
+    if stage.relaying is not None and stage.portal.room_id is not None:
+        shown_by = poll.event_id or poll.tally_event_id
+        start = None if shown_by is None else await talk.chats.fetch_poll(stage.portal.room_id, shown_by)
+        texts = {} if start is None else {option.id: option.text for option in start.options}
+    return KnownPoll(options=poll.options, max_selections=poll.max_selections, result=result, texts=texts)
 
 
 async def fetch_row(target: Target, talk: Talk) -> PollRow | None:

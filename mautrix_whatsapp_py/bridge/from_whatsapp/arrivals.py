@@ -11,6 +11,7 @@ from functools import partial
 
 from mautrix_whatsapp_py.bridge.from_whatsapp import call, group, message, receipt, timer, typing
 from mautrix_whatsapp_py.bridge.from_whatsapp.audience import is_let_in
+from mautrix_whatsapp_py.bridge.from_whatsapp.fetching import offer_file, settle_file
 from mautrix_whatsapp_py.bridge.from_whatsapp.message import Handled
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
     TargetUnknown,
@@ -96,7 +97,7 @@ class Arrivals:
         if portal is None:
             self._routes.put(login_id, partial(self._route, arrival))
         else:
-            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
+            self._put(arrival, portal.id)
 
     async def idle(self) -> None:
         """Wait until every event has found its chat."""
@@ -149,8 +150,12 @@ class Arrivals:
         if portal is None:
             self._ack(arrival)
         else:
-            self._lanes.put(portal.id, partial(self._handle, arrival, portal.id))
+            self._put(arrival, portal.id)
         return True
+
+    def _put(self, arrival: Arrival, portal_id: PortalId) -> None:
+        self._lanes.put(portal_id, partial(self._handle, arrival, portal_id))
+        offer_file(arrival.event, portal_id, self._talk)
 
     def _is_stray(self, arrival: Arrival) -> bool:
         """Whether nobody will claim the login any more; right after linking its owner is not known yet."""
@@ -205,6 +210,7 @@ class Arrivals:
         except Exception:
             # A fault of ours would repeat for ever; the event is given up and the chat goes on.
             log.exception("an event of login %s could not be handled", tag)
+        settle_file(arrival.event, portal_id, self._talk)
         on_recorded = partial(self._finish, arrival, portal_id, has_come=handled.has_come)
         if handled.write is None:
             on_recorded()
@@ -276,6 +282,7 @@ class Arrivals:
         return Handled()
 
     def _postpone(self, arrival: Arrival, portal_id: PortalId) -> None:
+        settle_file(arrival.event, portal_id, self._talk)
         if self._is_overdue(arrival):
             self._give_up(arrival)
             return

@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.bridge.from_whatsapp import rich, timer
 from mautrix_whatsapp_py.bridge.from_whatsapp.channels import channel_author
 from mautrix_whatsapp_py.bridge.from_whatsapp.context import Fetched, fetch_context
 from mautrix_whatsapp_py.bridge.from_whatsapp.echo import is_echo
+from mautrix_whatsapp_py.bridge.from_whatsapp.fetching import take_file
 from mautrix_whatsapp_py.bridge.from_whatsapp.scene import (
     STATUS_CHAT,
     Scene,
@@ -117,7 +118,7 @@ async def handle(
     if (known and (placeholder is None or is_waiting_file)) or await is_echo(event, scene, talk):
         return Handled(is_waiting_file=is_waiting_file and placeholder is not None)
     content = await rich.with_caption_once(content, event.message_id, scene, talk)
-    file = _COMING if is_waiting_file else file
+    file = _COMING if is_waiting_file else file or await take_file(event, scene.portal, talk)
     fetched = await fetch_context(content, event.source, scene, talk, placeholder=placeholder, file=file)
     result = to_matrix(content, fetched.context)
     if isinstance(result, Skipped):

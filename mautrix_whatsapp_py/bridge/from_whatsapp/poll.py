@@ -94,7 +94,8 @@ async def answer(result: MxPollAnswer, told: Told, fetched: Fetched, talk: Talk)
         await talk.rows.polls.put_vote(tx, poll.portal_id, poll.message_id, voter.id, result.digests)
 
     await talk.store.write(record)
-    await show_votes(poll, told.room_id, talk, txn_id=told.txn_id(0, "tally"))
+    at = told.event.timestamp if told.scene.is_past else None
+    await show_votes(poll, told.room_id, talk, txn_id=told.txn_id(0, "tally"), at=at)
     if event_id is not None:
         # Last: a vote that is known is not counted again.
         part = told.part(0, event_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from mautrix_whatsapp_py.channel.web import shapes
+from mautrix_whatsapp_py.channel.web import hook_shapes, shapes
 from mautrix_whatsapp_py.channel.web.answers import Problem
 
 _REF = "#/components/schemas/{name}"
@@ -118,6 +118,15 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         method="POST", path="/v1/pairing/deny", name="deny", summary="Refuse somebody.",
         body=shapes.PairingCode, answer=shapes.Settled, faults=_WRITES,
+    ),
+    Operation(
+        method="GET", path="/v1/webhooks", name="get_webhooks", summary="Webhooks, and what waits for them.",
+        answer=hook_shapes.Webhooks, faults=("401", "403", "503"),
+    ),
+    Operation(
+        method="POST", path="/v1/webhooks/retry", name="retry_webhooks",
+        summary="Have what was given up told again.",
+        body=shapes.Nothing, answer=hook_shapes.Retried, faults=("400", "401", "403", "413", "415", "503"),
     ),
     Operation(
         method="POST", path="/v1/uploads", name="upload", summary="Hand over a file that is to be sent; ?name=",

@@ -119,6 +119,8 @@ class ChannelServer:
             "get_strangers": v1.get_strangers,
             "approve": v1.approve,
             "deny": v1.deny,
+            "get_webhooks": v1.get_webhooks,
+            "retry_webhooks": v1.retry_webhooks,
             "upload": desk.upload,
             "download": desk.download,
             "openapi": openapi,

@@ -143,6 +143,9 @@ class AccountView(Struct, frozen=True, kw_only=True):
     error: str
     message: str
     waiting: int
+    checked_at: datetime | None = None
+    stalls: int = 0
+    attempts: int = 0
 
 
 class Accounts(Struct, frozen=True, kw_only=True):

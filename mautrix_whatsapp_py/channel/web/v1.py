@@ -7,17 +7,19 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from aiohttp import hdrs, web
+from yarl import URL
 
 from mautrix_whatsapp_py.channel.accounts import Account
 from mautrix_whatsapp_py.channel.faults import ChannelFault
 from mautrix_whatsapp_py.channel.feed import MAX_BATCH, read_cursor, to_cursor
+from mautrix_whatsapp_py.channel.hooks import Hook
 from mautrix_whatsapp_py.channel.service import Channel, Letter
-from mautrix_whatsapp_py.channel.web import shapes
+from mautrix_whatsapp_py.channel.web import hook_shapes, shapes
 from mautrix_whatsapp_py.channel.web.answers import answer, convert, read_json
 from mautrix_whatsapp_py.channel.web.media import MediaDesk
 from mautrix_whatsapp_py.channel.web.views import to_item, to_target
 from mautrix_whatsapp_py.ids import USER_SERVER, WaJid
-from mautrix_whatsapp_py.model.channel import ChannelItem, ItemSeq
+from mautrix_whatsapp_py.model.channel import ChannelItem, HookDepth, ItemSeq
 from mautrix_whatsapp_py.store.channel_items import FIRST
 
 KEEPALIVE_SECONDS = 20.0
@@ -182,6 +184,18 @@ class V1:
         number = await self._channel.deps.offers.deny(account, asked.code)
         return answer(shapes.Settled(number=f"+{number}"))
 
+    # Webhooks
+
+    async def get_webhooks(self, _request: web.Request) -> web.Response:
+        book = self._channel.deps.hooks
+        views = [_webhook(hook, await book.get_depth(hook)) for hook in book.hooks]
+        return answer(hook_shapes.Webhooks(webhooks=views))
+
+    async def retry_webhooks(self, request: web.Request) -> web.Response:
+        await read_json(request, shapes.Nothing)
+        count = await self._channel.deps.hooks.retry(self._channel.deps.clock.now())
+        return answer(hook_shapes.Retried(count=count))
+
     # Parts
 
     def _account_of(self, request: web.Request) -> Account:
@@ -216,15 +230,33 @@ class V1:
     async def _view(self, account: Account) -> shapes.AccountView:
         login = self._channel.deps.accounts.login_of(account)
         state = self._channel.get_state(account)
+        health = self._channel.deps.watch.health_of(account)
         return shapes.AccountView(
             id=account.name,
             number="" if login is None else f"+{login}",
-            state="UNLINKED" if state is None else state.kind.value,
+            state=self._channel.deps.watch.state_of(account),
             since=None if state is None else state.since,
             error="" if state is None else state.error,
             message="Link this account to WhatsApp." if state is None else state.message,
             waiting=await self._channel.deps.feed.count_waiting(account.name),
+            checked_at=health.checked_at,
+            stalls=health.stalls,
+            attempts=health.attempts,
         )
+
+
+def _webhook(hook: Hook, depth: HookDepth) -> hook_shapes.WebhookView:
+    keys = hook.keys
+    # What follows the path may be a secret.
+    url = str(URL(keys.url).with_query(None).with_fragment(None).with_user(None))
+    return hook_shapes.WebhookView(
+        url=url,
+        events=list(keys.events),
+        accounts=list(keys.accounts),
+        waiting=depth.waiting,
+        dead=depth.dead,
+        error=depth.error,
+    )
 
 
 def _chat(account: Account, chat: WaJid, name: str) -> shapes.ChatView:

@@ -70,6 +70,7 @@ _SIGNATURES: Final = (
     (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", _clip("asf", "video/x-ms-wmv")),
     (rb"FLV\x01", _clip("flv", "video/x-flv")),
     (rb"\x00\x00\x01\xba", _clip("mpeg", "video/mpeg")),
+    (rb"G.{187}G.{187}G", _clip("mpegts", "video/mp2t")),
     (rb"ID3|\xff[\xe2\xe3\xf2\xf3\xfa\xfb]", _clip("mp3", "audio/mpeg")),
     (rb"\xff[\xf0\xf1\xf8\xf9]", _clip("aac", "audio/aac")),
 )

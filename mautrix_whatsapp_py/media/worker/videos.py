@@ -142,12 +142,17 @@ def write_video(container: InputContainer, folder: Path, *, with_sound: bool = T
         pictures = _Pictures(out, video)
         sounds = _Sounds(out) if with_sound and container.streams.audio else None
         wanted = [video, *container.streams.audio[:1]] if sounds else [video]
+        early: list[AudioFrame] = []
         for packet in container.demux(wanted):
             for frame in packet.decode():
                 if isinstance(frame, VideoFrame):
                     pictures.take(frame)
-                elif isinstance(frame, AudioFrame) and sounds is not None:
-                    sounds.take(frame)
+                elif isinstance(frame, AudioFrame):
+                    early.append(frame)
+            if sounds is not None and pictures.is_under_way:
+                for heard in early:
+                    sounds.take(heard)
+                early.clear()
         if sounds is not None:
             sounds.finish()
         pictures.finish()
@@ -168,6 +173,11 @@ class _Pictures:
             self._context.time_base = source.time_base
         self._graph: Graph | None = None
         self._last: int | None = None
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the size of the video is known, before which nothing can be written."""
+        return self._graph is not None
 
     def take(self, frame: VideoFrame) -> None:
         """Encode a frame; those without a time of their own, or from the past, are left out."""

@@ -9,10 +9,12 @@ from typing import Any
 
 from mautrix_whatsapp_py.ids import LID_SERVER, NEWSLETTER_SERVER, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.content import WaMessageRef, WaReaction
+from mautrix_whatsapp_py.model.rich import WaOccasionAnswer, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaMessage, WaSource
 from mautrix_whatsapp_py.whatsapp.host.decode import Account
 from mautrix_whatsapp_py.whatsapp.host.decode_content import Scene, decode_content
 from mautrix_whatsapp_py.whatsapp.host.decode_context import MAX_ID
+from mautrix_whatsapp_py.whatsapp.host.decode_rich import to_answer, to_vote
 from mautrix_whatsapp_py.whatsapp.host.protobuf import get_address, get_text, get_time_ms
 
 _MAX_EMOJI = 64
@@ -61,7 +63,51 @@ def decode_record(info: Any, chat: WaJid, pages: Pages) -> tuple[WaMessage, ...]
     )
     target = WaMessageRef(chat=chat, message_id=message_id, sender=place.sender)
     reactions = [_decode_reaction(item, target, at, pages) for item in info.reactions]
-    return (message, *(item for item in reactions if item is not None))
+    told = [item for item in reactions if item is not None]
+    return (message, *told, *_decode_votes(info, target, at, pages), *_decode_answers(info, target, scene, pages))
+
+
+def _decode_votes(info: Any, target: WaMessageRef, at: datetime, pages: Pages) -> list[WaMessage]:
+    """The last vote of everybody in a poll, in the order in which they were given."""
+    found: dict[WaJid, WaMessage] = {}
+    for item in sorted(info.pollUpdates, key=lambda one: one.senderTimestampMS):
+        said_at = get_time_ms(item.senderTimestampMS) or at
+        message = _addition(item.pollUpdateMessageKey, to_vote(item.vote, target), "vote", said_at, pages)
+        if message is not None:
+            found.pop(message.source.sender, None)
+            found[message.source.sender] = message
+    return list(found.values())
+
+
+def _decode_answers(info: Any, target: WaMessageRef, scene: Scene, pages: Pages) -> list[WaMessage]:
+    """What people answered to an event."""
+    found = []
+    for item in info.eventResponses:
+        answer = to_answer(item.eventResponseMessage, target, scene)
+        at = get_time_ms(item.timestampMS)
+        if answer is None or at is None:
+            continue
+        message = _addition(item.eventResponseMessageKey, answer, "answer", at, pages)
+        if message is not None:
+            found.append(message)
+    return found
+
+
+def _addition(
+    key: Any, content: WaPollVote | WaOccasionAnswer, kind: str, at: datetime, pages: Pages
+) -> WaMessage | None:
+    """What somebody added to a message; None when nobody is named."""
+    target = content.target
+    place = _place(key.fromMe, key.participant, target.chat, pages)
+    if place is None:
+        return None
+    return WaMessage(
+        source=_source(place, pages),
+        message_id=WaMessageId(get_text(key.ID, MAX_ID) or f"{target.message_id}-{kind}-{place.sender.user}"),
+        timestamp=at,
+        content=content,
+        push_name="" if place.is_from_me else pages.get_name(place.sender),
+    )
 
 
 def _decode_reaction(item: Any, target: WaMessageRef, at: datetime, pages: Pages) -> WaMessage | None:

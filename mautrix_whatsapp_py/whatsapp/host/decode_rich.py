@@ -28,6 +28,7 @@ from mautrix_whatsapp_py.model.rich import (
     WaTally,
     WaVcard,
 )
+from mautrix_whatsapp_py.model.wa_context import WaMessageRef
 from mautrix_whatsapp_py.whatsapp.host.decode_context import MAX_TEXT, decode_context, get_part, unwrap
 from mautrix_whatsapp_py.whatsapp.host.decode_scene import Scene, decode_target, open_sealed
 from mautrix_whatsapp_py.whatsapp.host.protobuf import get_address, get_text
@@ -152,6 +153,11 @@ def _decode_vote(part: Any, scene: Scene) -> WaContent | None:
     )
     if vote is None:
         return WaCard(kind=WaCardKind.SEALED_VOTE)
+    return to_vote(vote, target)
+
+
+def to_vote(vote: Any, target: WaMessageRef) -> WaPollVote:
+    """A vote that is not sealed."""
     digests = (bytes(digest) for digest in vote.selectedOptions[:_MAX_OPTIONS])
     return WaPollVote(target=target, options=tuple(digest for digest in digests if len(digest) == _HASH_BYTES))
 
@@ -203,8 +209,13 @@ def _decode_answer(part: Any, scene: Scene) -> WaContent | None:
     if target is None:
         return None
     said = open_sealed(part, key, SealUse.EVENT_ANSWER, scene.protobuf.e2e.EventResponseMessage, scene)
-    answer = None if said is None else _ANSWERS.get(scene.protobuf.enum_name(said, "response"))
-    if said is None or answer is None:
+    return None if said is None else to_answer(said, target, scene)
+
+
+def to_answer(said: Any, target: WaMessageRef, scene: Scene) -> WaOccasionAnswer | None:
+    """An answer to an event that is not sealed; None when it says nothing."""
+    answer = _ANSWERS.get(scene.protobuf.enum_name(said, "response"))
+    if answer is None:
         return None
     return WaOccasionAnswer(target=target, answer=answer, guests=min(max(said.extraGuestCount, 0), _MAX_NUMBER))
 

@@ -58,6 +58,8 @@ def clip(
     with av.open(out, "w", format=container) as target:
         pictures = target.add_stream(video, rate=FPS) if video else None
         tones = target.add_stream(audio, rate=8_000 if "amr" in audio else RATE, layout="mono") if audio else None
+        if tones is not None and audio.startswith("wma"):
+            tones.bit_rate = 128_000
         if pictures is not None:
             pictures.width, pictures.height, pictures.pix_fmt = *size, pixels
             pictures.codec_context.bit_rate = 800_000
@@ -96,6 +98,10 @@ def videos() -> tuple[Sample, ...]:
         sample("copied.mkv", "video/x-matroska", clip("matroska", video="libx264", audio="aac")),
         sample("film.webm", "video/webm", clip("webm", video="libvpx", audio="libopus")),
         sample("film.avi", "video/x-msvideo", clip("avi", video="mpeg4", audio="libmp3lame")),
+        sample("film.wmv", "video/x-ms-wmv", clip("asf", video="wmv2", audio="wmav2")),
+        sample("film.flv", "video/x-flv", clip("flv", video="flv1", audio="libmp3lame")),
+        sample("film.mpg", "video/mpeg", clip("mpeg", video="mpeg1video", audio="mp2")),
+        sample("film.ts", "video/mp2t", clip("mpegts", video="mpeg2video", audio="mp2")),
         sample("film.3gp", "video/3gpp", clip("3gp", video="libx264", audio="aac")),
     )
 
@@ -115,5 +121,8 @@ def sounds() -> tuple[Sample, ...]:
         sample("take.flac", "audio/flac", clip("flac", audio="flac", seconds=3)),
         sample("raw.aac", "audio/aac", clip("adts", audio="aac", seconds=3)),
         sample("voice.webm", "audio/webm", clip("webm", audio="libopus", seconds=3)),
+        sample("take.aiff", "audio/aiff", clip("aiff", audio="pcm_s16be", seconds=3)),
+        sample("take.caf", "audio/x-caf", clip("caf", audio="alac", seconds=3)),
+        sample("song.wma", "audio/x-ms-wma", clip("asf", audio="wmav2", seconds=3)),
         sample("old.amr", "audio/amr", clip("amr", audio="libopencore_amrnb", seconds=3)),
     )

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from mautrix_whatsapp_py.channel.accounts import Accounts
-from mautrix_whatsapp_py.channel.feed import Feed
-from mautrix_whatsapp_py.channel.sender import Sender
+from mautrix_whatsapp_py.channel.hooks import HookBook
+from mautrix_whatsapp_py.channel.reconnecting import wait_seconds
 from mautrix_whatsapp_py.channel.watch import Watch
-from mautrix_whatsapp_py.config.channel import ChannelSection
+from mautrix_whatsapp_py.config.channel import ChannelReconnect, ChannelSection
 from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaSessionStats, WaState, WaStateKind
@@ -45,8 +45,8 @@ class Stage:
         self.watch = Watch(
             accounts=accounts,
             network=self.network,
-            feed=Feed(nothing, self.clock),
-            sender=Sender(store=nothing, network=self.network, door=nothing, clock=self.clock),
+            hooks=HookBook((), store=nothing, base_url=""),
+            draw=lambda: 0.5,
             clock=self.clock,
         )
 
@@ -83,7 +83,49 @@ async def test_a_link_that_is_down_is_left_to_those_who_bring_it_up() -> None:
     stage.network.set_state(LOGIN, WaState(kind=WaStateKind.TRANSIENT_DISCONNECT, since=START))
     stage.clock.advance(timedelta(days=1).total_seconds())
     await stage.watch.look()
+    assert stage.watch.restarts == {}
+
+
+async def test_a_lost_link_is_tried_anew_ever_more_rarely_until_it_is_degraded(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    lost = WaState(kind=WaStateKind.TRANSIENT_DISCONNECT, since=START)
+    stage.network.errors.extend(WhatsAppUnavailable() for _ in range(12))
+    tried: list[float] = []
+    for _ in range(400):
+        stage.network.set_state(LOGIN, lost)
+        before = len(stage.network.connected)
+        await stage.watch.look()
+        tried.extend([stage.clock.monotonic()] * (len(stage.network.connected) - before))
+        stage.clock.advance(1)
+    assert tried[:6] == [2, 6, 13, 25, 46, 76]
+    assert len(tried) == 12
+    (account,) = stage.watch.accounts.all
+    assert stage.watch.state_of(account) == "DEGRADED"
+    assert "12 attempts came to nothing" in caplog.text
+    stage.network.set_state(LOGIN, WaState(kind=WaStateKind.CONNECTED, since=stage.clock.now()))
+    stage.clock.advance(60)
+    await stage.watch.look()
+    assert (stage.watch.state_of(account), stage.watch.health_of(account).attempts) == ("CONNECTED", 0)
+
+
+async def test_a_link_that_was_switched_off_stays_so() -> None:
+    stage = Stage()
+    off = WaState(kind=WaStateKind.TRANSIENT_DISCONNECT, since=START, error="wa-not-connected")
+    stage.network.set_state(LOGIN, off)
+    for _ in range(20):
+        await stage.watch.look()
+        stage.clock.advance(10)
     assert stage.network.connected == []
+
+
+@pytest.mark.parametrize(
+    ("attempt", "chance", "expected"),
+    [(0, 0.5, 2.0), (1, 0.5, 3.6), (0, 0.0, 1.5), (0, 1.0, 2.5), (50, 0.5, 30.0), (10**6, 1.0, 37.5)],
+)
+def test_waits_grow_to_their_longest_and_are_a_little_off(attempt: int, chance: float, expected: float) -> None:
+    assert wait_seconds(ChannelReconnect(), attempt, chance) == pytest.approx(expected)
 
 
 async def test_health_is_logged_as_often_as_wanted(caplog: pytest.LogCaptureFixture) -> None:

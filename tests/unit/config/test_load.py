@@ -53,6 +53,11 @@ bridge:
     deleted_messages: mark
     outbox_expiry_hours: 1
     power_level_overrides: {"@x:hs.test": 90}
+    cleanup_on_logout: {enabled: true, manual: {private: delete}, bad_credentials: {shared_no_users: kick}}
+    relay:
+        {enabled: true, admin_only: false, prefer_default: false, default_relays: ["15550001111"],
+        user_distinguishers: [], message_formats: {m.text: "{{ .Sender.UserID }}: {{ .Message }}"},
+        displayname_format: "{{ .UserID }}"}
     permissions: {"*": block, hs.test: {level: user, max_logins: 2}}
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network:
@@ -84,7 +89,9 @@ channel:
     web: {enabled: false, heartbeat_seconds: 1, stall_minutes: 1,
     reconnect: {initial_ms: 1, max_ms: 2, factor: 2, jitter: 0.1, max_attempts: 1}},
     bridge_url: "http://127.0.0.1:1/b", bridge_url_env: A, auth_dir_env: B, allow_non_loopback: true, token: t,
-    media_roots: [m], webhook_max_age_hours: 1, accounts: {work: {enabled: false}}}
+    media_roots: [m], webhook_max_age_hours: 1,
+    webhooks: [{url: "https://w.test", secret: s, events: [message], accounts: [work], headers: {A: b}}],
+    accounts: {work: {enabled: false}}}
 logging: {min_level: debug, format: json, file: b.log}
 """
 
@@ -101,6 +108,25 @@ def test_every_value_can_be_set(tmp_path: Path) -> None:
     assert config.network.proxy == "socks5://127.0.0.1:1080"
     unchanged = [name for name in fields_of(Config) if getattr(config, name) == getattr(default, name)]
     assert unchanged == []
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        ("message_formats: {m.text: '{{ .Message'}", "bridge.relay.message_formats.m.text"),
+        (
+            "message_formats: {m.text: '{{ .Sender.Nothing }} {{ .Message }}'}",
+            "bridge.relay.message_formats.m.text",
+        ),
+        ("message_formats: {m.text: '{{ .Sender.UserID }}'}", "bridge.relay.message_formats.m.text"),
+        ("message_formats: {m.text: '{{ .Message }}'}", "bridge.relay.message_formats.m.text"),
+        ("displayname_format: '{{ .Sender.UserID }}'", "bridge.relay.displayname_format"),
+        ('default_relays: ["+1555"]', "bridge.relay.default_relays"),
+    ],
+)
+def test_odd_relays_are_named(line: str, path: str, tmp_path: Path) -> None:
+    (problem,) = problems_of(tmp_path, SMALLEST.replace("bridge:\n", f"bridge:\n    relay:\n        {line}\n"))
+    assert problem.startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ bridge:
         enabled: true
         default_relays: []
         message_formats:
-            m.text: "{{ .Sender.Name }}: {{ .Message }}"
+            m.text: "{{ .Sender.Displayname }}: {{ .Message }}"
+        allow_bridge: false
     permissions:
         "*": relay
         "localhost": user
@@ -98,7 +99,7 @@ def test_whole_file_is_read_and_what_was_changed_is_reported(tmp_path: Path) -> 
     assert loaded.config.logging.min_level is LogLevel.WARN
     assert loaded.ignored == (
         "network.whatsapp_thumbnail",
-        "bridge.relay.enabled",
+        "bridge.relay.allow_bridge",
     )
 
 

@@ -77,7 +77,7 @@ def test_missing_key_returns_with_its_comment(path: KeyPath) -> None:
     assert sorted(after.splitlines()) == sorted(EXAMPLE.splitlines())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.sets(st.sampled_from(LEAVES)))
 def test_any_set_of_missing_keys_returns(paths: set[KeyPath]) -> None:
     text = EXAMPLE

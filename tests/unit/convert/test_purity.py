@@ -23,6 +23,8 @@ PURE = frozenset(
             "itertools",
             "math",
             "re",
+            "zlib",
+            "zlib",
         ),
         *("msgspec", "types", "typing", "unicodedata", "urllib"),
     }

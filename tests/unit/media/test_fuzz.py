@@ -1,10 +1,14 @@
-"""Damaged files of every kind: an answer to each, and nothing left behind. FUZZ=5000 tries as many."""
+"""Damaged files of every kind: an answer to each, within bounds, and nothing left behind.
+
+`make fuzz` tries 5,000 of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import resource
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -25,6 +29,8 @@ log = logging.getLogger(__name__)
 COUNT = int(os.environ.get("FUZZ", "200"))
 AT_ONCE = 4
 BOUNDS = Bounds(seconds=20, memory_bytes=512 << 20)
+IDLE_BYTES = 256 << 20
+"""More than the worker takes before it has opened anything."""
 MAX_BYTES = 16 << 20
 
 
@@ -65,10 +71,14 @@ async def test_damaged_files_are_answered_within_bounds(tmp_path: Path, monkeypa
         assert tools.worker_pid == pid, f"the worker itself ended: {outcomes}"
     finally:
         await tools.stop()
-    log.info("outcomes: %s", dict(outcomes))
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    log.warning("outcomes: %s; %d MB in the largest process", dict(outcomes), most >> 20)
     assert outcomes.total() == COUNT + 1
     assert outcomes["ready"] > COUNT // 10
     assert outcomes["broken"] > COUNT // 10
+    assert not outcomes["crashed"]
+    assert not outcomes["too-slow"], "a job ran until its time was over"
+    assert most < IDLE_BYTES + BOUNDS.memory_bytes
     assert not list(scratch.iterdir()), "a file was left behind"
     assert {path.name for path in tmp_path.iterdir()} == {"scratch"}
 

@@ -146,14 +146,14 @@ async def test_any_sound_becomes_a_voice_message(tools: WorkerTools, tmp_path: P
         assert abs(ready.duration_ms - sample.duration_ms) <= 50, sample.name
         assert len(ready.waveform) == 64
         wanted = [loudness(bar + 0.5, 64) for bar in range(64)]
-        assert correlation(ready.waveform, wanted) > 0.95, sample.name
+        assert correlation(ready.waveform, wanted) > 0.93, sample.name
 
 
 async def test_sound_that_phones_do_not_play_becomes_aac(tools: WorkerTools, tmp_path: Path) -> None:
     for sample in sounds():
         ready, data = await to_whatsapp(tools, sample, WaKind.AUDIO, tmp_path)
         assert ready.kind is WaKind.AUDIO
-        assert bool(ready.path) == (sample.name in ("take.wav", "take.flac", "voice.webm"))
+        assert bool(ready.path) == (sample.name.startswith(("take", "voice.webm", "song.wma")))
         assert abs(duration_of(data) - sample.duration_ms) <= 60, sample.name
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, WaJid
 from mautrix_whatsapp_py.model.content import WaEdit, WaReaction, WaText
+from mautrix_whatsapp_py.model.rich import WaOccasionAnswer, WaPollVote
 from mautrix_whatsapp_py.model.wa_history import (
     WaHistoryChats,
     WaHistoryFigures,
@@ -228,6 +229,35 @@ async def test_people_and_reactions_are_told_with_all_their_addresses(tmp_path: 
         assert thumb.content.target.message_id == message.message_id
         assert heart.source.is_from_me
         assert heart.source.sender == it.account.own
+
+
+async def test_votes_and_answers_come_with_what_they_are_about(tmp_path: Path) -> None:
+    chunk = encode_chunk(HistoryChunk(conversations=[talk(CLUB, 1)], push_names={BEN: "Benny"}))
+    record = chunk.conversations[0].messages[0].message
+    for digest, at_ms, is_own in ((b"1" * 32, 3_000, False), (b"2" * 32, 1_000, False), (b"3" * 32, 2_000, True)):
+        vote = record.pollUpdates.add(senderTimestampMS=START_S * 1000 + at_ms)
+        vote.pollUpdateMessageKey.fromMe = is_own
+        vote.pollUpdateMessageKey.ID = f"V{at_ms}"
+        vote.pollUpdateMessageKey.participant = "" if is_own else str(BEN)
+        vote.vote.selectedOptions.append(digest)
+    record.pollUpdates.add(senderTimestampMS=START_S * 1000).vote.selectedOptions.append(b"short")
+    answer = record.eventResponses.add(timestampMS=START_S * 1000 + 5_000)
+    answer.eventResponseMessageKey.participant = str(BEN)
+    answer.eventResponseMessage.response = 1
+    async with standing(tmp_path) as it:
+        it.feed(zlib.compress(chunk.SerializeToString()))
+        await it.figures()
+        await it.plan(CLUB_WA)
+        (item,) = await it.wanted(CLUB_WA)
+        message, own, bens, said = item.events
+        assert isinstance(own.content, WaPollVote)
+        assert isinstance(bens.content, WaPollVote)
+        assert (own.content.options, own.source.is_from_me) == ((b"3" * 32,), True)
+        assert (bens.content.options, bens.source.sender, bens.push_name) == ((b"1" * 32,), BEN_WA, "Benny")
+        assert bens.content.target.message_id == message.message_id
+        assert bens.timestamp == datetime.fromtimestamp(START_S + 3, UTC)
+        assert isinstance(said.content, WaOccasionAnswer)
+        assert said.content.target == bens.content.target
 
 
 async def test_an_edited_message_comes_as_an_edit(tmp_path: Path) -> None:
