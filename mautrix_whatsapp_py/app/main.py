@@ -113,8 +113,7 @@ async def _start(config: Config, options: RunOptions, stack: AsyncExitStack) -> 
     services = await claimed(address, clock, stack)
     meters = Meters()
     store = await stack.enter_async_context(opened_store(address, options, on_time=meters.note_database))
-    await store.write(lambda tx: move_people(tx, config.homeserver.domain))
-    await store.write(forget_strangers)
+    await _tidy_people(store, config)
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
@@ -200,6 +199,12 @@ async def _open_talk(
     talk = make_talk(config, parts, adapters)
     stack.push_async_callback(talk.following.stop)
     return talk, doubles
+
+
+async def _tidy_people(store: Store, config: Config) -> None:
+    """While nothing holds on to a row yet."""
+    await store.write(lambda tx: move_people(tx, config.homeserver.domain))
+    await store.write(forget_strangers)
 
 
 def _make_partings(config: Config, talk: Talk, work: ChatWork, links: Links) -> Partings:

@@ -64,6 +64,8 @@ class UserEnd:
         await tx.execute(update(inbox).where(inbox.c.sender == user, inbox.c.body.is_(None)).values(sender=""))
         ends = [kv.c.key.endswith(f":{name}", autoescape=True) for name in (user, *login_ids)]
         await tx.execute(delete(kv).where(or_(*ends)))
+        relayed = (kv.c.key.startswith("relay:"), kv.c.value.in_(login_ids))
+        await tx.execute(delete(kv).where(*relayed))
         for table in (double_puppets, filter_rules, shown_codes):
             await tx.execute(delete(table).where(table.c.mxid == user))
         await tx.execute(delete(logins).where(logins.c.mxid == user))
