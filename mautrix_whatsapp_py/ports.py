@@ -47,6 +47,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaSessionStats,
     WaState,
 )
+from mautrix_whatsapp_py.tasks import Growth
 
 
 class Clock(Protocol):
@@ -207,9 +208,9 @@ class MatrixFiles(Protocol):
         """How large a file may be in bytes; 0 when that is not said."""
 
     async def upload_file(
-        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False, growth: Growth | None = None
     ) -> MxStoredFile:
-        """Store a file; encrypted, it has neither a name nor a type there."""
+        """Store a file, which may still grow; encrypted, it has neither a name nor a type there."""
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
         """Fetch a file and, where it has a key, decrypt it."""
@@ -218,7 +219,7 @@ class MatrixFiles(Protocol):
 class WaFileSource(Protocol):
     """WhatsApp's media hosts."""
 
-    async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+    async def download_file(self, file: WaFile, kind: WaKind, into: Path, growth: Growth | None = None) -> None:
         """Fetch, decrypt and check a file. Raises MediaFailed; what was written until then is worthless."""
 
 

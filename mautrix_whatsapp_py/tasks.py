@@ -165,3 +165,43 @@ class KeyedQueue(Generic[Key]):
             await job()
         except Exception:
             log.exception("%s: a job of %s failed", self._name, key)
+
+
+class Unfinished(Exception):
+    """What was being written will never be whole."""
+
+
+class Growth:
+    """How much there is of something of a known size that somebody writes while somebody else reads it.
+
+    The reader gets the last bytes only once the writer has found all of it to be right.
+    """
+
+    HELD_BYTES = 64
+
+    def __init__(self, whole_bytes: int) -> None:
+        self.whole_bytes = whole_bytes
+        self._written = 0
+        self._is_over = False
+        self._news = asyncio.Event()
+
+    def grew(self, written_bytes: int) -> None:
+        """So much is written by now."""
+        self._written = written_bytes
+        self._news.set()
+
+    def end(self) -> None:
+        """All is written that ever will be, and right as far as it goes."""
+        self._is_over = True
+        self._news.set()
+
+    async def wait_beyond(self, position: int) -> int:
+        """Up to where the reader may read who has read so far. Raises Unfinished."""
+        while True:
+            self._news.clear()
+            readable = self._written if self._is_over else min(self._written, self.whole_bytes - self.HELD_BYTES)
+            if self._is_over and self._written != self.whole_bytes:
+                raise Unfinished
+            if readable > position or position >= self.whole_bytes:
+                return readable
+            await self._news.wait()

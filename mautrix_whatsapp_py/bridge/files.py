@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from mautrix_whatsapp_py.bridge.file_slots import ByteBudget
 from mautrix_whatsapp_py.convert import file_words
@@ -22,6 +22,7 @@ from mautrix_whatsapp_py.convert.media import (
     bare_type,
     complete_file,
     describe_file,
+    mime_type_of,
     name_file,
     wanted_kind,
 )
@@ -30,6 +31,7 @@ from mautrix_whatsapp_py.model.content import MxMessageContent, WaKind
 from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile, MxStoredFile, MxThumbnail, WaMedia
 from mautrix_whatsapp_py.model.media_ready import ReadyFile, ReadyThumbnail, UnreadyReason
 from mautrix_whatsapp_py.ports import Clock, MatrixFiles, MediaTools, WaFileSource, WhatsAppClient
+from mautrix_whatsapp_py.tasks import Growth, Unfinished
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +46,10 @@ _PREVIEWED_BYTES: Final = 8 << 20
 _UPLOADED_BYTES: Final = 2 * MAX_UPLOAD_BYTES
 """What session hosts hold in memory at the same time for uploads; the library needs several times as much."""
 _LOTTIE: Final = "application/was"
+_EARLY_BYTES: Final = 256 << 10
+"""Smaller files are there before anything could be begun with them."""
+
+_Early: TypeAlias = asyncio.Future[MxStoredFile | None] | None
 
 
 class FileBearer(Protocol):
@@ -105,14 +111,68 @@ class Files:
             with self._place() as folder:
                 async with asyncio.timeout(None if is_patient else _PATIENCE_SECONDS):
                     path = folder / "source"
-                    await self._retrying(lambda: self._source.download_file(media.file, media.kind, path))
-                    return await self._store_file(media, path, folder, is_encrypted=is_encrypted)
+                    async with self._downloaded(media, path, is_encrypted=is_encrypted) as early:
+                        return await self._store_file(media, path, folder, early, is_encrypted=is_encrypted)
         except MediaFailed as error:
             return MediaUnavailable(sentence=error.text, is_passing=error.is_passing)
         except TimeoutError:
             return MediaUnavailable(sentence=file_words.TOO_SLOW, is_passing=True)
 
-    async def _store_file(self, media: WaMedia, path: Path, folder: Path, *, is_encrypted: bool) -> MxFile:
+    @asynccontextmanager
+    async def _downloaded(self, media: WaMedia, path: Path, *, is_encrypted: bool) -> AsyncIterator[_Early]:
+        """Have the file; and its upload under way, which may begin while the file comes."""
+        early: _Early = None
+        if await self._may_begin_early(media):
+            growth = Growth(media.file.size_bytes)
+            path.touch()  # noqa: ASYNC240  (a file of our own)
+            early = asyncio.ensure_future(self._store_early(media, path, growth, is_encrypted=is_encrypted))
+            try:
+                await self._source.download_file(media.file, media.kind, path, growth)
+            except BaseException as error:
+                await _end(early)
+                if not isinstance(error, MediaFailed) or not error.is_passing:
+                    raise
+                early = None
+        if early is None:
+            await self._retrying(lambda: self._source.download_file(media.file, media.kind, path))
+        try:
+            yield early
+        finally:
+            if early is not None:
+                await _end(early)
+
+    async def _may_begin_early(self, media: WaMedia) -> bool:
+        """Whether a file goes into the store as it is, and is worth the trouble."""
+        size = media.file.size_bytes
+        if size < _EARLY_BYTES or media.kind is WaKind.GIF or bare_type(media.mime_type) == _LOTTIE:
+            return False
+        try:
+            limit = await self._store.fetch_limit()
+        except MatrixUnreachable:
+            return False
+        return not limit or size <= limit
+
+    async def _store_early(
+        self, media: WaMedia, path: Path, growth: Growth, *, is_encrypted: bool
+    ) -> MxStoredFile | None:
+        """None when it must be stored once more, as a whole."""
+        try:
+            await growth.wait_beyond(0)
+            mime_type = mime_type_of(media)
+            return await self._store.upload_file(
+                path,
+                mimetype=bare_type(mime_type),
+                filename=name_file(media, mime_type),
+                is_encrypted=is_encrypted,
+                growth=growth,
+            )
+        except (MatrixUnreachable, MediaFailed, Unfinished) as error:
+            log.info("a file is stored once more: %s", type(error).__name__)
+            return None
+
+    async def _store_file(
+        self, media: WaMedia, path: Path, folder: Path, early: _Early, *, is_encrypted: bool
+    ) -> MxFile:
         described = describe_file(media)
         if media.kind is WaKind.GIF or bare_type(media.mime_type) == _LOTTIE:
             # What it is made into is what is stored.
@@ -121,6 +181,9 @@ class Files:
             described = found.complete(described)
             return await self._store_whole(media, described, made, is_encrypted=is_encrypted)
         async with _beside(self._look(media, path, folder, is_encrypted=is_encrypted)) as looking:
+            if early is not None and (there := await early) is not None:
+                whole = replace(described, uri=there.uri, key=there.key, size_bytes=_size(path))
+                return (await looking).complete(whole)
             described, fitting = await self._fit(described, path, folder, media.kind)
             stored = await self._store_whole(media, described, fitting, is_encrypted=is_encrypted)
             shown = (await looking).complete(stored)
@@ -264,9 +327,13 @@ async def _beside(work: Awaitable[Result]) -> AsyncIterator[Awaitable[Result]]:
     try:
         yield task
     finally:
-        if not task.done():
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await _end(task)
+
+
+async def _end(task: asyncio.Future[Result]) -> None:
+    if not task.done():
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def _size(path: Path) -> int:

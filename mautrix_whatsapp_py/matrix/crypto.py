@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
 from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.fields import Fields, decode_fields, get_fields, get_text
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
+from mautrix_whatsapp_py.matrix.place_content import BEACONS
 from mautrix_whatsapp_py.matrix.poll_content import ENDS, STARTS, VOTES
 from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxOther, MxStored
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
@@ -32,7 +33,7 @@ Result = TypeVar("Result")
 ALGORITHM = "m.megolm.v1.aes-sha2"
 _PLAIN_KINDS = frozenset({"m.reaction", "com.beeper.message_send_status"})
 """What clients look for unencrypted in encrypted rooms too."""
-_READABLE_KINDS = frozenset({"m.room.message", "m.sticker", "m.reaction"}) | STARTS | VOTES | ENDS
+_READABLE_KINDS = frozenset({"m.room.message", "m.sticker", "m.reaction"}) | STARTS | VOTES | ENDS | BEACONS
 """What may be said in secret; whatever the homeserver has to act on may not."""
 
 

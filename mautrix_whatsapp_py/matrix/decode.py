@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.decode_content import decode_message, decode_reaction, decode_redaction
@@ -17,6 +18,7 @@ from mautrix_whatsapp_py.matrix.fields import (
     get_text,
     is_id,
 )
+from mautrix_whatsapp_py.matrix.place_content import BEACONS, decode_beacon
 from mautrix_whatsapp_py.matrix.poll_content import (
     ENDS,
     STARTS,
@@ -70,6 +72,8 @@ def decode_event(stored: MxStored, *, was_encrypted: bool = False) -> MxEvent:
             event = MxReaction(origin=origin, content=reaction) if reaction is not None else None
         case kind, False if kind in STARTS | VOTES | ENDS:
             event = _decode_poll(kind, get_fields(fields, "content"), origin)
+        case kind, False if kind in BEACONS:
+            event = _decode_beacon(get_fields(fields, "content"), origin)
         case "m.room.pinned_events", True if fields.get("state_key") == "":
             event = MxRoomChanged(origin=origin, change=decode_pins(fields))
         case "m.room.redaction", False:
@@ -93,6 +97,15 @@ def _decode_poll(kind: str, content: Fields, origin: MxOrigin) -> MxPoll | None:
     else:
         said = decode_poll_vote(content) if kind in VOTES else decode_poll_end(content)
     return None if said is None else MxPoll(origin=origin, content=said)
+
+
+def _decode_beacon(content: Fields, origin: MxOrigin) -> MxMessage | None:
+    beacon = decode_beacon(content)
+    if beacon is None:
+        return None
+    # What clients show, and what is answered and taken back, is the event with which the sharing began.
+    began, said = beacon
+    return MxMessage(origin=replace(origin, event_id=began), content=said)
 
 
 def _decode_member(fields: Fields, origin: MxOrigin) -> MxMember | None:

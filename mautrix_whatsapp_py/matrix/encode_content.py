@@ -30,6 +30,7 @@ _FLAGS: dict[MxFlag, Json] = {
     MxFlag.DELETED: {"net.mautrix_whatsapp_py.deleted": True},
     MxFlag.VOICE: {"org.matrix.msc3245.voice": {}},
     MxFlag.HIDES_EDITED: {"com.beeper.dont_render_edited": True},
+    MxFlag.LIVE: {},
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.model.mx import MxNewRoom
@@ -16,6 +16,10 @@ _PROTOCOL: Json = {
     "displayname": "WhatsApp",
     "external_url": "https://www.whatsapp.com",
 }
+
+
+_FREE: Final = ("m.room.name", "m.room.pinned_events", "m.beacon_info", "org.matrix.msc3672.beacon_info")
+"""What everybody may set: as on WhatsApp, or what is theirs alone anyway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +44,7 @@ def encode_room(room: MxNewRoom, identity: Identity) -> Json:
         "invite": sorted({*room.invites, *room.members}),
         "initial_state": _initial_state(room, identity),
         "power_level_content_override": {
-            "events": {"m.room.name": 0, "m.room.pinned_events": 0, "m.room.power_levels": 100}
+            "events": {"m.room.power_levels": 100} | dict.fromkeys(_FREE, 0),
         },
     }
     creation: Json = {} if identity.federates else {"m.federate": False}

@@ -15,11 +15,14 @@ from mautrix_whatsapp_py.ids import MxUri, MxUserId
 from mautrix_whatsapp_py.matrix.attachment_crypto import MxDecryptor, MxEncryptor
 from mautrix_whatsapp_py.matrix.http import RetryingHttp
 from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile
+from mautrix_whatsapp_py.tasks import Growth, Unfinished
 
 TOO_LARGE: Final = "it is larger than the homeserver allows ({limit}). Ask its administrator to raise the limit."
 OVER_LIMIT: Final = "it is larger than the {limit} that the bridge can send to WhatsApp. Send a smaller file."
 REFUSED: Final = "the homeserver would not store it. Open WhatsApp on your phone to see it."
+FULL: Final = "the homeserver takes no more files of the bridge for now. Ask its administrator for more room."
 MISSING: Final = "the homeserver does not have it. Send it again."
+_FULL_CODES: Final = frozenset({"M_USER_LIMIT_EXCEEDED", "M_RESOURCE_LIMIT_EXCEEDED"})
 _CHUNK_BYTES: Final = 65_536
 _SEALED_TYPE: Final = "application/octet-stream"
 _TIMEOUT: Final = ClientTimeout(total=1_800, sock_connect=20, sock_read=60)
@@ -34,10 +37,10 @@ class HttpMatrixFiles:
         self._limit_bytes: int | None = None
 
     async def upload_file(
-        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False, growth: Growth | None = None
     ) -> MxStoredFile:
         """See MatrixFiles."""
-        size = path.stat().st_size  # noqa: ASYNC240  (a file of our own, just written)
+        size = path.stat().st_size if growth is None else growth.whole_bytes  # noqa: ASYNC240  (our own)
         limit = await self.fetch_limit()
         if limit and size > limit:
             raise MediaFailed(TOO_LARGE.format(limit=name_size(limit)))
@@ -51,13 +54,13 @@ class HttpMatrixFiles:
         query = {"user_id": self._bot} | ({} if is_encrypted else {"filename": filename})
         try:
             with path.open("rb") as file:
-                data = _read(file, encryptor)
+                data = _read(file, encryptor) if growth is None else _read_growing(file, encryptor, growth)
                 async with self._http.session.post(
                     url, data=data, params=query, headers=headers, timeout=_TIMEOUT
                 ) as response:
                     uri = await self._read_uri(response)
             return MxStoredFile(uri=uri, key=None if encryptor is None else encryptor.key)
-        except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError) as error:
+        except (ClientError, OSError, TimeoutError, asyncio.IncompleteReadError, Unfinished) as error:
             raise MatrixUnreachable from error
 
     async def download_file(self, file: MxFile, into: Path, *, max_bytes: int) -> None:
@@ -96,7 +99,7 @@ class HttpMatrixFiles:
         if response.status in (401, 429) or response.status >= 500:
             raise MatrixUnreachable(status=response.status)
         if response.status != 200:
-            raise MediaFailed(REFUSED)
+            raise await _refusal(response)
         answer = await response.json()
         uri = answer.get("content_uri") if isinstance(answer, dict) else None
         if not isinstance(uri, str):
@@ -109,6 +112,16 @@ def name_size(size_bytes: int) -> str:
     return f"{size_bytes / (1 << 20):.0f} MB" if size_bytes >= 1 << 20 else f"{size_bytes / 1024:.0f} kB"
 
 
+async def _refusal(response: ClientResponse) -> MediaFailed:
+    """Why a homeserver takes no file; a quota may have room again."""
+    try:
+        answer = await response.json(content_type=None)
+    except ValueError:
+        answer = None
+    code = answer.get("errcode") if isinstance(answer, dict) else None
+    return MediaFailed(FULL, is_passing=True) if code in _FULL_CODES else MediaFailed(REFUSED)
+
+
 def _check_download(status: int) -> None:
     if status == 200:
         return
@@ -119,6 +132,15 @@ def _check_download(status: int) -> None:
 
 async def _read(file: BinaryIO, encryptor: MxEncryptor | None) -> AsyncIterator[bytes]:
     while chunk := file.read(_CHUNK_BYTES):
+        yield encryptor.update(chunk) if encryptor else chunk
+
+
+async def _read_growing(file: BinaryIO, encryptor: MxEncryptor | None, growth: Growth) -> AsyncIterator[bytes]:
+    position = 0
+    while position < growth.whole_bytes:
+        readable = await growth.wait_beyond(position)
+        chunk = file.read(min(readable - position, _CHUNK_BYTES))
+        position += len(chunk)
         yield encryptor.update(chunk) if encryptor else chunk
 
 

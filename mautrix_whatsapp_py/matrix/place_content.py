@@ -5,12 +5,22 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from mautrix_whatsapp_py.ids import decode_jid
-from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text
-from mautrix_whatsapp_py.model.content import MxGroupInvite, MxLocation
+from mautrix_whatsapp_py.ids import MxEventId, decode_jid
+from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text, is_id
+from mautrix_whatsapp_py.model.content import (
+    MxFlag,
+    MxGroupInvite,
+    MxLocation,
+    MxMentions,
+    MxMessageContent,
+    MxMsgType,
+)
 
 Json = dict[str, Any]
 
+BEACONS: Final = frozenset({"m.beacon", "org.matrix.msc3672.beacon"})
+LIVE: Final = "Live location: where it began"
+"""What people on WhatsApp read beside the place, which does not move there."""
 _GEO: Final = re.compile(r"geo:(-?\d{1,3}(?:\.\d{1,20})?),(-?\d{1,3}(?:\.\d{1,20})?)(?:[,;?].*)?")
 _LOCATION: Final = "org.matrix.msc3488.location"
 _INVITE: Final = "fi.mau.whatsapp.invite"
@@ -21,7 +31,8 @@ _MAX_SECONDS: Final = 2**31 - 1
 
 def decode_location(content: Fields) -> MxLocation | None:
     """The place of a message; None when it has none on earth."""
-    uri = get_text(content, "geo_uri") or get_text(get_fields(content, _LOCATION), "uri") or ""
+    place = get_fields(content, _LOCATION) or get_fields(content, "m.location")
+    uri = get_text(content, "geo_uri") or get_text(place, "uri") or ""
     match = _GEO.fullmatch(uri[:256])
     if match is None:
         return None
@@ -29,6 +40,18 @@ def decode_location(content: Fields) -> MxLocation | None:
     if abs(latitude) > 90 or abs(longitude) > 180:
         return None
     return MxLocation(latitude=latitude, longitude=longitude)
+
+
+def decode_beacon(content: Fields) -> tuple[MxEventId, MxMessageContent] | None:
+    """A position of somebody who shares theirs live, and the event that began it; None when it is none."""
+    relation, at = get_fields(content, "m.relates_to"), decode_location(content)
+    began = relation.get("event_id")
+    if at is None or relation.get("rel_type") != "m.reference" or not is_id(began):
+        return None
+    said = MxMessageContent(
+        msgtype=MxMsgType.LOCATION, body=LIVE, location=at, flags=frozenset({MxFlag.LIVE}), mentions=MxMentions()
+    )
+    return MxEventId(began), said
 
 
 def encode_location(at: MxLocation, body: str) -> Json:

@@ -15,6 +15,7 @@ from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.media.wa_crypto import MAC_BYTES, BrokenFile, WaDecryptor
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.wa_context import WaKind
+from mautrix_whatsapp_py.tasks import Growth
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class WaDownloads:
     def __init__(self, session: ClientSession) -> None:
         self._session = session
 
-    async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+    async def download_file(self, file: WaFile, kind: WaKind, into: Path, growth: Growth | None = None) -> None:
         """Download, decrypt and check a file; MediaFailed says why not."""
         decryptor = WaDecryptor(file, kind)
         try:
@@ -52,14 +53,20 @@ class WaDownloads:
                 _address(file, kind), timeout=_TIMEOUT, allow_redirects=False
             ) as response:
                 _check_status(response.status)
-                with into.open("wb") as out:
+                # Whoever reads beside us must find what we say is there.
+                with into.open("wb", buffering=0) as out:
                     left = file.size_bytes + _SEAL_BYTES if file.size_bytes else None
                     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
                         left = None if left is None else left - len(chunk)
                         if left is not None and left < 0:
                             raise MediaFailed(TOO_LARGE)
                         out.write(decryptor.update(chunk))
+                        if growth is not None:
+                            growth.grew(decryptor.size_bytes)
                     out.write(decryptor.finish())
+            if growth is not None:
+                growth.grew(decryptor.size_bytes)
+                growth.end()
         except BrokenFile as error:
             raise MediaFailed(BROKEN, is_passing=True) from error
         except ValueError as error:

@@ -48,8 +48,9 @@ class ToolLimits:
     slow: Bounds = field(default_factory=lambda: Bounds(seconds=240.0))
     """Videos that phones do not play as they are."""
     at_once: int = 2
+    moving_at_once: int = 1
     slow_at_once: int = 1
-    """Videos have a line of their own, in which nobody else waits."""
+    """GIFs for Matrix and videos have lines of their own, in which nobody else waits."""
     idle_seconds: float = 60.0
     """How long the worker stays with nothing to do."""
 
@@ -60,6 +61,7 @@ class WorkerTools:
     def __init__(self, limits: ToolLimits = ToolLimits()) -> None:
         self._limits = limits
         self._quick = asyncio.Semaphore(limits.at_once)
+        self._moving = asyncio.Semaphore(limits.moving_at_once)
         self._slow = asyncio.Semaphore(limits.slow_at_once)
         self._numbers = itertools.count(1)
         self._worker: _Worker | None = None
@@ -73,10 +75,9 @@ class WorkerTools:
         self, source: Path, kind: WaKind, into: Path, *, with_waveform: bool = False
     ) -> ReadyFile:
         """See MediaTools."""
-        async with self._quick:
-            return await self._do(
-                source, into, ForMatrix(kind=kind, with_waveform=with_waveform), self._limits.quick
-            )
+        task = ForMatrix(kind=kind, with_waveform=with_waveform)
+        async with self._moving if kind is WaKind.GIF else self._quick:
+            return await self._do(source, into, task, self._limits.quick)
 
     async def prepare_for_whatsapp(self, source: Path, kind: WaKind, into: Path, *, max_bytes: int) -> ReadyFile:
         """See MediaTools."""

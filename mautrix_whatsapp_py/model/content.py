@@ -135,6 +135,8 @@ class MxFlag(StrEnum):
     VOICE = "voice"
     HIDES_EDITED = "hides_edited"
     """The edit completes the event; clients need not show it as edited."""
+    LIVE = "live"
+    """A position that others follow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

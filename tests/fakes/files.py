@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile, WaFile
 from mautrix_whatsapp_py.model.media_ready import ReadyFile
 from mautrix_whatsapp_py.model.wa_context import WaKind
 from mautrix_whatsapp_py.ports import MatrixFiles, MediaTools, WaFileSource
+from mautrix_whatsapp_py.tasks import Growth
 
 
 class FakeWaFiles:
@@ -26,7 +27,7 @@ class FakeWaFiles:
         self.held: dict[str, asyncio.Event] = {}
         """Paths whose download ends when the event is set."""
 
-    async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+    async def download_file(self, file: WaFile, kind: WaKind, into: Path, growth: Growth | None = None) -> None:
         self.asked.append(file.direct_path)
         if file.direct_path in self.held:
             await self.held[file.direct_path].wait()
@@ -55,7 +56,7 @@ class FakeMatrixFiles:
         return self.limit_bytes
 
     async def upload_file(
-        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False, growth: Growth | None = None
     ) -> MxStoredFile:
         if self.faults:
             raise self.faults.popleft()

@@ -8,6 +8,7 @@ from mautrix_whatsapp_py.errors import MediaFailed
 from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.model.media import MxFile, MxStoredFile
 from mautrix_whatsapp_py.ports import MatrixFiles
+from mautrix_whatsapp_py.tasks import Growth
 
 
 class FakeMatrixFiles:
@@ -17,7 +18,7 @@ class FakeMatrixFiles:
         self.files: dict[MxUri, bytes] = {}
 
     async def upload_file(
-        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False
+        self, path: Path, *, mimetype: str, filename: str, is_encrypted: bool = False, growth: Growth | None = None
     ) -> MxStoredFile:
         uri = MxUri(f"mxc://localhost/{len(self.files)}")
         self.files[uri] = path.read_bytes()

@@ -31,6 +31,7 @@ from mautrix_whatsapp_py.model.content import WaContent, WaKind, WaText
 from mautrix_whatsapp_py.model.media import WaFile
 from mautrix_whatsapp_py.model.wa import WaMessage, WaSource
 from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.tasks import Growth
 from tests.fakes.clock import FakeClock
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.whatsapp import FakeClient, FakeNetwork, device_of
@@ -57,7 +58,7 @@ class Shelf:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
 
-    async def download_file(self, file: WaFile, kind: WaKind, into: Path) -> None:
+    async def download_file(self, file: WaFile, kind: WaKind, into: Path, growth: Growth | None = None) -> None:
         data = self.files.get(file.direct_path)
         if data is None:
             raise MediaFailed(f"the {kind} is gone.")

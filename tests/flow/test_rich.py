@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
+from mautrix_whatsapp_py.bridge.from_matrix.live_places import ONLY_ONCE
 from mautrix_whatsapp_py.bridge.from_whatsapp.live import end_due as end_live
 from mautrix_whatsapp_py.bridge.from_whatsapp.pin import end_due as end_pins
 from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as end_polls
 from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.convert.polls import digest_of
-from mautrix_whatsapp_py.ids import MxEventId, WaMessageId
+from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, WaMessageId
+from mautrix_whatsapp_py.matrix.place_content import LIVE
 from mautrix_whatsapp_py.model import rich
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
+    MxFlag,
     MxLocation,
     MxMessageContent,
     MxMsgType,
@@ -26,15 +30,17 @@ from mautrix_whatsapp_py.model.content import (
     WaContent,
     WaContext,
     WaEphemeralTimer,
+    WaRevoke,
     WaText,
 )
+from mautrix_whatsapp_py.model.mx import MxMessage
 from mautrix_whatsapp_py.model.polls import MxPollOption
 from mautrix_whatsapp_py.model.wa import WaMessage
 from tests.fakes.whatsapp import START
 from tests.flow import rich_chat
 from tests.flow.chat import BEN, BEN_GHOST, CARLA, CLUB, OWN, Chat, ref
 from tests.flow.rich_chat import said_as, tally, votes
-from tests.flow.world import World
+from tests.flow.world import ALICE, World
 
 POLL = rich.WaPoll(question="Eat?", options=("Lunch", "Dinner"), selectable=1)
 LUNCH, DINNER = digest_of("Lunch"), digest_of("Dinner")
@@ -282,6 +288,35 @@ async def test_places_and_contacts_from_matrix(chat: Chat) -> None:
     at = MxLocation(latitude=1, longitude=2)
     await rich_chat.send(chat, MxMessageContent(msgtype=MxMsgType.LOCATION, body="Zoo", location=at))
     assert chat.client.messages[-1].content == rich.WaLocation(latitude=1, longitude=2, name="Zoo")
+
+
+async def test_of_a_live_location_whatsapp_gets_the_beginning(chat: Chat) -> None:
+    await chat.hear("hello")
+
+    def beacon(latitude: float) -> MxMessage:
+        at = MxLocation(latitude=latitude, longitude=2)
+        live = frozenset({MxFlag.LIVE})
+        content = MxMessageContent(msgtype=MxMsgType.LOCATION, body=LIVE, location=at, flags=live)
+        origin = replace(chat.world.origin(chat.room_id, ALICE), event_id=MxEventId("$began"))
+        return MxMessage(origin=origin, content=content)
+
+    await chat.world.deliver(beacon(1))
+    # The events of further positions have ids of their own, of which nothing is left by then.
+    chat.world.bridge.on_mx_event(beacon(3), InboxSeq(1_000))
+    await chat.world.settled()
+    await chat.restart()
+    chat.world.bridge.on_mx_event(beacon(4), InboxSeq(1_001))
+    await chat.world.settled()
+    sent = [one.content for one in chat.client.messages]
+    assert sent == [rich.WaLocation(latitude=1, longitude=2, name=LIVE)]
+    assert [one for one in said_words(chat) if ONLY_ONCE in one] == [ONLY_ONCE]
+    await chat.redact(MxEventId("$began"))
+    assert isinstance(chat.client.messages[-1].content, WaRevoke)
+
+
+def said_words(chat: Chat) -> list[str]:
+    """All that was said in words."""
+    return [one.content.body for one in chat.world.chats.said if isinstance(one.content, MxMessageContent)]
 
 
 # Comments, and what only groups have

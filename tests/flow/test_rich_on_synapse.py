@@ -203,6 +203,20 @@ async def check_places_and_contacts(talk: Talk) -> None:
     await talk.alice.send(talk.room, "m.room.message", shared)
     location = (await received(talk, "locationMessage")).message.locationMessage
     assert (location.degreesLatitude, location.degreesLongitude, location.name) == (5, 6, "Home")
+    began = await talk.alice.set_state(
+        talk.room,
+        "org.matrix.msc3672.beacon_info",
+        {"live": True, "timeout": 60_000},
+        state_key=talk.alice.user_id,
+    )
+    for uri in ("geo:7,8", "geo:9,9"):
+        relation = {"m.relates_to": {"rel_type": "m.reference", "event_id": began}}
+        place = {"org.matrix.msc3488.location": {"uri": uri}}
+        await talk.alice.send(talk.room, "org.matrix.msc3672.beacon", {**relation, **place})
+    location = (await received(talk, "locationMessage")).message.locationMessage
+    assert (location.degreesLatitude, location.name) == (7, "Live location: where it began")
+    await talk.alice.send_text(talk.room, "nothing of it in between")
+    assert (await talk.ben.phone.receive_next(WAIT_SECONDS)).text == "nothing of it in between"
     url = await talk.alice.upload(CARD.encode(), mimetype="text/vcard", filename="jane.vcf")
     file = {"msgtype": "m.file", "body": "jane.vcf", "url": url, "info": {"mimetype": "text/vcard"}}
     await talk.alice.send(talk.room, "m.room.message", file)

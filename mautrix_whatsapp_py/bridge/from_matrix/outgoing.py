@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
 from mautrix_whatsapp_py.bridge.from_matrix import polls
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
+from mautrix_whatsapp_py.bridge.from_matrix.live_places import ONLY_ONCE, has_begun, is_live
 from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.convert import notices
@@ -93,6 +94,10 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     letter = _as_picture(letter, stage)
     if refusal is not None:
         await _give_up(letter, refusal, talk)
+        on_settled()
+        return True
+    if await has_begun(letter.event, talk):
+        await drop(letter, talk)
         on_settled()
         return True
     target = await fetch_target(letter.event.content, stage, talk)
@@ -220,6 +225,8 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         row = await talk.store.read(lambda tx: talk.rows.outbox.get(tx, send_id))
         if row is not None:
             return row
+    if is_live(letter.event.content):
+        await talk.delivery.remark(origin, ONLY_ONCE)
     context = await fetch_context(letter.event.content, origin, target, stage, talk)
     context = replace(context, poll=await polls.fetch_known(letter.event.content, target, stage, talk))
     cards = await _read_cards(letter, talk)

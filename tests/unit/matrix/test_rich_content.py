@@ -9,7 +9,7 @@ import pytest
 from mautrix_whatsapp_py.ids import MxEventId, WaJid
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
 from mautrix_whatsapp_py.matrix.encode_content import encode_message
-from mautrix_whatsapp_py.matrix.place_content import decode_invite, decode_location
+from mautrix_whatsapp_py.matrix.place_content import LIVE, decode_invite, decode_location
 from mautrix_whatsapp_py.matrix.poll_content import (
     END,
     START,
@@ -19,8 +19,15 @@ from mautrix_whatsapp_py.matrix.poll_content import (
     decode_poll_vote,
     encode_poll,
 )
-from mautrix_whatsapp_py.model.content import MxGroupInvite, MxLocation, MxMentions, MxMessageContent, MxMsgType
-from mautrix_whatsapp_py.model.mx import MxPoll, MxRoomChanged
+from mautrix_whatsapp_py.model.content import (
+    MxFlag,
+    MxGroupInvite,
+    MxLocation,
+    MxMentions,
+    MxMessageContent,
+    MxMsgType,
+)
+from mautrix_whatsapp_py.model.mx import MxMessage, MxOther, MxPoll, MxRoomChanged
 from mautrix_whatsapp_py.model.mx_room import MxPinsSet
 from mautrix_whatsapp_py.model.polls import MxPollEnd, MxPollOption, MxPollStart, MxPollVote
 from tests.unit.matrix.test_decode import decode, room_event
@@ -41,6 +48,23 @@ def test_a_poll_reads_as_it_was_written() -> None:
     assert (kind, decode_poll_vote(content)) == (VOTE, vote)
     kind, content = encode_poll(MxPollEnd(poll=POLL))
     assert (kind, decode_poll_end(content)) == (END, MxPollEnd(poll=POLL))
+
+
+@pytest.mark.parametrize("prefix", ["m.", "org.matrix.msc3488."])
+def test_a_live_location_stands_for_the_event_that_began_it(prefix: str) -> None:
+    said = {f"{prefix}location": {"uri": "geo:5.5,-6;u=3"}, f"{prefix}ts": 1}
+    event = decode(room_event("org.matrix.msc3672.beacon", {**ABOUT, **said}))
+    assert isinstance(event, MxMessage)
+    assert event.origin.event_id == POLL
+    assert event.content == MxMessageContent(
+        msgtype=MxMsgType.LOCATION,
+        body=LIVE,
+        location=MxLocation(latitude=5.5, longitude=-6),
+        flags=frozenset({MxFlag.LIVE}),
+        mentions=MxMentions(),
+    )
+    for content in (said, ABOUT, {**said, "m.relates_to": {"rel_type": "m.replace", "event_id": POLL}}):
+        assert isinstance(decode(room_event("m.beacon", content)), MxOther)
 
 
 def test_polls_as_the_specification_writes_them() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mautrix_whatsapp_py.ids import MxUri
 from mautrix_whatsapp_py.matrix.files import HttpMatrixFiles
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
 from mautrix_whatsapp_py.model.media import MxFile
+from mautrix_whatsapp_py.tasks import Growth
 from tests.unit.matrix_api.conftest import BOT, TOKEN, ImpatientClock
 
 DATA = bytes(range(256)) * 1_000
@@ -101,6 +103,42 @@ async def test_a_file_for_an_encrypted_room_says_nothing_of_itself(
     server.body = bytes([server.body[0] ^ 1]) + server.body[1:]
     with pytest.raises(MediaFailed):
         await files.download_file(MxFile(uri=stored.uri, key=stored.key), back, max_bytes=1 << 20)
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_a_file_goes_while_it_grows(
+    files: HttpMatrixFiles, server: MediaServer, tmp_path: Path, is_encrypted: bool
+) -> None:
+    path, growth = tmp_path / "growing", Growth(len(DATA))
+    path.touch()
+    uploading = asyncio.create_task(
+        files.upload_file(path, mimetype="x/y", filename="a", is_encrypted=is_encrypted, growth=growth)
+    )
+    with path.open("wb", buffering=0) as out:
+        for at in range(0, len(DATA), 10_000):
+            out.write(DATA[at : at + 10_000])
+            growth.grew(out.tell())
+            await asyncio.sleep(0)
+    assert not uploading.done()
+    growth.end()
+    stored = await uploading
+    back = tmp_path / "back"
+    await files.download_file(MxFile(uri=stored.uri, key=stored.key), back, max_bytes=1 << 20)
+    assert back.read_bytes() == DATA
+    assert (server.body == DATA) is not is_encrypted
+
+
+@pytest.mark.parametrize("written", [0, 100, len(DATA) - 1, len(DATA) + 1])
+async def test_a_file_that_never_becomes_whole_is_not_stored(
+    files: HttpMatrixFiles, server: MediaServer, tmp_path: Path, written: int
+) -> None:
+    path, growth = tmp_path / "growing", Growth(len(DATA))
+    path.write_bytes((DATA + DATA)[:written])
+    growth.grew(written)
+    growth.end()
+    with pytest.raises(MatrixUnreachable):
+        await files.upload_file(path, mimetype="x/y", filename="a", growth=growth)
+    assert not server.body
 
 
 async def test_limits_are_named(files: HttpMatrixFiles, server: MediaServer, tmp_path: Path, source: Path) -> None:
