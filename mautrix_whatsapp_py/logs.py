@@ -7,10 +7,13 @@ import logging
 import logging.handlers
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 KEPT_FILES = 5
@@ -24,6 +27,19 @@ _SECRETS = re.compile(
 _URL_PASSWORDS = re.compile(r"(?P<before>://[^/\s:@]*:)[^/\s@]+(?=@)")
 _NOISY = ("aiosqlite", "alembic", "asyncio", "mau", "sqlalchemy", "aiohttp.access")
 _MIN_SECRET_LENGTH = 6
+
+
+_EVENT: Final[ContextVar[str]] = ContextVar("event", default="")
+
+
+@contextmanager
+def about(event: str) -> Iterator[None]:
+    """Let every line that is logged in this block, and by what it calls, name the event it is about."""
+    token = _EVENT.set(event)
+    try:
+        yield
+    finally:
+        _EVENT.reset(token)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +96,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if event := _EVENT.get():
+            fields["event"] = event
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, ensure_ascii=False)
@@ -94,6 +112,8 @@ class TextFormatter(logging.Formatter):
         # A line break in a message must not look like another line of the log.
         message = record.getMessage().replace("\r", "\\r").replace("\n", "\\n")
         line = f"{moment}Z {record.levelname:<7} {record.name.removeprefix('mautrix_whatsapp_py.')}: {message}"
+        if event := _EVENT.get():
+            line = f"{line} [{event}]"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 

@@ -18,6 +18,7 @@ from tests.homeserver import (
     SynapseDatabase,
     SynapseTemplate,
 )
+from tests.homeserver.leaks import find_leaks
 
 
 @pytest.fixture
@@ -127,6 +128,9 @@ async def make_bridge(tmp_path: Path) -> AsyncIterator[MakeBridge]:
     yield make
     for bridge in made:
         await bridge.aclose()
+    homeservers = list(tmp_path.glob("synapse*/homeserver.db"))
+    for bridge in made:
+        assert find_leaks(bridge.folder, bridge.registration, homeservers) == []
 
 
 class MakeFaultProxy(Protocol):

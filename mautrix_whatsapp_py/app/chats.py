@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
 from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
+from mautrix_whatsapp_py.bridge.forgetting import Forgetting, ForgettingDeps
 from mautrix_whatsapp_py.bridge.openings import Openings
 from mautrix_whatsapp_py.bridge.people import Users
 from mautrix_whatsapp_py.bridge.sync_deps import PartDeps, SyncGroup
@@ -92,3 +93,19 @@ def make_chat_work(
     parts = {**usual_parts(part_deps), **more_parts}
     syncing = Syncing(parts=parts, matrix=matrix, clock=talk.clock, store=talk.store)
     return ChatWork(deps=deps, syncing=syncing, ghost_pattern=ghosts, config=config)
+
+
+def make_forgetting(work: ChatWork, *, users_end: Callable[[MxUserId], Awaitable[object]]) -> Forgetting:
+    """What removes a user; `users_end` stops acting as them."""
+    talk = work.deps.talk
+    return Forgetting(
+        ForgettingDeps(
+            store=talk.store,
+            logins=talk.logins,
+            portals=talk.portals,
+            chat_rooms=talk.rooms,
+            closings=work.deps.closings,
+            rooms=work.deps.rooms,
+            stop_acting_as=users_end,
+        )
+    )

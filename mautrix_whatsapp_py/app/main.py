@@ -14,7 +14,7 @@ import uvloop
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.backfill import make_backfill
-from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work
+from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work, make_forgetting
 from mautrix_whatsapp_py.app.cluster import workers_parts
 from mautrix_whatsapp_py.app.doctor import diagnose
 from mautrix_whatsapp_py.app.doubles import opened_doubles
@@ -54,6 +54,7 @@ from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
 from mautrix_whatsapp_py.commands.doctor import doctor_command
 from mautrix_whatsapp_py.commands.doubles import double_commands
+from mautrix_whatsapp_py.commands.forgetting import forgetting_commands
 from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.commands.strangers import StrangerDesk, stranger_commands
@@ -70,6 +71,7 @@ from mautrix_whatsapp_py.store.channel_people import move_people
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import decode_database_url
+from mautrix_whatsapp_py.store.user_end import forget_strangers
 from mautrix_whatsapp_py.whatsapp.folders import DataFolder
 
 if TYPE_CHECKING:
@@ -123,7 +125,7 @@ async def _start(
     clock = SystemClock()
     meters = Meters()
     services, store = await _open_store(config, options, stack, clock, meters, share)
-    await store.write(lambda tx: move_people(tx, config.homeserver.domain))
+    await _tidy_people(store, config)
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
     inbox = Inbox(store, clock)
@@ -228,6 +230,12 @@ async def _open_talk(
     talk = make_talk(config, parts, adapters)
     stack.push_async_callback(talk.following.stop)
     return talk, doubles
+
+
+async def _tidy_people(store: Store, config: Config) -> None:
+    """While nothing holds on to a row yet."""
+    await store.write(lambda tx: move_people(tx, config.homeserver.domain))
+    await store.write(forget_strangers)
 
 
 def _make_partings(config: Config, talk: Talk, work: ChatWork, links: Links) -> Partings:
@@ -348,8 +356,15 @@ def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox
     )
     chat_commands = work.commands(run_request=lambda request: dispatcher.answer(request))
     doctor = doctor_command(partial(diagnose, config, config_path=None, registration_path=None))
+    forgetting = make_forgetting(work, users_end=parts.doubles.log_out)
     strangers = stranger_commands(parts.strangers, logins=links.logins)
-    own_commands = (*double_commands(parts.doubles, talk), *cipher_commands(homeserver.crypto), doctor, *strangers)
+    own_commands = (
+        *double_commands(parts.doubles, talk),
+        *cipher_commands(homeserver.crypto),
+        *forgetting_commands(forgetting, dialogs),
+        doctor,
+        *strangers,
+    )
     past_commands = history_commands(work.deps, Asking(backfill))
     commands = (*links.commands(clock), *own_commands, *chat_commands, *past_commands, *admin_commands(admin))
     dispatcher = Dispatcher(commands, prefix=prefix, dialogs=dialogs)

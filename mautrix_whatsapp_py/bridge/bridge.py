@@ -36,6 +36,7 @@ from mautrix_whatsapp_py.bridge.side_door import SideDoor
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, JournalSeq, LoginId, MxUserId
+from mautrix_whatsapp_py.logs import about
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.mx import (
     MxEncrypted,
@@ -201,6 +202,10 @@ class Bridge:
 
     async def _settle(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
         """Handle an event and forget it; false when it must be tried again."""
+        with about(event.origin.event_id):
+            return await self._settle_named(event, seq, portal_id)
+
+    async def _settle_named(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
         origin = event.origin
         try:
             if await self._handle(event, seq, portal_id):

@@ -44,9 +44,15 @@ class Closings:
             await self._leave(portal.room_id)
         await self._deps.portals.remove(portal)
 
-    async def delete(self, portal: Portal, *, reason: str = DELETED) -> None:
-        """Empty a room: everybody leaves or is removed, the bot last."""
-        await self._require_sent(portal)
+    async def delete(self, portal: Portal, *, reason: str = DELETED, drops_waiting: bool = False) -> None:
+        """Empty a room: everybody leaves or is removed, the bot last.
+
+        CommandError while messages of its are on their way to WhatsApp, unless those may be dropped.
+        """
+        if drops_waiting:
+            await self._deps.settled(portal.id)
+        else:
+            await self._require_sent(portal)
         room_id = portal.room_id
         if room_id is not None:
             await self._remove_aliases(room_id)

@@ -10,7 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Sequence
 
-from mautrix_whatsapp_py.cli import channel, cluster, doctor, import_mautrix, quickstart, run
+from mautrix_whatsapp_py.cli import channel, cluster, db, doctor, import_mautrix, quickstart, run
 from mautrix_whatsapp_py.cli.arguments import PROGRAM, Parser, add_run_flags
 from mautrix_whatsapp_py.cli.exit_codes import exit_code_table
 from mautrix_whatsapp_py.errors import ConfigError, ExitCode, StartupError
@@ -52,6 +52,7 @@ def _parser() -> Parser:
     channel.add_parser(subparsers)
     cluster.add_parser(subparsers)
     import_mautrix.add_parser(subparsers)
+    db.add_parser(subparsers)
     parser.set_defaults(command="run")
     return parser
 
@@ -63,6 +64,7 @@ def _command(name: str) -> Command:
         "doctor": doctor.run,
         "channel": channel.run,
         "cluster": cluster.run,
+        "db": db.run,
         "import-mautrix": import_mautrix.run,
     }
     return commands[name]

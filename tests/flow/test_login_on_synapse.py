@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.flow.credentials import find_traces, read_credentials
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import PortPool, Registration
 from tests.postgres import Postgres
@@ -53,8 +54,11 @@ async def stage(
 
 
 @both_databases
-async def test_the_life_of_a_link(stage: Stage) -> None:
-    """Linked by QR code; resumed after a restart and a kill; unlinked on the phone; linked again; logged out."""
+async def test_the_life_of_a_link(stage: Stage, database_uri: str | None) -> None:
+    """Linked by QR code; resumed after a restart and a kill; unlinked on the phone; linked again; logged out.
+
+    Then no byte of either link's credential is left.
+    """
     alice = stage.alice
     mark = alice.client.mark()
     device = await stage.alice.scan(stage.phone)
@@ -69,6 +73,7 @@ async def test_the_life_of_a_link(stage: Stage) -> None:
     await stage.bridge.start()
     await alice.until_connected()
     assert list(stage.phone.devices.values()) == [device]
+    keys = read_credentials(stage.bridge.folder)
     mark = alice.client.mark()
     stage.phone.phone.unlink(device)
     await alice.heard(f"{NUMBER} was unlinked from the phone. Send `login` to link it again.", after=mark)
@@ -76,9 +81,12 @@ async def test_the_life_of_a_link(stage: Stage) -> None:
     mark = alice.client.mark()
     again = await alice.scan(stage.phone, "relogin")
     await alice.until_connected()
+    keys |= read_credentials(stage.bridge.folder)
+    assert find_traces(keys, stage.bridge.folder, database_uri), "the search finds what is there"
     await alice.ask("logout", answer=f"Unlinked {NUMBER}, here and on the phone")
     assert again.number not in stage.phone.devices
     assert stage.session_files() == []
+    assert find_traces(keys, stage.bridge.folder, database_uri) == []
     await alice.ask("list-logins", answer="You have no WhatsApp account linked")
     said = [event.body for event in alice.client.events[mark.position :] if event.room_id == alice.room]
     assert not [body for body in said if "was unlinked from the phone" in body]

@@ -27,6 +27,7 @@ from mautrix_whatsapp_py.bridge.welcoming import Welcoming
 from mautrix_whatsapp_py.commands.admin import AdminDeps, admin_commands
 from mautrix_whatsapp_py.commands.dialogs import Dialogs
 from mautrix_whatsapp_py.commands.dispatch import Dispatcher
+from mautrix_whatsapp_py.commands.forgetting import forgetting_commands
 from mautrix_whatsapp_py.commands.links import link_commands
 from mautrix_whatsapp_py.commands.login import login_commands
 from mautrix_whatsapp_py.commands.spec import Command
@@ -65,6 +66,7 @@ from tests.flow.attempt_work import make_attempts, make_page_links
 from tests.flow.bystanders import Artist, Reporter
 from tests.flow.chat_work import Directories, make_chat_work
 from tests.flow.faulty import FaultyInbox, FaultyLoginBook, FaultyShownCodes
+from tests.flow.forgetting_work import make_forgetting
 from tests.flow.world_talk import make_talk_of
 
 DEADLINE_SECONDS = 20
@@ -163,6 +165,7 @@ class World:
             *link_commands(logins=self.logins, network=self.network, clock=self.clock),
             *self.more_commands(talk),
             *self.work.commands,
+            *forgetting_commands(make_forgetting(self), dialogs),
             *admin_commands(admin),
         )
         self.dispatcher = Dispatcher(commands, prefix="!wa", dialogs=dialogs)

@@ -36,6 +36,7 @@ class BridgeProcess:
         self.folder = folder
         self.port = port
         self.config_path = folder / "config.yaml"
+        self.registration = registration
         self.registration_path = registration.write(folder / "registration.yaml")
         uri = database_uri or f"sqlite:///{folder / 'bridge.db'}"
         base = _base_config(homeserver_url, registration, port, uri)
@@ -120,6 +121,8 @@ def _base_config(
             "username_template": registration.ghost_prefix + "{{.}}",
         },
         "database": {"uri": database_uri},
+        # All of it is searched for secrets when the test is over.
+        "logging": {"min_level": "debug"},
         # Otherwise the first message after a login waits a while for history, which few tests have.
         "backfill": {"enabled": False},
         "bridge": {

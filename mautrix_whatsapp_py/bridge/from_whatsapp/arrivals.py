@@ -32,6 +32,7 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUncertain,
 )
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, MxRoomId, MxTxnId, PortalKey, login_tag
+from mautrix_whatsapp_py.logs import about
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import (
@@ -134,6 +135,10 @@ class Arrivals:
         return has_own_room or self._talk.filters.has_no_rules(login.user)
 
     async def _route(self, arrival: Arrival) -> bool:
+        with about(f"{login_tag(arrival.login_id)}:{arrival.seq}"):
+            return await self._route_named(arrival)
+
+    async def _route_named(self, arrival: Arrival) -> bool:
         login = self._talk.logins.get(arrival.login_id)
         try:
             portal = None if login is None else await self._find_chat(arrival.event, login)
@@ -154,7 +159,7 @@ class Arrivals:
         return True
 
     def _put(self, arrival: Arrival, portal_id: PortalId) -> None:
-        self._lanes.put(portal_id, partial(self._handle, arrival, portal_id))
+        self._lanes.put(portal_id, partial(self._handle_named, arrival, portal_id))
         offer_file(arrival.event, portal_id, self._talk)
 
     def _is_stray(self, arrival: Arrival) -> bool:
@@ -190,6 +195,10 @@ class Arrivals:
                 await self._show_presence(event)
         return None
 
+    async def _handle_named(self, arrival: Arrival, portal_id: PortalId) -> bool:
+        with about(f"{login_tag(arrival.login_id)}:{arrival.seq}"):
+            return await self._handle(arrival, portal_id)
+
     async def _handle(self, arrival: Arrival, portal_id: PortalId) -> bool:
         tag = login_tag(arrival.login_id)
         handled = Handled()
@@ -223,7 +232,7 @@ class Arrivals:
         login, portal = self._talk.logins.get(arrival.login_id), await self._talk.portals.get(portal_id)
         if login is None or portal is None or not self._talk.gate.holds(portal, login):
             return False
-        again = partial(self._lanes.put_first, portal_id, partial(self._handle, arrival, portal_id))
+        again = partial(self._lanes.put_first, portal_id, partial(self._handle_named, arrival, portal_id))
         self._talk.gate.hold(portal_id, login, again)
         return True
 
@@ -294,7 +303,7 @@ class Arrivals:
     def _call_late(self, portal_id: PortalId) -> None:
         """A message came: it may be the one that these are about, and what is behind them must stay there."""
         for arrival in reversed(self._late.pop(portal_id, ())):
-            self._lanes.put_first(portal_id, partial(self._handle, arrival, portal_id))
+            self._lanes.put_first(portal_id, partial(self._handle_named, arrival, portal_id))
 
     def _is_overdue(self, arrival: Arrival) -> bool:
         return self._talk.clock.now() - arrival.came_at >= PATIENCE

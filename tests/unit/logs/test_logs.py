@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -14,6 +15,7 @@ from mautrix_whatsapp_py.logs import (
     LogOptions,
     ScrubbingFormatter,
     TextFormatter,
+    about,
     setup_logging,
 )
 
@@ -114,3 +116,26 @@ def test_without_a_file_lines_go_to_standard_output(
         logging.getLogger("x").info("hello")
         out.seek(0)
         assert out.read().endswith("hello\n")
+
+
+def test_every_line_about_an_event_names_it() -> None:
+    """Also those of what was begun meanwhile, and of nothing afterwards."""
+    formatters = (TextFormatter(), JsonFormatter())
+    sent = record("sent")
+    with about("$event"):
+        text, line = (formatter.format(sent) for formatter in formatters)
+    assert text.endswith("app: sent [$event]")
+    assert json.loads(line)["event"] == "$event"
+    assert formatters[0].format(sent).endswith("app: sent")
+    assert "event" not in json.loads(formatters[1].format(sent))
+
+
+async def test_tasks_begun_about_an_event_go_on_naming_it() -> None:
+    later = record("later")
+
+    async def say() -> str:
+        return TextFormatter().format(later)
+
+    with about("…1111:7"):
+        task = asyncio.create_task(say())
+    assert (await task).endswith("later […1111:7]")
