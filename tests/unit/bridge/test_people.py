@@ -46,7 +46,7 @@ class Listeners:
         """See Persons."""
 
 
-FOLLOWING = SimpleNamespace(deps=SimpleNamespace(turns=Turns()))
+FOLLOWING = SimpleNamespace(deps=SimpleNamespace(turns=Turns(), matrix_rooms=None))
 
 
 def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
@@ -67,6 +67,7 @@ def make_deps(table: dict[str, PermissionLevel]) -> BridgeDeps:
             Talk,
             SimpleNamespace(
                 persons=Listeners(),
+                portals=SimpleNamespace(),
                 clock=FakeClock(),
                 following=FOLLOWING,
                 uploads=Uploads(NoFiles()),
