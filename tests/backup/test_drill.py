@@ -120,7 +120,7 @@ async def test_a_backup_under_load_goes_on_elsewhere(
         assert "Traceback" not in second.output
         await second.stop()
         early = {f"in {number}" for number in range(BEFORE)}
-        events = {event.event_id for event in await ferry.messages() if event.body in early}
+        events = {event.event_id for event in await ferry.alice.messages(ferry.room) if event.body in early}
         assert len(events) == BEFORE
         assert events <= known_events(second.folder / "bridge.db")
 

@@ -253,14 +253,15 @@ async def test_who_may_not_be_removed_comes_back(club: Club) -> None:
     assert "only admins" in club.said
 
 
-async def test_leaving_the_room_leaves_the_group_only_when_that_is_wanted(world: World, club: Club) -> None:
-    directory = club.world.directories.require(LOGIN)
-    await club.move(ALICE, MxMembership.LEAVE, was=MxMembership.JOIN)
-    assert directory.left == []
-    world.group_settings = GroupSettings(leaves_with_users=True)
+@pytest.mark.parametrize("is_wanted", [False, True])
+async def test_leaving_the_room_leaves_the_group_only_when_that_is_wanted(
+    world: World, club: Club, is_wanted: bool
+) -> None:
+    world.group_settings = GroupSettings(leaves_with_users=is_wanted)
     await club.chat.restart()
     await club.move(ALICE, MxMembership.LEAVE, was=MxMembership.JOIN)
-    assert directory.left == [CLUB]
+    assert club.world.directories.require(LOGIN).left == ([CLUB] if is_wanted else [])
+    # Whose last user is gone has no use for its room.
     assert BEN_GHOST not in world.matrix.rooms[club.room_id].joined
 
 

@@ -226,6 +226,9 @@ async def _what_is_written_while_whatsapp_is_away_goes_out_in_order(talk: Talk) 
         await talk.alice.send_text(talk.room, f"away {number}")
     doomed = await talk.alice.send_text(talk.room, "never mind")
     await talk.alice.redact(talk.room, doomed)
+    # The ten, and the question itself.
+    while "Waiting events: 11" not in await talk.stage.alice.ask("status", answer="Waiting events"):
+        await asyncio.sleep(0.1)
     talk.stage.wa.proxy.network = Network.UP
     seen = [(await talk.ben.phone.receive_next(timeout_seconds=60)).text for _ in range(10)]
     assert seen == [f"away {number}" for number in range(10)]
@@ -313,7 +316,6 @@ async def _show_more_or_less(talk: Talk) -> None:
     await talk.tell_bot("privacy presence on")
     assert not talk.own.is_online
     async with asyncio.timeout(WAIT_SECONDS):
-        # The link learns its own name first.
         while not talk.own.is_online or talk.own not in talk.ben.watchers:
             for is_typing in (True, False):
                 await alice.set_typing(talk.room, is_typing=is_typing)
@@ -355,11 +357,8 @@ async def _ben_moves_from_number_to_lid(talk: Talk) -> None:
         talk.ben.addressing = addressing
         await talk.ben.phone.text(talk.own.pn, f"as {addressing.name}")
         await talk.hears(f"as {addressing.name}")
-    assert not [
-        event
-        for event in talk.alice.events[mark.position :]
-        if event.type == "m.room.member" and event.kind is not Kind.ACCOUNT_DATA
-    ]
+    since = talk.alice.events[mark.position :]
+    assert not [one for one in since if one.type == "m.room.member" and one.kind is not Kind.ACCOUNT_DATA]
     await talk.alice.send_text(talk.room, "still there?")
     assert (await talk.ben.phone.receive_next()).text == "still there?"
 
