@@ -19,9 +19,9 @@ from tests.postgres import OwnPostgres, own_postgres
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 SHORT_STORM = Plan(
-    messages=150,
+    messages=120,
     chats=4,
-    bridge_kills=5,
+    bridge_kills=4,
     homeserver_stops=1,
     homeserver_away_seconds=3,
     socket_drops=3,
@@ -34,7 +34,7 @@ LONG_STORM = Plan(
     homeserver_away_seconds=20,
     socket_drops=10,
 )
-SHORT_CRASHES = Plan(messages=100, chats=4, host_kills=2)
+SHORT_CRASHES = Plan(messages=80, chats=4, host_kills=2)
 LONG_CRASHES = Plan(messages=1000, chats=10, host_kills=10)
 LOST_PER_HOST_CRASH = 9
 """What the architecture page allows: single digits."""

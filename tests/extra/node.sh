@@ -5,11 +5,20 @@ has_node() {
         node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)'
 }
 
+# Debian's packages, by one suite at a time; says nothing when that fails.
+install_packages() {
+    mkdir -p .work
+    {
+        flock 9
+        apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+    } 9>.work/apt.lock >/dev/null 2>&1 || true
+}
+
 # Node.js is there, or the suite ends saying what to do.
 require_node() {
     if ! has_node && [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         echo "Installing Node.js with apt..."
-        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nodejs npm; } >/dev/null 2>&1 || true
+        install_packages nodejs npm
     fi
     if ! has_node; then
         echo "Node.js 20 or newer with npm is missing: install it (Debian 13, Ubuntu 25.04: apt install nodejs npm; else https://nodejs.org), then run this again"
