@@ -49,6 +49,7 @@ class Pump:
     on_acked: Callable[[int], None]
     on_phone_seen: Callable[[datetime], None]
     executor: ThreadPoolExecutor
+    retry_seconds: float = 1.0
     undecoded: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
     _epoch: int = 0
@@ -72,15 +73,23 @@ class Pump:
             self._flush_timer = asyncio.get_running_loop().call_later(ACK_SECONDS, self._let_flush)
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled; a link whose pump stood still would look connected and be deaf."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if self._epoch != self.outlet.epoch:
-                await self._start_over()
-            while await self._feed():
-                await self._flush_acks_when_due()
+            try:
+                await self._work()
+            except Exception:
+                log.exception("the journal could not be read; it is tried again", extra={"login": self.login})
+                await asyncio.sleep(self.retry_seconds)
+                self._wake.set()
+
+    async def _work(self) -> None:
+        if self._epoch != self.outlet.epoch:
+            await self._start_over()
+        while await self._feed():
             await self._flush_acks_when_due()
+        await self._flush_acks_when_due()
 
     async def _start_over(self) -> None:
         await self._flush_acks()
@@ -137,7 +146,11 @@ class Pump:
         acked, self._acked = self._acked, []
         if not acked:
             return
-        deleted = await self._in_thread(lambda: self.journal.delete(acked))
+        try:
+            deleted = await self._in_thread(lambda: self.journal.delete(acked))
+        except BaseException:
+            self._acked[:0], self._is_flush_due = acked, True
+            raise
         self.on_acked(deleted)
 
     async def _in_thread(self, function: Callable[[], Answer]) -> Answer:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from mautrix_whatsapp_py.ids import JournalSeq, LoginId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.wa import WaEvent, WaReceipt, WaReceiptKind, WaSource, WaUnknown
@@ -99,6 +102,41 @@ async def test_what_is_not_acknowledged_comes_again(tmp_path: Path) -> None:
         it.attach()
         await it.until(lambda: it.kinds == ["a", "c"])
         assert it.journal.depth == 2
+
+
+async def test_a_journal_that_cannot_be_read_for_a_while_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stand(tmp_path) as it:
+        it.pump.retry_seconds = 0.0
+        it.attach()
+        with monkeypatch.context() as broken:
+            tried = failing(broken, it, "get_after")
+            it.append(b"a")
+            await it.until(lambda: len(tried) == 3)
+            assert it.kinds == []
+        await it.until(lambda: it.kinds == ["a"])
+        with monkeypatch.context() as broken:
+            tried = failing(broken, it, "delete")
+            it.pump.ack(it.seqs)
+            await it.until(lambda: len(tried) == 3)
+            it.append(b"b")
+        await it.until(lambda: it.kinds == ["a", "b"] and it.acked == 1)
+        assert it.journal.depth == 1
+
+
+def failing(patch: pytest.MonkeyPatch, it: Stand, name: str) -> list[None]:
+    """The journal's file is not to be read; how often that was tried."""
+    tried: list[None] = []
+
+    def fail(*_: object) -> None:
+        tried.append(None)
+        loop.call_soon_threadsafe(it.changed.set)
+        raise sqlite3.OperationalError
+
+    loop = asyncio.get_running_loop()
+    patch.setattr(it.journal, name, fail)
+    return tried
 
 
 async def test_no_more_than_a_window_goes_ahead(tmp_path: Path) -> None:
