@@ -62,10 +62,15 @@ class ContactNames:
             name = clean_name(contact.full_name or contact.first_name)
             names |= {jid.bare: name for jid in (contact.jid, contact.lid) if jid is not None and name}
         own = await self._deps.rooms.own_person(login)
+        chats = {
+            portal.person_id: portal
+            for portal in await self._deps.portals.get_all()
+            if portal.key.receiver == login.id and portal.person_id not in (None, own.id)
+        }
         changed = 0
-        for portal in await self._deps.portals.get_all():
-            if portal.key.receiver == login.id and portal.person_id not in (None, own.id):
-                changed += await self._name(portal, names)
+        for person in (await self._deps.persons.get_some([one for one in chats if one is not None])).values():
+            wanted = next((names[jid] for jid in person.jids if jid in names), "")
+            changed += await self._name(chats[person.id], wanted)
         return changed
 
     def on_state(self, login: Login, state: WaState) -> None:
@@ -102,12 +107,8 @@ class ContactNames:
         except BridgeError as error:
             log.info("the contact book of login %s was not read: %s", login_tag(login.id), type(error).__name__)
 
-    async def _name(self, portal: Portal, names: dict[WaJid, str]) -> bool:
-        person = await self._deps.persons.get(portal.person_id) if portal.person_id is not None else None
-        if person is None or portal.room_id is None:
-            return False
-        wanted = next((names[jid] for jid in person.jids if jid in names), "")
-        if wanted == portal.name:
+    async def _name(self, portal: Portal, wanted: str) -> bool:
+        if wanted == portal.name or portal.room_id is None:
             return False
         try:
             await self._deps.groups.set_room_name(portal.room_id, wanted)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mautrix_whatsapp_py.bridge.names import GhostNames
 from mautrix_whatsapp_py.errors import StoreError
@@ -23,6 +24,7 @@ _PN_SERVERS = frozenset({USER_SERVER, "c.us", "hosted"})
 _LID_SERVERS = frozenset({LID_SERVER, "hosted.lid"})
 _MAX_NAME = 200
 _TRIES = 3
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,15 @@ class Persons:
             return known
         person = await self._store.read(lambda tx: self._rows.get(tx, person_id))
         return None if person is None else self._remember(person)
+
+    async def get_some(self, person_ids: Collection[PersonId]) -> dict[PersonId, Person]:
+        """Many people, few questions; those who are seldom asked for are not remembered."""
+        found = {one: self._by_id[one] for one in person_ids if one in self._by_id}
+        missing = [one for one in person_ids if one not in found]
+        for start in range(0, len(missing), _AT_ONCE):
+            some = missing[start : start + _AT_ONCE]
+            found |= {one.id: one for one in await self._store.read(partial(self._rows.get_some, person_ids=some))}
+        return found
 
     async def get_by_ghost(self, ghost: MxUserId) -> Person | None:
         """Whose ghost this is."""

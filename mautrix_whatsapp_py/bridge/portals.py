@@ -77,10 +77,8 @@ class Portals:
 
     async def get_all(self) -> list[Portal]:
         """Every portal, with or without a room."""
-        async with self._store.reading() as tx:
-            ids = await self._end.get_ids(tx)
-        found = [await self.get(portal_id) for portal_id in ids]
-        return [portal for portal in found if portal is not None]
+        found = await self._store.read(self._rows.get_all)
+        return [self._by_id.get(portal.id, portal) for portal in found]
 
     async def count_waiting(self, portal: Portal) -> int:
         """How many messages of a chat are on their way to WhatsApp."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, or_, select, update
@@ -33,6 +34,11 @@ class PersonRows:
         """One person."""
         row = (await tx.execute(select(persons).where(persons.c.id == person_id))).first()
         return None if row is None else _decode(row)
+
+    async def get_some(self, tx: Tx, person_ids: Sequence[PersonId]) -> list[Person]:
+        """Those of so many people that are there."""
+        rows = await tx.execute(select(persons).where(persons.c.id.in_(person_ids)))
+        return [_decode(row) for row in rows]
 
     async def add(self, tx: Tx, *, pn: str | None, lid: str | None, ghost: MxUserId) -> Person | None:
         """Somebody new; None when somebody else added them, or their ghost, meanwhile."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sqlalchemy import delete, func, select
 
 from mautrix_whatsapp_py.model.portal import PortalId
@@ -13,11 +11,6 @@ from mautrix_whatsapp_py.store.tables import kv, metadata, outbox, portals
 
 class PortalEnd:
     """Rows of a portal in every table."""
-
-    async def get_ids(self, tx: Tx) -> Sequence[PortalId]:
-        """Every portal there is."""
-        rows = await tx.execute(select(portals.c.id).order_by(portals.c.id))
-        return tuple(PortalId(row.id) for row in rows)
 
     async def count_waiting(self, tx: Tx, portal_id: PortalId) -> int:
         """How many messages of a portal are on their way to WhatsApp."""

@@ -43,6 +43,10 @@ class PortalRows:
         row = (await tx.execute(select(portals).where(portals.c.id == portal_id))).first()
         return None if row is None else _decode(row)
 
+    async def get_all(self, tx: Tx) -> list[Portal]:
+        """Every portal, the oldest first."""
+        return [_decode(row) for row in await tx.execute(select(portals).order_by(portals.c.id))]
+
     async def get_rooms(self, tx: Tx) -> list[tuple[MxRoomId, PortalId]]:
         """Every room that is a portal."""
         rows = await tx.execute(select(portals.c.room_id, portals.c.id).where(portals.c.room_id.is_not(None)))

@@ -6,7 +6,11 @@ import asyncio
 
 import pytest
 
+from mautrix_whatsapp_py.ids import MxUserId
+from mautrix_whatsapp_py.model.portal import PortalKey, direct_chat
 from mautrix_whatsapp_py.model.wa_directory import WaContact
+from mautrix_whatsapp_py.store.persons import PersonRows
+from mautrix_whatsapp_py.store.portals import PortalRows
 from tests.flow.chat import BEN, BEN_GHOST, LOGIN
 from tests.flow.desk import Desk
 from tests.flow.world import World
@@ -45,6 +49,28 @@ async def test_the_room_is_named_and_the_ghost_is_not(desk: Desk) -> None:
     await desk.chat.restart()
     assert await apply(desk) == 0
     assert desk.world.groups.calls == calls
+
+
+async def test_four_hundred_chats_take_as_many_questions_as_ten(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens at every start must not grow with the people somebody once wrote with."""
+    store, asked = desk.world.store, list[object]()
+    read_from_store = store.read
+    monkeypatch.setattr(store, "read", lambda job: asked.append(job) or read_from_store(job))
+    counts = []
+    for first, last in ((0, 10), (10, 400)):
+        rows, people = PortalRows(), PersonRows()
+        async with store.transaction() as tx:
+            for number in range(first, last):
+                ghost = MxUserId(f"@whatsapp_9{number}:localhost")
+                person = await people.add(tx, pn=f"9{number}", lid=None, ghost=ghost)
+                assert person is not None
+                await rows.ensure(tx, PortalKey(chat=direct_chat(person.id), receiver=LOGIN))
+        asked.clear()
+        assert await apply(desk) == 0
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
 
 
 async def test_a_contact_that_is_gone_or_changed_is_followed(desk: Desk) -> None:
