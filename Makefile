@@ -6,8 +6,8 @@
 VENV ?= .venv
 PYTHON ?=
 DATA ?= data
-# Two for each processor: most tests wait for processes of their own most of the time.
-JOBS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Three for each processor: most tests wait for processes of their own most of the time.
+JOBS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
 ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -19,6 +20,22 @@ from tests.homeserver import (
     SynapseTemplate,
 )
 from tests.homeserver.leaks import find_leaks
+from tests.order import deal
+
+
+LONG_FOLDERS = frozenset({"backup", "chaos", "workers"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that start other programs, the longest of them first."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    if workers:
+        items.sort(key=lambda item: (item.path.parent.name not in LONG_FOLDERS, not item.get_closest_marker("synapse")))
+        items[:] = deal(items, workers, is_long=_starts_programs)
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("synapse", "neonize"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mautrix_whatsapp_py.store.engine import create_reader, create_writer, ensure_private_file
 from mautrix_whatsapp_py.store.errors import translated
+from mautrix_whatsapp_py.store.inbox import HANDLED
 from mautrix_whatsapp_py.store.tables import database_owner, inbox, kv, metadata, outbox
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
 
@@ -126,7 +127,7 @@ async def settle_in_flight(address: DatabaseAddress) -> int:
             async with engine.begin() as connection:
                 waiting = inbox.c.body.is_not(None)
                 count = (await connection.execute(select(func.count()).where(waiting))).scalar_one()
-                await connection.execute(update(inbox).where(waiting).values(body=None))
+                await connection.execute(update(inbox).where(waiting).values(HANDLED))
                 await connection.execute(delete(outbox))
                 await connection.execute(delete(kv).where(kv.c.key == MARK))
                 return int(count)
