@@ -22,7 +22,6 @@ from tests.homeserver import (
 from tests.homeserver.leaks import find_leaks
 from tests.order import deal
 
-
 LONG_FOLDERS = frozenset({"backup", "chaos", "workers"})
 
 
@@ -30,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with those that start other programs, the longest of them first."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
     if workers:
-        items.sort(key=lambda item: (item.path.parent.name not in LONG_FOLDERS, not item.get_closest_marker("synapse")))
+        items.sort(
+            key=lambda item: (item.path.parent.name not in LONG_FOLDERS, not item.get_closest_marker("synapse"))
+        )
         items[:] = deal(items, workers, is_long=_starts_programs)
 
 

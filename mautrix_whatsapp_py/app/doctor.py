@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -18,7 +19,19 @@ from mautrix_whatsapp_py.ops.doctor_local import (
     check_python,
     check_registration,
 )
-from mautrix_whatsapp_py.ops.doctor_network import check_bridge, check_homeserver, check_links, check_whatsapp
+from mautrix_whatsapp_py.ops.doctor_network import (
+    check_bridge,
+    check_homeserver,
+    check_links,
+    check_whatsapp,
+    fetch_links,
+)
+from mautrix_whatsapp_py.ops.doctor_probes import (
+    check_client_version,
+    check_doubles,
+    check_encryption,
+    check_ephemeral,
+)
 from mautrix_whatsapp_py.ops.findings import Finding
 
 
@@ -33,8 +46,13 @@ async def diagnose(config: Config, *, config_path: Path | None, registration_pat
         found += await check_homeserver(config, http)
         about_bridge, is_running = await check_bridge(config, http)
         found += about_bridge
+        found += await check_encryption(config, http)
+        found += await check_doubles(config, http)
         if is_running:
-            found += await check_links(config, http, logins)
+            found.append(await check_ephemeral(config, http))
+            links = await fetch_links(config, http, logins)
+            found += check_links(links, logins)
+            found.append(check_client_version(chain.from_iterable((links or {}).values())))
         found += await check_whatsapp(config, http)
     return found
 

@@ -85,4 +85,7 @@ async def test_an_account_whose_name_begins_like_another_is_another(store: Store
         await forget_channel_of(tx, [ALICES])
         assert await left(tx) == {table.name: {"bobs"} for table in CHANNEL_TABLES}
         tenures = await OwnerRows().get_all(tx)
-        assert [(one.account, one.login, one.until) for one in tenures] == [("a", ALICES, None), ("a-2", BOBS, None)]
+        assert [(one.account, one.login, one.until) for one in tenures] == [
+            ("a", ALICES, None),
+            ("a-2", BOBS, None),
+        ]
