@@ -38,11 +38,19 @@ async def copy_keys(source: str, target: str) -> int:
     async with _opened(source, UpgradeTable()) as old:
         if not await old.table_exists("crypto_version"):
             return 0
-        # Not `acquire`, which hands out the connection of another database where one is held.
-        async with old.acquire_direct() as reading, reading.transaction():
+        async with _in_transaction(old) as reading:
             if old.scheme != Scheme.SQLITE:
                 await reading.execute(_SNAPSHOT)
             return await _fill(reading, target)
+
+
+@asynccontextmanager
+async def _in_transaction(database: Database) -> AsyncIterator[Any]:
+    # Not `acquire`, which hands out the connection of another database where one is held.
+    async with database.acquire_direct() as acquired:
+        connection: Any = acquired
+        async with connection.transaction():
+            yield connection
 
 
 async def _fill(reading: Any, target: str) -> int:
@@ -51,7 +59,7 @@ async def _fill(reading: Any, target: str) -> int:
 
     async with _opened(target, PgCryptoStore.upgrade_table) as new:
         await ensure_facts(new)
-        async with new.acquire_direct() as writing, writing.transaction():
+        async with _in_transaction(new) as writing:
             if await reading.fetchval(_VERSION) != await writing.fetchval(_VERSION):
                 raise KeysUnknown
             if await writing.fetchval("SELECT count(*) FROM crypto_account"):
