@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
@@ -16,6 +17,7 @@ from mautrix_whatsapp_py.ops.doctor_local import (
     check_disk,
     check_files,
     check_libraries,
+    check_media,
     check_python,
     check_registration,
 )
@@ -37,7 +39,8 @@ from mautrix_whatsapp_py.ops.findings import Finding
 
 async def diagnose(config: Config, *, config_path: Path | None, registration_path: Path | None) -> list[Finding]:
     """Look at everything, whether or not the bridge runs."""
-    found = [check_python(), check_libraries(), *check_files(config, config_path), check_disk(config)]
+    found = [check_python(), check_libraries(), await asyncio.to_thread(check_media)]
+    found += [*check_files(config, config_path), check_disk(config)]
     if registration_path is not None:
         found.append(check_registration(registration_path, expected_registration(config)))
     about_database, logins = await check_database(config)

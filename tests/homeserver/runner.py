@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -103,6 +104,19 @@ class BridgeProcess:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+async def run_program(*words: str) -> str:
+    """Run a command of the program to its end; what it printed. AssertionError when it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mautrix_whatsapp_py", *words),
+        env={**ENVIRONMENT, "PATH": "/usr/bin:/bin"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
 
 
 def _base_config(
