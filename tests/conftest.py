@@ -19,7 +19,7 @@ from tests.homeserver import (
     SynapseDatabase,
     SynapseTemplate,
 )
-from tests.homeserver.leaks import find_leaks
+from tests.homeserver.leaks import find_leaks, tells_all
 from tests.order import deal
 
 LONG_FOLDERS = frozenset({"backup", "chaos", "workers"})
@@ -148,6 +148,7 @@ async def make_bridge(tmp_path: Path) -> AsyncIterator[MakeBridge]:
         await bridge.aclose()
     homeservers = list(tmp_path.glob("synapse*/homeserver.db"))
     for bridge in made:
+        assert tells_all(bridge.folder) or not bridge.has_been_ready
         assert find_leaks(bridge.folder, bridge.registration, homeservers) == []
 
 

@@ -90,7 +90,9 @@ def test_pages_are_reached_from_the_readme() -> None:
 
 def test_commands_that_users_are_told_of_exist() -> None:
     sources = [path.read_text() for path in (ROOT / "mautrix_whatsapp_py" / "commands").glob("*.py")]
-    known = {name for source in sources for name in re.findall(r'\b(?:name=|NAME = |COMMAND = )"([a-z-]+)"', source)}
+    known = {
+        name for source in sources for name in re.findall(r'\b(?:name=|NAME = |COMMAND = )"([a-z-]+)"', source)
+    }
     told = re.findall(r"`([a-z]+(?:-[a-z]+)*)(?: [^`]*)?`", table_of("users.md"))
     sent = [name for page in PAGES for name in _SENT.findall(page.read_text())]
     assert len(told) > 10

@@ -48,6 +48,7 @@ class BridgeProcess:
         self.config_path.chmod(0o600)
         command = [sys.executable, "-m", "mautrix_whatsapp_py", "-c", "config.yaml", "-r", "registration.yaml"]
         self._process = Process("bridge", command, folder=folder, environment=ENVIRONMENT)
+        self.has_been_ready = False
 
     @property
     def process(self) -> Process:
@@ -69,6 +70,7 @@ class BridgeProcess:
         self._process.launch(*extra)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
             await self._process.wait_until(lambda: self._is_ready(http), deadline_seconds=deadline_seconds)
+        self.has_been_ready = True
 
     async def run_to_exit(self, *extra: str, deadline_seconds: float = READY_SECONDS) -> int:
         """Start and return the exit code; for starts that are meant to fail or to end."""
