@@ -40,7 +40,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where an operator types; the bridge's own folder with a configuration that nobody answers to."""
     monkeypatch.chdir(tmp_path)
     registration = Registration(url="http://127.0.0.1:9")
-    BridgeProcess(tmp_path, homeserver_url="http://127.0.0.1:9", registration=registration, port=9)
+    BridgeProcess(
+        tmp_path,
+        homeserver_url="http://127.0.0.1:9",
+        registration=registration,
+        port=9,
+        database_uri="sqlite:///bridge.db",
+    )
     return tmp_path
 
 
@@ -125,6 +131,10 @@ async def test_installation(folder: Path) -> None:
 
 
 async def test_double_puppets(folder: Path) -> None:
+    (folder / "config.yaml").unlink()
+    (folder / "registration.yaml").unlink()
+    await carry_out(["-e"])
+    _fill_in(folder / "config.yaml")
     (words,) = lines_of("double-puppets.md")
     await carry_out(words)
     assert "as_token" in (folder / "doublepuppet.yaml").read_text()

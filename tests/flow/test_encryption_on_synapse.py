@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import pytest
 import zxingcpp
 from PIL import Image
 
+from mautrix_whatsapp_py.config.document import parse_yaml
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.data.media.pictures import quarters, saved
 from tests.flow.encrypted_client import EncryptedClient
@@ -146,13 +146,12 @@ async def test_everything_is_said_in_secret(
 async def _move(stage: Stage, uri: str) -> None:
     """The bridge goes on with another database; the one it had is not there any more."""
     path, folder = stage.bridge.config_path, stage.bridge.folder
-    fields = json.loads(path.read_text())
+    old = parse_yaml(path.read_text())["database"]["uri"]
     files = [*folder.glob("bridge.db*"), *folder.glob("crypto.db*")]
     await run_program("db", "copy", "-c", str(path), "--to", uri)
     for file in files:
         file.unlink()
-    fields["database"]["uri"] = uri
-    path.write_text(json.dumps(fields))
+    path.write_text(path.read_text().replace(old, uri))
 
 
 async def _restore_backup(stage: Stage, room: str) -> None:
