@@ -7,7 +7,7 @@ VENV ?= .venv
 PYTHON ?=
 DATA ?= data
 # Three for each processor: most tests wait for processes of their own most of the time.
-JOBS ?= $(shell echo $$((3 * $$(getconf _NPROCESSORS_ONLN))))
+JOBS ?= $(shell jobs=$$((3 * $$(getconf _NPROCESSORS_ONLN))); echo $$((jobs < 24 ? jobs : 24)))
 ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON

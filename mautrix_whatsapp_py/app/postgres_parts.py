@@ -30,10 +30,11 @@ class PostgresParts:
         if isinstance(source, SqliteAddress):
             return 0
         sessions = await export_sessions(source)
-        for session in sessions:
-            target = SessionFolder(path=folder / session.login)
+        targets = [SessionFolder(path=folder / session.login) for session in sessions]
+        for target in targets:
             if target.database.exists():
                 raise PlaceTaken(f"there is a WhatsApp session already: {target.path}")
+        for target, session in zip(targets, sessions, strict=True):
             try:
                 await asyncio.to_thread(write_session, target, session)
             except NoTables as error:
