@@ -6,8 +6,8 @@
 VENV ?= .venv
 PYTHON ?=
 DATA ?= data
-# Three for each processor: most tests wait for processes of their own most of the time.
-JOBS ?= $(shell jobs=$$((3 * $$(getconf _NPROCESSORS_ONLN))); echo $$((jobs < 24 ? jobs : 24)))
+# More than processors, as most tests wait for processes of their own half of the time; each takes 300 MB.
+JOBS ?= $(shell jobs=$$((5 * $$(getconf _NPROCESSORS_ONLN) / 2)); echo $$((jobs < 24 ? jobs : 24)))
 ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON

@@ -29,7 +29,8 @@ _KEYS = {
     ),
     "session.db": ("SELECT noise_key, identity_key, adv_key FROM whatsmeow_device",),
 }
-_DEBUG, _JSON_DEBUG = "Z DEBUG ", '"level": "debug"'
+_TALKATIVE = re.compile(r"\bmin_level\W+debug\b")
+_STARTED = "starting mautrix-whatsapp-py "
 _LOG_NAMES = ("*.out", "*.log", "log")
 
 
@@ -56,8 +57,9 @@ def find_leaks(folder: Path, registration: Registration, homeservers: list[Path]
 
 
 def tells_all(folder: Path) -> bool:
-    """Whether there is a log in which a leak would be found: one of the most talkative level."""
-    return any(_DEBUG in line or _JSON_DEBUG in line for line in _lines(folder))
+    """Whether there is a log in which a leak would be found: of a whole start, of the most talkative level."""
+    is_talkative = _TALKATIVE.search((folder / "config.yaml").read_text()) is not None
+    return is_talkative and any(_STARTED in line for line in _lines(folder))
 
 
 def _lines(folder: Path) -> Iterator[str]:

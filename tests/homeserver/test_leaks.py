@@ -49,12 +49,19 @@ def fill(folder: Path) -> None:
         connection.execute("INSERT INTO crypto_account VALUES (?)", (b"PICKLEPICKLEPICKLEPICKLE",))
 
 
-def test_a_log_that_says_too_little_is_noticed(tmp_path: Path) -> None:
-    assert not tells_all(tmp_path)
-    (tmp_path / "bridge.out").write_text("2026-11-21T08:00:00.000Z INFO    app.main: ready\n")
-    assert not tells_all(tmp_path)
-    (tmp_path / "bridge.log").write_text('{"level": "debug"}\n')
-    assert tells_all(tmp_path)
+@pytest.mark.parametrize(
+    ("level", "line", "tells"),
+    [
+        ("debug", "2026-11-21T08:00:00.000Z INFO    app.main: starting mautrix-whatsapp-py 0.1.0", True),
+        ("debug", '{"level": "info", "message": "starting mautrix-whatsapp-py 0.1.0"}', True),
+        ("info", "2026-11-21T08:00:00.000Z INFO    app.main: starting mautrix-whatsapp-py 0.1.0", False),
+        ("debug", "", False),
+    ],
+)
+def test_a_log_that_says_too_little_is_noticed(tmp_path: Path, level: str, line: str, tells: bool) -> None:
+    (tmp_path / "config.yaml").write_text(json.dumps({"logging": {"min_level": level}}))
+    (tmp_path / "bridge.out").write_text(f"{line}\n")
+    assert tells_all(tmp_path) == tells
 
 
 @pytest.mark.parametrize(
