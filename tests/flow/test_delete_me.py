@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import select
 
@@ -11,6 +14,7 @@ from mautrix_whatsapp_py.store.channel_owners import OwnerRows
 from mautrix_whatsapp_py.store.double_puppets import DoublePuppetRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.tables import CHANNEL_TABLES, metadata
+from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
 from mautrix_whatsapp_py.store.user_end import forget_strangers
 from tests.fakes.matrix import BOT
 from tests.flow.chat import BEN, BEN_GHOST, CLUB, LOGIN
@@ -61,7 +65,16 @@ async def rows_with(world: World, *words: str) -> list[str]:
     return found
 
 
-async def test_everything_of_a_user_goes_and_nothing_of_others(desk: Desk) -> None:
+def bytes_of(database: DatabaseAddress) -> bytes:
+    """All there is in the files of a database; nothing where it is no file."""
+    if not isinstance(database, SqliteAddress):
+        return b""
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return b"".join(path.read_bytes() for path in database.path.parent.glob(f"{database.path.name}*"))
+
+
+async def test_everything_of_a_user_goes_and_nothing_of_others(desk: Desk, migrated: DatabaseAddress) -> None:
     world = desk.world
     direct, club = await rooms_of(world)
     said = await desk.ask("delete-me")
@@ -81,6 +94,9 @@ async def test_everything_of_a_user_goes_and_nothing_of_others(desk: Desk) -> No
         assert await forget_strangers(tx) == 0
     hers = (ALICE, LOGIN, "a-token-of-hers", HERS, direct)
     assert await rows_with(world, *hers) == []
+    # What is deleted is overwritten, too.
+    left = bytes_of(migrated)
+    assert [word for word in hers if word.encode() in left] == []
     assert set(await rows_with(world, HIS)) == {table.name for table in CHANNEL_TABLES}
     assert await rows_with(world, BOB)
     await desk.chat.receive(desk.chat.message(WaText(body="still here"), sender=BEN, chat=CLUB), login=BOBS)
