@@ -25,8 +25,6 @@ run: venv-local
 test: venv-test lint
 	@MAKE='$(MAKE)' tools/both types pytest
 
-
-
 lint: venv-test
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
