@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links
+from mautrix_whatsapp_py.app.marks import make_marking
 from mautrix_whatsapp_py.app.metrics import serve_metrics
 from mautrix_whatsapp_py.app.moving import move_sessions
 from mautrix_whatsapp_py.app.provisioning import make_mounts
@@ -175,8 +176,10 @@ async def _start(
     services.extend(await _start_channel(channel, strangers))
     health.start()
     stack.callback(health.end)
-    own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
-    return (*services, *own, entrance.catch_up.watch, *entrance.services, partial(_prune_daily, inbox))
+    marking = make_marking(config, talk, homeserver, users)
+    chats = (*bridge.services, talk.following.fill, marking.watch, links.herald.watch_phones, backfill.watch)
+    tidying = partial(_prune_daily, inbox)
+    return (*services, health.watch, *chats, entrance.catch_up.watch, *entrance.services, tidying)
 
 
 async def _open_store(
@@ -337,8 +340,7 @@ def _make_strangers(config: Config) -> ChannelStrangers | None:
 def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox: Inbox) -> Bridge:
     users, links, talk, work, backfill = parts.users, parts.links, parts.talk, parts.work, parts.backfill
     clock, matrix = talk.clock, homeserver.api
-    dialogs = Dialogs()
-    prefix = config.bridge.command_prefix
+    dialogs, prefix = Dialogs(), config.bridge.command_prefix
     started_at = clock.monotonic()
     status_parts = (
         bridge_part(clock=clock, started_at=started_at, inbox_depth=lambda: bridge.inbox_depth),
