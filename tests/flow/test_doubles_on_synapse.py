@@ -111,7 +111,7 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     assert received.text == "from my phone"
     mine = MessageRef(chat=double.ben.lid, message_id=received.message_id, sender=double.own.lid, is_own=True)
     await own.send(double.ben.pn, kinds.edit(mine, kinds.text("edited").message))
-    edit = await alice.wait_for(lambda event: "m.new_content" in event.content)
+    edit = await alice.wait_for(lambda event: event.room_id == room and "m.new_content" in event.content)
     assert (edit.sender, edit.content["m.relates_to"]["event_id"]) == (alice.user_id, said.event_id)
     await own.mark(double.ben.pn, [first_id])
     await alice.wait_for(

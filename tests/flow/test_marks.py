@@ -25,6 +25,9 @@ from tests.fakes.doubles import FakeMatrixDoubles
 from tests.flow.chat import BEN, BEN_LID, CARLA, CLUB, LOGIN, Chat
 from tests.flow.world import ALICE, World
 
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+"""What they store is tested on both dialects elsewhere."""
+
 FOR_EVER = datetime.max.replace(tzinfo=UTC, microsecond=0)
 
 
