@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from mautrix_whatsapp_py.ids import LoginId, MxRoomId
 from mautrix_whatsapp_py.model.chat_marks import ChatMarks
@@ -32,3 +32,7 @@ class ChatMarkRows:
         insert = tx.insert(chat_marks).values(login_id=login, portal_id=portal_id, **values)
         keys = [chat_marks.c.login_id, chat_marks.c.portal_id]
         await tx.execute(insert.on_conflict_do_update(index_elements=keys, set_=values))
+
+    async def remove(self, tx: Tx, login: LoginId) -> None:
+        """Forget what was told of an account's chats."""
+        await tx.execute(delete(chat_marks).where(chat_marks.c.login_id == login))

@@ -23,7 +23,7 @@ from tests.fakes.accounts import FakeAccounts
 from tests.fakes.directory import FakeDirectory
 from tests.fakes.doubles import FakeMatrixDoubles
 from tests.flow.chat import BEN, BEN_LID, CARLA, CLUB, LOGIN, Chat
-from tests.flow.world import ALICE, World
+from tests.flow.world import ALICE, BOB, World
 
 pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
 """What they store is tested on both dialects elsewhere."""
@@ -148,6 +148,19 @@ async def test_a_new_room_comes_as_its_chat_is_put(stage: Stage) -> None:
     assert await stage.told() == ["tag m.favourite"]
     await stage.world.say("!wa unbridge", room_id=room)
     await stage.chat.hear("again")
+    assert await stage.told() == ["tag m.favourite"]
+
+
+async def test_whoever_has_the_account_next_gets_the_marks_too(stage: Stage) -> None:
+    await ben_writes(stage)
+    stage.put(WaChatSetting(chat=BEN, is_pinned=True))
+    assert await stage.told() == ["tag m.favourite"]
+    await stage.chat.link(ALICE, LOGIN)
+    assert await stage.told() == []
+    stage.api.automatic.add(BOB)
+    await stage.chat.link(BOB, LOGIN)
+    await stage.world.parted()
+    await stage.chat.hear("hello, Bob")
     assert await stage.told() == ["tag m.favourite"]
 
 

@@ -29,6 +29,11 @@ async def test_marks_are_those_of_one_account_and_the_room_it_had(store: Store) 
     async with store.reading() as tx:
         assert await rows.get_all(tx, LOGIN) == {NEW_ROOM: MUTED}
     async with store.transaction() as tx:
+        await rows.remove(tx, OTHER)
+    async with store.reading() as tx:
+        assert await rows.get_all(tx, OTHER) == {}
+        assert await rows.get_all(tx, LOGIN) == {NEW_ROOM: MUTED}
+    async with store.transaction() as tx:
         await PortalEnd().remove(tx, portal.id)
     async with store.reading() as tx:
         assert await rows.get_all(tx, LOGIN) == {}
