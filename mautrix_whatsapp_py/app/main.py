@@ -123,14 +123,12 @@ async def _start(
 ) -> tuple[Service, ...]:
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
-    clock = SystemClock()
-    meters = Meters()
+    clock, meters = SystemClock(), Meters()
     services, store = await _open_store(config, options, stack, clock, meters, share)
     await _tidy_people(store, config)
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
-    inbox = Inbox(store, clock)
-    questions = _questions(config, options)
+    inbox, questions = Inbox(store, clock), _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
     if homeserver.crypto is not None:
@@ -178,8 +176,14 @@ async def _start(
     stack.callback(health.end)
     marking = make_marking(config, talk, homeserver, users)
     chats = (*bridge.services, talk.following.fill, marking.watch, links.herald.watch_phones, backfill.watch)
-    tidying = partial(_prune_daily, inbox)
-    return (*services, health.watch, *chats, entrance.catch_up.watch, *entrance.services, tidying)
+    return (
+        *services,
+        health.watch,
+        *chats,
+        entrance.catch_up.watch,
+        *entrance.services,
+        partial(_prune_daily, inbox),
+    )
 
 
 async def _open_store(

@@ -14,6 +14,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
+from tests.simulator.accounts import Addressing
 from tests.simulator.api import Account, groups, host_command, kinds, newsletters, simulator
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
@@ -75,16 +76,23 @@ async def office(
     async with simulator(tmp_path / "wa") as wa:
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
-        synapse = await make_synapse(registration)
+        synapse = await make_synapse(registration, overrides={"presence": {"enabled": True}})
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
-            "bridge": {"permissions": {"localhost": "user", "@alice:localhost": "admin"}},
+            "bridge": {
+                "permissions": {"localhost": "user", "@alice:localhost": "admin"},
+                "cleanup_on_logout": {
+                    "enabled": True,
+                    "bad_credentials": {"private": "delete", "shared_no_users": "kick"},
+                },
+            },
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
         alice = await Seat.take(await synapse.create_client("alice"), bridge)
         phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Ben")
         carla = wa.add_account("15550003333", "Carla")
+        await phone.phone.set_push_name()
         await phone.phone.set_contact(ben.pn, "Robert Builder", "Bob")
         stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
         device = await alice.scan(phone)
@@ -104,8 +112,11 @@ async def test_a_day_at_the_office(office: Office) -> None:
     await _groups_of_others(office)
     await _a_channel(office)
     await _calls(office, direct)
-    await _filters(office)
-    await _rooms_that_go(office, direct, group)
+    await _presence(office, direct)
+    await _two_who_are_one(office)
+    kept = await _filters(office)
+    newer = await _rooms_that_go(office, direct, group)
+    await _unlinked(office, kept, newer)
 
 
 async def _people(office: Office) -> str:
@@ -194,7 +205,48 @@ async def _calls(office: Office, direct: str) -> None:
     assert missed.content["m.relates_to"]["event_id"] == ringing.event_id
 
 
-async def _filters(office: Office) -> None:
+async def _presence(office: Office, direct: str) -> None:
+    """Who writes is online, and whom they write with is shown as WhatsApp says, both where it is wanted."""
+    alice, ghost = office.alice, f"@whatsapp_{office.ben.pn.user}:localhost"
+    assert not office.stage.phone.is_online
+    await office.ask("privacy presence on", room=direct, answer="• presence: on")
+    await alice.send_text(direct, "still there?")
+    assert (await office.ben.phone.receive_next()).text == "still there?"
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not office.stage.phone.is_online:
+            await asyncio.sleep(0.1)
+        # Told again until it is heard: whom we asked about is known to the phone a little later.
+        while (await alice.request("GET", f"/presence/{ghost}/status"))["presence"] != "online":
+            await office.ben.phone.set_online(is_online=True)
+            await asyncio.sleep(0.2)
+        await office.ben.phone.set_online(is_online=False)
+        while (await alice.request("GET", f"/presence/{ghost}/status"))["presence"] == "online":
+            await asyncio.sleep(0.1)
+
+
+async def _two_who_are_one(office: Office) -> None:
+    """Somebody first seen by number, then by LID, is found to be one: the younger room leads to the older."""
+    alice, own = office.alice, office.stage.phone.pn
+    dan, rooms = office.stage.wa.add_account("15550004444", "Dan"), []
+    for addressing in (Addressing.PN_ONLY, Addressing.LID_ONLY):
+        dan.addressing, mark = addressing, alice.mark()
+        await dan.phone.text(own, f"by {addressing}")
+        rooms.append((await alice.wait_for_invite(sender=BOT, after=mark)).room_id)
+        await alice.join(rooms[-1])
+    dan.addressing = Addressing.LID_AND_PN
+    await dan.phone.text(own, "it is me")
+    older, younger = rooms
+    assert older != younger
+    await office.hears(older, "it is me")
+
+    def points(event: Event) -> bool:
+        return event.room_id == younger and event.type == "m.room.tombstone"
+
+    tombstone = await alice.wait_for(points, deadline_seconds=WAIT_SECONDS)
+    assert tombstone.content["replacement_room"] == older
+
+
+async def _filters(office: Office) -> str:
     await office.ask("filter deny +15550003333", answer="are not bridged: they get no room.")
     mark = office.alice.mark()
     await office.carla.phone.text(office.stage.phone.pn, "you will not read this")
@@ -207,9 +259,10 @@ async def _filters(office: Office) -> None:
     await office.alice.join(invite.room_id)
     await office.hears(invite.room_id, "but this")
     assert "you will not" not in str([event.body for event in await office.alice.messages(invite.room_id)])
+    return invite.room_id
 
 
-async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
+async def _rooms_that_go(office: Office, direct: str, group: str) -> str:
     alice, world = office.alice, office.stage.wa.world
     await office.ask("unbridge", room=direct, answer="This room is not a WhatsApp chat any more")
     mark = alice.mark()
@@ -235,16 +288,30 @@ async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
     await office.ask(f"bridge {made.jid} --overwrite", room=own, answer="This room is now the chat Garden club.")
     await office.ben.phone.send(made.jid, kinds.text("in your own room"))
     await office.hears(own, "in your own room")
+    upgraded = await alice.request("POST", f"/rooms/{own}/upgrade", body={"new_version": "11"})
+    own = str(upgraded["replacement_room"])
+    await alice.invite(own, BOT)
+    await alice.wait_for_membership(own, BOT, "join", deadline_seconds=WAIT_SECONDS)
+    await office.ben.phone.send(made.jid, kinds.text("in the upgraded room"))
+    await office.hears(own, "in the upgraded room")
     await office.ask("set-pl 50", room=invite.room_id, answer="now has the power level 50")
     await office.ask(f"doin {own} id", answer=str(made.jid))
     await office.ask(f"sudo {alice.user_id} list-logins", answer="+15550001111")
     await office.ask(f"doin {invite.room_id} delete-portal", answer="Deleted the room.")
     await alice.wait_for_membership(invite.room_id, alice.user_id, "leave")
     await office.ask("clean-rooms", answer="nobody")
+    assert group != own
+    return own
+
+
+async def _unlinked(office: Office, direct: str, group: str) -> None:
+    """The phone ends the link: its user hears of it, and the rooms go as the configuration says."""
+    alice = office.alice
     await alice.leave(office.stage.alice.room)
     mark = alice.mark()
     office.stage.phone.phone.unlink(next(iter(office.stage.phone.devices.values())))
     news = await alice.wait_for_invite(sender=BOT, after=mark)
     await alice.join(news.room_id)
     await alice.wait_for_message(news.room_id, contains="was unlinked from the phone")
-    assert group != news.room_id
+    for room in (direct, group):
+        await alice.wait_for_membership(room, alice.user_id, "leave", deadline_seconds=WAIT_SECONDS)
