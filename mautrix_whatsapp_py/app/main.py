@@ -176,14 +176,8 @@ async def _start(
     stack.callback(health.end)
     marking = make_marking(config, talk, homeserver, users)
     chats = (*bridge.services, talk.following.fill, marking.watch, links.herald.watch_phones, backfill.watch)
-    return (
-        *services,
-        health.watch,
-        *chats,
-        entrance.catch_up.watch,
-        *entrance.services,
-        partial(_prune_daily, inbox),
-    )
+    services.extend((health.watch, *chats, entrance.catch_up.watch, *entrance.services))
+    return (*services, partial(_prune_daily, inbox))
 
 
 async def _open_store(
