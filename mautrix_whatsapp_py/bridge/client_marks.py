@@ -53,8 +53,10 @@ class ClientMarks:
             await self._take(user, news, seen)
         muted = news.muted if news.muted is not None else (seen.muted if seen is not None else frozenset())
         now = _Seen(batch=news.batch, muted=muted)
-        if now != seen:
+        if seen is None or news.tags or news.unread or news.muted is not None:
             await self._put(user, now)
+        # Where nothing was said of rooms nobody misses the place: it is not worth a row each time.
+        self._seen[user] = now
 
     async def _take(self, user: MxUserId, news: MxAccountNews, seen: _Seen) -> None:
         changed = frozenset[MxRoomId]() if news.muted is None else news.muted ^ seen.muted
@@ -135,7 +137,6 @@ class ClientMarks:
     async def _put(self, user: MxUserId, seen: _Seen) -> None:
         text = msgspec.json.encode(seen).decode()
         await self._deps.talk.store.write(lambda tx: self._facts.put(tx, _key(user), text))
-        self._seen[user] = seen
 
 
 def _key(user: MxUserId) -> str:

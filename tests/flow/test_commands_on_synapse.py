@@ -15,7 +15,7 @@ from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
 from tests.simulator.accounts import Addressing
-from tests.simulator.api import Account, groups, host_command, kinds, newsletters, simulator
+from tests.simulator.api import STATUS, Account, Jid, groups, host_command, kinds, newsletters, simulator
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
@@ -79,6 +79,7 @@ async def office(
         synapse = await make_synapse(registration, overrides={"presence": {"enabled": True}})
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
+            "network": {"enable_status_broadcast": True},
             "bridge": {
                 "permissions": {"localhost": "user", "@alice:localhost": "admin"},
                 "cleanup_on_logout": {
@@ -112,6 +113,7 @@ async def test_a_day_at_the_office(office: Office) -> None:
     await _groups_of_others(office)
     await _a_channel(office)
     await _calls(office, direct)
+    await _to_many(office, direct)
     await _presence(office, direct)
     await _two_who_are_one(office)
     kept = await _filters(office)
@@ -203,6 +205,23 @@ async def _calls(office: Office, direct: str) -> None:
     await office.ben.phone.call(office.stage.phone, "terminate", "CALL1", reason="timeout")
     missed = await office.hears(direct, "Missed voice call.")
     assert missed.content["m.relates_to"]["event_id"] == ringing.event_id
+    for action in ("offer", "accept", "terminate"):
+        await office.ben.phone.call(office.stage.phone, action, "CALL2", media="video")
+    ended = await office.hears(direct, "Video call ended after 0:0")
+    assert ended.content["m.relates_to"]["rel_type"] == "m.replace"
+
+
+async def _to_many(office: Office, direct: str) -> None:
+    """A broadcast list speaks in the chat with its sender, status updates in a quiet room of their own."""
+    alice, ben = office.alice, office.ben.phone
+    office.stage.wa.world.broadcast_lists["1700000000"] = [office.stage.phone]
+    await ben.send(Jid("1700000000", "broadcast"), kinds.text("to all of you"))
+    await office.hears(direct, "to all of you")
+    mark = alice.mark()
+    await ben.send(STATUS, kinds.text("on holiday"))
+    room = (await alice.wait_for_invite(sender=BOT, after=mark)).room_id
+    await alice.join(room)
+    assert (await office.hears(room, "on holiday")).content["msgtype"] == "m.notice"
 
 
 async def _presence(office: Office, direct: str) -> None:
