@@ -50,7 +50,7 @@ async def was_read(alice: MatrixClient, account: Account) -> Event:
     return last
 
 
-async def follow_each_other(stage: Stage, ben: Account, room: str) -> None:
+async def follow_each_other(stage: Stage, ben: Account, room: str, other: str) -> None:
     """The phone's settings come over; of those of the client a channel's mute goes back, the rest is explained."""
     alice, phone = stage.alice.client, stage.phone.phone
     news = newsletters.create_newsletter(stage.wa.world, ben, "Daily news")
@@ -62,6 +62,7 @@ async def follow_each_other(stage: Stage, ben: Account, room: str) -> None:
     await until(lambda: is_muted(alice, room))
     # from both sides at once
     await alice.request("PUT", _rule(channel), body={"actions": []})
+    await alice.request("PUT", f"{_account_data(alice, other)}/tags/m.favourite", body={})
     await phone.set_pin(ben.pn, is_pinned=False)
     await phone.set_archived(ben.pn)
     await phone.set_mute(ben.pn, is_muted=False)
@@ -71,10 +72,9 @@ async def follow_each_other(stage: Stage, ben: Account, room: str) -> None:
         return stage.phone in news.muted and not await is_muted(alice, room)
 
     await until(went_over)
-    await alice.request("PUT", f"{_account_data(alice, room)}/tags/m.favourite", body={})
     await stage.alice.heard("What you pin, archive, mute or mark as unread here stays here")
     assert await is_muted(alice, channel)
-    assert await has_tags(alice, room, {"m.favourite", "m.lowpriority"})
+    assert await has_tags(alice, other, {"m.favourite"})
 
 
 async def is_marked_unread(alice: MatrixClient, room: str) -> bool:

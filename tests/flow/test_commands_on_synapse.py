@@ -110,15 +110,15 @@ async def test_a_day_at_the_office(office: Office) -> None:
     """Everything a user can ask for, once."""
     direct = await _people(office)
     group = await _a_group_of_our_own(office)
-    await _groups_of_others(office)
+    team = await _groups_of_others(office)
     await _a_channel(office)
     await _calls(office, direct)
     await _to_many(office, direct)
     await _presence(office, direct)
     await _two_who_are_one(office)
     kept = await _filters(office)
-    newer = await _rooms_that_go(office, direct, group)
-    await _unlinked(office, kept, newer)
+    await _rooms_that_go(office, direct, group)
+    await _unlinked(office, kept, team)
 
 
 async def _people(office: Office) -> str:
@@ -162,7 +162,7 @@ async def _a_group_of_our_own(office: Office) -> str:
     return group
 
 
-async def _groups_of_others(office: Office) -> None:
+async def _groups_of_others(office: Office) -> str:
     world = office.stage.wa.world
     theirs = groups.make_group(world, office.ben, "Ben's club")
     url = f"https://chat.whatsapp.com/{theirs.invite}"
@@ -180,6 +180,7 @@ async def _groups_of_others(office: Office) -> None:
     # Shown by an edit of what was there from the beginning.
     said = [event for event in office.alice.events if "Synchronis" in event.body]
     assert "m.replace" in str(said[-1].content)
+    return await office.open("open Team 0", answer="Team 0")
 
 
 async def _a_channel(office: Office) -> None:
@@ -281,7 +282,7 @@ async def _filters(office: Office) -> str:
     return invite.room_id
 
 
-async def _rooms_that_go(office: Office, direct: str, group: str) -> str:
+async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
     alice, world = office.alice, office.stage.wa.world
     await office.ask("unbridge", room=direct, answer="This room is not a WhatsApp chat any more")
     mark = alice.mark()
@@ -320,7 +321,6 @@ async def _rooms_that_go(office: Office, direct: str, group: str) -> str:
     await alice.wait_for_membership(invite.room_id, alice.user_id, "leave")
     await office.ask("clean-rooms", answer="nobody")
     assert group != own
-    return own
 
 
 async def _unlinked(office: Office, direct: str, group: str) -> None:

@@ -32,6 +32,8 @@ class Double:
 
     stage: Stage
     ben: Account
+    marked: str
+    """The room of a chat that is marked as unread."""
 
     @property
     def alice(self) -> MatrixClient:
@@ -87,7 +89,7 @@ async def double(
         await was_read(alice.client, carla)
         marked = await was_read(alice.client, dan)
         await until(lambda: is_marked_unread(alice.client, marked.room_id))
-        yield Double(stage=stage, ben=ben)
+        yield Double(stage=stage, ben=ben, marked=marked.room_id)
         await bridge.stop()
         assert "Traceback" not in bridge.output
         assert "doubles-as-token" not in bridge.output
@@ -138,7 +140,7 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     bodies = [event.body for event in events if event.body.startswith("number")]
     assert bodies == [f"number {number}" for number in range(20)]
     assert OWN_GHOST not in {event.sender for event in await alice.messages(room) if event.is_message}
-    await follow_each_other(double.stage, double.ben, room)
+    await follow_each_other(double.stage, double.ben, room, double.marked)
     await _relayed(double, room)
     await _manual(double, room)
 
