@@ -207,8 +207,8 @@ async def _calls(office: Office, direct: str) -> None:
     missed = await office.hears(direct, "Missed voice call.")
     assert missed.content["m.relates_to"]["event_id"] == ringing.event_id
     for action in ("offer", "accept", "terminate"):
-        await office.ben.phone.call(office.stage.phone, action, "CALL2", media="video")
-    ended = await office.hears(direct, "Video call ended after 0:0")
+        await office.ben.phone.call(office.stage.phone, action, "CALL2")
+    ended = await office.hears(direct, "Voice call ended after 0:0")
     assert ended.content["m.relates_to"]["rel_type"] == "m.replace"
 
 
