@@ -12,6 +12,7 @@ from mautrix_whatsapp_py.model.levels import MxLevels
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_directory import (
     WaChatSetting,
+    WaChatSettings,
     WaContact,
     WaGroupBrief,
     WaJoinOutcome,
@@ -49,6 +50,9 @@ class WhatsAppDirectory(Protocol):
 
     async def fetch_chat_settings(self) -> Sequence[WaChatSetting]:
         """Which chats are muted, pinned or archived."""
+
+    async def look_at_chat_settings(self, since: str = "") -> WaChatSettings:
+        """The same with a mark; given that mark, whether anything can have changed since."""
 
     async def fetch_groups(self) -> Sequence[WaGroupBrief]:
         """The groups the account is in."""

@@ -5,6 +5,20 @@ from __future__ import annotations
 from typing import Protocol
 
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.model.chat_marks import MxAccountNews
+
+
+class MatrixAccounts(Protocol):
+    """What clients show of rooms, of users as whom the bridge can act; errors are those of MatrixDoubles."""
+
+    async def set_tag(self, room_id: MxRoomId, tag: str, *, is_set: bool, user: MxUserId) -> None:
+        """Put a room under a tag, or take it from there."""
+
+    async def set_muted(self, room_id: MxRoomId, *, is_muted: bool, user: MxUserId) -> None:
+        """Have a room make no sound, or make one again."""
+
+    async def fetch_news(self, user: MxUserId, since: str | None) -> MxAccountNews:
+        """What changed since; without that, all there is."""
 
 
 class MatrixDoubles(Protocol):
@@ -40,6 +54,9 @@ class MatrixDoubles(Protocol):
 
     async def mark_read(self, room_id: MxRoomId, event_id: MxEventId, *, user: MxUserId) -> None:
         """Move a user's own marks of what is read."""
+
+    async def mark_unread(self, room_id: MxRoomId, *, is_unread: bool, user: MxUserId) -> None:
+        """Mark a room as unread for a user, whether or not there is anything to read, or no longer."""
 
     async def add_direct_chat(self, room_id: MxRoomId, ghost: MxUserId, *, user: MxUserId) -> None:
         """List a room among a user's direct chats."""

@@ -12,6 +12,7 @@ from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.crypto import make_crypto, new_room_encryption
 from mautrix_whatsapp_py.app.doubles import make_matrix_doubles
 from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.matrix.accounts import HttpMatrixAccounts
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.chats import HttpMatrixChats
 from mautrix_whatsapp_py.matrix.checkpoints import EndpointCheckpoints, SilentCheckpoints
@@ -51,6 +52,7 @@ class Homeserver:
     identities: HttpIdentities
     acting: HttpDoublePuppets
     """Asked as users themselves."""
+    accounts: HttpMatrixAccounts
     crypto: Crypto | None
 
 
@@ -103,6 +105,7 @@ def _make_homeserver(
         checkpoints=checkpoints,
         identities=HttpIdentities(config.homeserver.address, session=session),
         acting=doubles,
+        accounts=HttpMatrixAccounts(doubles),
         crypto=crypto,
     )
 

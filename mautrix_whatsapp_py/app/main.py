@@ -23,6 +23,7 @@ from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links
+from mautrix_whatsapp_py.app.marks import make_marking
 from mautrix_whatsapp_py.app.metrics import serve_metrics
 from mautrix_whatsapp_py.app.moving import move_sessions
 from mautrix_whatsapp_py.app.provisioning import make_mounts
@@ -122,14 +123,12 @@ async def _start(
 ) -> tuple[Service, ...]:
     """Bring everything up in order; the stack takes it down in the opposite order."""
     log.info("starting mautrix-whatsapp-py %s", __version__)
-    clock = SystemClock()
-    meters = Meters()
+    clock, meters = SystemClock(), Meters()
     services, store = await _open_store(config, options, stack, clock, meters, share)
     await _tidy_people(store, config)
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
-    inbox = Inbox(store, clock)
-    questions = _questions(config, options)
+    inbox, questions = Inbox(store, clock), _questions(config, options)
     await require_homeserver(hasty, questions, clock)
     await _set_profile(config, hasty)
     if homeserver.crypto is not None:
@@ -175,8 +174,10 @@ async def _start(
     services.extend(await _start_channel(channel, strangers))
     health.start()
     stack.callback(health.end)
-    own = (health.watch, *bridge.services, talk.following.fill, links.herald.watch_phones, backfill.watch)
-    return (*services, *own, entrance.catch_up.watch, *entrance.services, partial(_prune_daily, inbox))
+    marking = make_marking(config, talk, homeserver, users)
+    chats = (*bridge.services, talk.following.fill, marking.watch, links.herald.watch_phones, backfill.watch)
+    services.extend((health.watch, *chats, entrance.catch_up.watch, *entrance.services))
+    return (*services, partial(_prune_daily, inbox))
 
 
 async def _open_store(
@@ -337,8 +338,7 @@ def _make_strangers(config: Config) -> ChannelStrangers | None:
 def _make_bridge(config: Config, parts: _Parts, *, homeserver: Homeserver, inbox: Inbox) -> Bridge:
     users, links, talk, work, backfill = parts.users, parts.links, parts.talk, parts.work, parts.backfill
     clock, matrix = talk.clock, homeserver.api
-    dialogs = Dialogs()
-    prefix = config.bridge.command_prefix
+    dialogs, prefix = Dialogs(), config.bridge.command_prefix
     started_at = clock.monotonic()
     status_parts = (
         bridge_part(clock=clock, started_at=started_at, inbox_depth=lambda: bridge.inbox_depth),

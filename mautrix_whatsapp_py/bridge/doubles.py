@@ -26,6 +26,7 @@ ABSENT_SECONDS = 300.0
 """How long somebody who could not come into a room is not asked again."""
 UNACCEPTED_SECONDS = 300.0
 """How long a token that covers everybody, and was refused, is not tried again."""
+_UNREAD = "marked unread:"
 HINT = (
     "What you write on your phone appears here as from a WhatsApp user: to have it appear as from yourself, "
     "send me `login-matrix` with an access token of your Matrix account."
@@ -39,6 +40,12 @@ LOST = (
 class Doubles(Protocol):
     """Acts as users who let the bridge do so."""
 
+    def can_act_as(self, user: MxUserId) -> bool:
+        """Whether a user lets us."""
+
+    async def ask(self, user: MxUserId, ask: Callable[[], Awaitable[Result]]) -> Result | None:
+        """Do something about a user's own account; None when they do not let us, or that is refused."""
+
     async def act(self, user: MxUserId, room_id: MxRoomId, act: Callable[[], Awaitable[Result]]) -> Result | None:
         """Do something as a user in a room; None when they do not let us, or may not do it themselves."""
 
@@ -51,9 +58,23 @@ class Doubles(Protocol):
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         """Show a user how far they have read on the phone."""
 
+    async def mark_unread(self, user: MxUserId, room_id: MxRoomId) -> None:
+        """Show a user that they have marked a chat as unread on the phone, until they read it."""
+
+    def has_marked_unread(self, user: MxUserId, room_id: MxRoomId) -> bool:
+        """Whether that was done, and nothing was read since."""
+
 
 class NoDoubles:
     """Nobody lets us."""
+
+    def can_act_as(self, user: MxUserId) -> bool:
+        """See Doubles."""
+        return False
+
+    async def ask(self, user: MxUserId, ask: Callable[[], Awaitable[Result]]) -> Result | None:
+        """See Doubles."""
+        return None
 
     async def act(self, user: MxUserId, room_id: MxRoomId, act: Callable[[], Awaitable[Result]]) -> Result | None:
         """See Doubles."""
@@ -68,6 +89,13 @@ class NoDoubles:
 
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         """See Doubles."""
+
+    async def mark_unread(self, user: MxUserId, room_id: MxRoomId) -> None:
+        """See Doubles."""
+
+    def has_marked_unread(self, user: MxUserId, room_id: MxRoomId) -> bool:
+        """See Doubles."""
+        return False
 
 
 class DoublePuppets:
@@ -94,12 +122,16 @@ class DoublePuppets:
         self._absent: dict[tuple[MxUserId, MxRoomId], float] = {}
         self._unaccepted: dict[MxUserId, float] = {}
         self._hinted: set[MxUserId] = set()
+        self._unread: set[tuple[MxUserId, MxRoomId]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
         """Read what users said; before anything is sent."""
         async with self._store.reading() as tx:
             tokens = await self._rows.get_all(tx)
+            marks = await self._facts.get_prefixed(tx, _UNREAD)
+        for key, owner in marks:
+            self._unread.add((MxUserId(owner), MxRoomId(key.removeprefix(_UNREAD).removesuffix(f":{owner}"))))
         for user, token in tokens.items():
             if not token:
                 self._doubles.stop_acting_as(user)
@@ -131,6 +163,21 @@ class DoublePuppets:
                 await self._question(user)
         return None
 
+    def can_act_as(self, user: MxUserId) -> bool:
+        """See Doubles."""
+        return self._doubles.can_act_as(user)
+
+    async def ask(self, user: MxUserId, ask: Callable[[], Awaitable[Result]]) -> Result | None:
+        """See Doubles."""
+        if not self._doubles.can_act_as(user) or not self._is_over(self._unaccepted, user):
+            return None
+        try:
+            return await ask()
+        except MatrixRefused as error:
+            log.info("nothing was changed about the account of %s: %s %s", user, error.status, error.errcode)
+            await self._question(user)
+            return None
+
     async def is_author(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> bool:
         """See Doubles."""
         return self._doubles.can_act_as(user) and await self._doubles.fetch_author(room_id, event_id) == user
@@ -154,6 +201,25 @@ class DoublePuppets:
         """See Doubles."""
         if self._doubles.can_act_as(user):
             await self.act(user, room_id, lambda: self._doubles.mark_read(room_id, event_id, user=user))
+            if (user, room_id) in self._unread:
+                await self._set_unread(user, room_id, is_unread=False)
+
+    async def mark_unread(self, user: MxUserId, room_id: MxRoomId) -> None:
+        """See Doubles."""
+        if self._doubles.can_act_as(user):
+            await self._set_unread(user, room_id, is_unread=True)
+
+    def has_marked_unread(self, user: MxUserId, room_id: MxRoomId) -> bool:
+        """See Doubles."""
+        return (user, room_id) in self._unread
+
+    async def _set_unread(self, user: MxUserId, room_id: MxRoomId, *, is_unread: bool) -> None:
+        # Noted before it is done: whoever hears of it first has to know it for ours.
+        key = f"{_UNREAD}{room_id}:{user}"
+        async with self._store.transaction() as tx:
+            await (self._facts.put(tx, key, user) if is_unread else self._facts.drop(tx, key))
+        (self._unread.add if is_unread else self._unread.discard)((user, room_id))
+        await self.ask(user, lambda: self._doubles.mark_unread(room_id, is_unread=is_unread, user=user))
 
     async def log_in(self, user: MxUserId, token: str) -> bool:
         """Act as a user from now on; false when the token is not theirs, MatrixRefused if no server is known."""

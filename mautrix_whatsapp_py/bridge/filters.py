@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.errors import WhatsAppError
 from mautrix_whatsapp_py.ids import BROADCAST_SERVER, NEWSLETTER_SERVER, LoginId, MxUserId, WaJid, login_tag
 from mautrix_whatsapp_py.model.filtering import ChatFacts, ChatKind, ChatTrait, FilterRule
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.wa_directory import WaChatSetting
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.store.store import Store
@@ -20,19 +21,28 @@ from mautrix_whatsapp_py.store.wishes import EVERYBODY, FilterRows
 
 log = logging.getLogger(__name__)
 
-TRAITS_FRESH = timedelta(minutes=2)
+CONTACTS_FRESH = timedelta(minutes=2)
+SETTINGS_FRESH = timedelta(seconds=2)
+"""Looking again costs nothing while the session's tables are as they were."""
 CACHE_SIZE = 1_000
 STATUS = "status"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Traits:
-    """What a session knows of its chats, as of a moment."""
+class _Settings:
+    """How a session's chats are put, as of a moment."""
 
     at: datetime
-    archived: frozenset[WaJid]
-    muted: frozenset[WaJid]
-    contacts: frozenset[WaJid]
+    mark: str = ""
+    items: tuple[WaChatSetting, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contacts:
+    """Who is in the contact book, as of a moment."""
+
+    at: datetime
+    jids: frozenset[WaJid] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +71,9 @@ class Filters:
         self._configured = tuple(configured)
         self._rows = FilterRows()
         self._rules: OrderedDict[MxUserId, tuple[FilterRule, ...]] = OrderedDict()
-        self._traits: dict[LoginId, _Traits] = {}
+        self._settings: dict[LoginId, _Settings] = {}
+        self._contacts: dict[LoginId, _Contacts] = {}
+        self._muted_channels: dict[LoginId, frozenset[WaJid]] = {}
 
     @property
     def configured(self) -> tuple[FilterRule, ...]:
@@ -102,35 +114,65 @@ class Filters:
         kind = kind_of(address)
         traits: frozenset[ChatTrait] = frozenset()
         if wants_traits(*layers):
-            traits = _traits_of(address, kind, await self._get_traits(login))
+            traits = await self._find_traits(address, kind, login)
         facts = ChatFacts(kind=kind, ids=frozenset(names_of(address)), traits=traits)
         return is_wanted(facts, *layers)
 
-    async def _get_traits(self, login: Login) -> _Traits:
-        now = self._clock.now()
-        known = self._traits.get(login.id)
-        if known is not None and now - known.at < TRAITS_FRESH:
+    def get_muted_channels(self, login: LoginId) -> frozenset[WaJid]:
+        """Channels an account has muted, as far as that is known: WhatsApp keeps that apart from other chats."""
+        return self._muted_channels.get(login, frozenset())
+
+    def note_muted_channels(self, login: LoginId, muted: frozenset[WaJid]) -> None:
+        """All channels that an account has muted."""
+        self._muted_channels[login] = muted
+
+    def note_channel(self, login: LoginId, chat: WaJid, *, is_muted: bool) -> None:
+        """An account has muted a channel, or does so no more."""
+        known = self.get_muted_channels(login)
+        self._muted_channels[login] = known | {chat} if is_muted else known - {chat}
+
+    async def _find_traits(self, address: ChatAddress, kind: ChatKind, login: Login) -> frozenset[ChatTrait]:
+        jids, found, now = set(address.jids), set(), self._clock.now()
+        settings = [one for one in (await self._get_settings(login)).items if one.chat in jids]
+        if any(one.is_archived for one in settings):
+            found.add(ChatTrait.ARCHIVED)
+        is_muted = any(one.muted_until is not None and one.muted_until > now for one in settings)
+        if is_muted or jids & self.get_muted_channels(login.id):
+            found.add(ChatTrait.MUTED)
+        if kind is ChatKind.DIRECT and not jids & (await self._get_contacts(login)).jids:
+            found.add(ChatTrait.UNKNOWN)
+        return frozenset(found)
+
+    async def _get_settings(self, login: Login) -> _Settings:
+        now, known = self._clock.now(), self._settings.get(login.id)
+        if known is not None and now - known.at < SETTINGS_FRESH:
             return known
+        directory = self._open_directory(login.id)
         try:
-            fetched = await self._fetch_traits(login, now)
+            found = await directory.look_at_chat_settings(known.mark if known else "") if directory else None
         except WhatsAppError as error:
             log.info("how login %s has put its chats is not known: %s", login_tag(login.id), error.code)
-            return known or _Traits(at=now, archived=frozenset(), muted=frozenset(), contacts=frozenset())
-        self._traits[login.id] = fetched
-        return fetched
+            return known or _Settings(at=now)
+        if found is None:
+            return _Settings(at=now)
+        items = known.items if known is not None and found.is_unchanged else found.items
+        self._settings[login.id] = _Settings(at=now, mark=found.mark, items=items)
+        return self._settings[login.id]
 
-    async def _fetch_traits(self, login: Login, now: datetime) -> _Traits:
+    async def _get_contacts(self, login: Login) -> _Contacts:
+        now, known = self._clock.now(), self._contacts.get(login.id)
+        if known is not None and now - known.at < CONTACTS_FRESH:
+            return known
         directory = self._open_directory(login.id)
-        settings = await directory.fetch_chat_settings() if directory is not None else ()
-        contacts = await directory.fetch_contacts() if directory is not None else ()
+        try:
+            contacts = await directory.fetch_contacts() if directory is not None else ()
+        except WhatsAppError as error:
+            log.info("the contact book of login %s is not known: %s", login_tag(login.id), error.code)
+            return known or _Contacts(at=now)
         named = [contact for contact in contacts if contact.full_name or contact.first_name]
         jids = {contact.jid for contact in named} | {contact.lid for contact in named if contact.lid is not None}
-        return _Traits(
-            at=now,
-            archived=frozenset(one.chat for one in settings if one.is_archived),
-            muted=frozenset(one.chat for one in settings if one.muted_until is not None and one.muted_until > now),
-            contacts=frozenset(jids),
-        )
+        self._contacts[login.id] = _Contacts(at=now, jids=frozenset(jids))
+        return self._contacts[login.id]
 
     def _remember(self, user: MxUserId, rules: tuple[FilterRule, ...]) -> None:
         self._rules[user] = rules
@@ -154,15 +196,3 @@ def names_of(address: ChatAddress) -> tuple[str, ...]:
     """Everything a rule may call a chat: addresses, and numbers with their plus."""
     numbers = tuple(f"+{jid.user}" for jid in address.jids if jid.server == "s.whatsapp.net")
     return (*(str(jid) for jid in address.jids), *numbers)
-
-
-def _traits_of(address: ChatAddress, kind: ChatKind, known: _Traits) -> frozenset[ChatTrait]:
-    jids = set(address.jids)
-    found = set()
-    if jids & known.archived:
-        found.add(ChatTrait.ARCHIVED)
-    if jids & known.muted:
-        found.add(ChatTrait.MUTED)
-    if kind is ChatKind.DIRECT and not jids & known.contacts:
-        found.add(ChatTrait.UNKNOWN)
-    return frozenset(found)

@@ -13,6 +13,7 @@ from functools import partial
 import msgspec
 
 from mautrix_whatsapp_py.bridge.contact_names import ContactNames
+from mautrix_whatsapp_py.bridge.filling import Filling
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
 from mautrix_whatsapp_py.bridge.joins import AT_ONCE as JOINS_AT_ONCE
 from mautrix_whatsapp_py.bridge.logins import Logins
@@ -81,6 +82,7 @@ class Following:
         self._changed_at: dict[PortalId, datetime] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._opening: set[PortalId] = set()
+        self._filling = Filling(rooms=deps.rooms, matrix=deps.matrix, clock=deps.clock)
         deps.chat_rooms.add_listener(self._on_room)
         deps.logins.add_listener(deps.contact_names.on_state)
 
@@ -180,7 +182,9 @@ class Following:
             if self.deps.portals.get_id(room_id) is None:
                 await self.deps.rooms.drop(room_id)
                 continue
-            return await self.let_join(room_id, limit=FILL_COUNT)
+            joined = await self.let_join(room_id, limit=FILL_COUNT)
+            await self._filling.show(room_id)
+            return joined
         return 0
 
     async def let_join(self, room_id: MxRoomId, *, limit: int) -> int:
@@ -211,6 +215,7 @@ class Following:
                     joined.clear()
         finally:
             await end_all(under_way)
+        await self._filling.show(room_id)
 
     async def idle(self) -> None:
         """Wait until nothing is under way in the background."""

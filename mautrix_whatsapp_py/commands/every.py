@@ -7,6 +7,7 @@ from mautrix_whatsapp_py.commands.answers import answer_commands
 from mautrix_whatsapp_py.commands.blocking import blocking_commands
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps
 from mautrix_whatsapp_py.commands.chats import chat_commands
+from mautrix_whatsapp_py.commands.debugging import debugging_commands
 from mautrix_whatsapp_py.commands.files import file_commands
 from mautrix_whatsapp_py.commands.filtering import filter_commands
 from mautrix_whatsapp_py.commands.groups import group_commands
@@ -36,4 +37,5 @@ def every_chat_command(
         *room_commands(deps),
         *relay_commands(deps),
         *power_commands(deps, run_request=run_request, level_of=level_of),
+        *debugging_commands(deps),
     )

@@ -72,6 +72,7 @@ async def _set_mute(deps: ChatDeps, call: Call, *, is_muted: bool) -> Said:
         raise CommandError("Channels can only be muted for good. Send `mute` without a duration.")
     with explained("This channel was not changed"):
         await deps.directory(here.login).mute_newsletter(here.chat, is_muted=is_muted)
+    deps.filters.note_channel(here.login.id, here.chat, is_muted=is_muted)
     undo = "unmute" if is_muted else "mute"
     return Said(
         text=f"This channel is {'now muted' if is_muted else 'not muted any more'} on WhatsApp. "

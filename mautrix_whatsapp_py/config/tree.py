@@ -198,6 +198,9 @@ class BridgeSection(Section):
     power_level_overrides: PowerLevels = NO_OVERRIDES
     kick_matrix_users: bool = True
     bridge_matrix_leave: bool = False
+    mute_bridging: bool = True
+    mute_only_on_create: bool = False
+    tag_only_on_create: bool = False
     cleanup_on_logout: CleanupSection = field(default_factory=CleanupSection)
     relay: RelaySection = field(default_factory=RelaySection)
     portal_create_filter: FilterSection = field(default_factory=FilterSection)
@@ -264,6 +267,9 @@ class NetworkSection(Section):
     reject_calls_text: str = "I cannot take calls here. Please write to me."
     enable_status_broadcast: bool = False
     mute_status_broadcast: bool = True
+    status_broadcast_tag: str | None = "m.lowpriority"
+    pinned_tag: str | None = "m.favourite"
+    archive_tag: str | None = "m.lowpriority"
     url_previews: bool = False
     extev_polls: bool = True
     history_sync: HistorySyncSection = field(default_factory=HistorySyncSection)

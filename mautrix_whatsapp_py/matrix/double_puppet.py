@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
 
 SOURCE_KEY = "fi.mau.double_puppet_source"
 SOURCE = "mautrix-whatsapp-py"
+UNREAD_KIND = "m.marked_unread"
 _SECRET_KIND = "as_token:"  # noqa: S105  says what follows
 
 
@@ -134,6 +135,11 @@ class HttpDoublePuppets:
         """See MatrixDoubles."""
         content = {"m.fully_read": event_id, "m.read": event_id}
         await self._require(user).call(Method.POST, Path.v3.rooms[room_id].read_markers, content)
+
+    async def mark_unread(self, room_id: MxRoomId, *, is_unread: bool, user: MxUserId) -> None:
+        """See MatrixDoubles."""
+        path = Path.v3.user[user].rooms[room_id].account_data[UNREAD_KIND]
+        await self._require(user).call(Method.PUT, path, {"unread": is_unread})
 
     async def add_direct_chat(self, room_id: MxRoomId, ghost: MxUserId, *, user: MxUserId) -> None:
         """See MatrixDoubles."""

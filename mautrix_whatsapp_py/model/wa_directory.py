@@ -129,3 +129,7 @@ class WaChatSettings(WaStruct, frozen=True, kw_only=True):
     """Every chat that is muted, pinned or archived."""
 
     items: tuple[WaChatSetting, ...] = ()
+    mark: str = ""
+    """Stands for the state of the session's tables; empty where nothing does."""
+    is_unchanged: bool = False
+    """Nothing was written since the mark that was asked with, so nothing was read."""

@@ -37,6 +37,7 @@ class WaHistoryChat(WaStruct, frozen=True, kw_only=True):
     wanted: int = 0
     kept: int = 0
     unread: int = 0
+    """How many messages nobody has read on the phone; -1 where all were, but it was marked as unread by hand."""
     is_archived: bool = False
 
 

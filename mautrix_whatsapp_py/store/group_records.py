@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.store.tables import kv
 _GROUP = "group:"
 _SPACE = "space:"
 _FILLING = "filling:"
+_FILLING_NOTE = "filling note:"
 
 
 class GroupRecords:
@@ -35,7 +36,7 @@ class GroupRecords:
 
     async def drop(self, tx: Tx, room_id: MxRoomId) -> None:
         """Forget a room."""
-        keys = (f"{_GROUP}{room_id}", f"{_FILLING}{room_id}")
+        keys = (f"{_GROUP}{room_id}", f"{_FILLING}{room_id}", f"{_FILLING_NOTE}{room_id}")
         await tx.execute(delete(kv).where(kv.c.key.in_(keys)))
 
     async def set_filling(self, tx: Tx, room_id: MxRoomId, *, is_filling: bool) -> None:
@@ -50,6 +51,25 @@ class GroupRecords:
         """Rooms whose members are still to join."""
         rows = await tx.execute(select(kv.c.key).where(kv.c.key.startswith(_FILLING, autoescape=True)))
         return tuple(MxRoomId(row.key.removeprefix(_FILLING)) for row in rows)
+
+
+class FillingNotes:
+    """Notices about members that are still to join, by room."""
+
+    def __init__(self) -> None:
+        self._kv = KvRows()
+
+    async def get(self, tx: Tx, room_id: MxRoomId) -> str | None:
+        """The event of a room's notice."""
+        return await self._kv.get(tx, f"{_FILLING_NOTE}{room_id}")
+
+    async def put(self, tx: Tx, room_id: MxRoomId, event_id: str) -> None:
+        """Remember the event to edit."""
+        await self._kv.put(tx, f"{_FILLING_NOTE}{room_id}", event_id)
+
+    async def drop(self, tx: Tx, room_id: MxRoomId) -> None:
+        """There is nothing more to say."""
+        await self._kv.drop(tx, f"{_FILLING_NOTE}{room_id}")
 
 
 class SpaceRecords:

@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, select, update
 from mautrix_whatsapp_py.ids import LoginId, MxUserId, decode_jid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.store.backfills import BackfillRows
+from mautrix_whatsapp_py.store.chat_marks import ChatMarkRows
 from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.store.tables import logins, users
 
@@ -65,7 +66,11 @@ class LoginBook:
         """Store a login and its user."""
         async with self._store.transaction() as tx:
             await tx.execute(tx.insert(users).on_conflict_do_nothing(), {"mxid": login.user})
+            before = await self._rows.get(tx, login.id)
             await self._rows.put(tx, login)
+            if before is None or before.user != login.user:
+                # Another user's clients were told nothing of how its chats are put.
+                await ChatMarkRows().remove(tx, login.id)
 
     async def get_all(self) -> list[Login]:
         """Every login, in the order they were linked."""
@@ -81,6 +86,7 @@ class LoginBook:
         """Forget a login."""
         async with self._store.transaction() as tx:
             await BackfillRows().remove(tx, login_id)
+            await ChatMarkRows().remove(tx, login_id)
             await self._rows.remove(tx, login_id)
 
     async def get_preferred(self, user: MxUserId) -> LoginId | None:

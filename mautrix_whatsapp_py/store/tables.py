@@ -252,6 +252,18 @@ double_puppets = Table(
 )
 """Users who gave the bridge a token of theirs; an empty one is of somebody whom it shall not act as."""
 
+chat_marks = Table(
+    "chat_marks",
+    metadata,
+    Column("login_id", Text, primary_key=True),
+    Column("portal_id", BigInteger, ForeignKey("portals.id"), primary_key=True, autoincrement=False),
+    Column("room_id", Text, nullable=False),
+    Column("is_pinned", Boolean, nullable=False),
+    Column("is_archived", Boolean, nullable=False),
+    Column("is_muted", Boolean, nullable=False),
+)
+"""How an account has put a chat, as its user's clients were last told of the room it then had."""
+
 backfill_runs = Table(
     "backfill_runs",
     metadata,

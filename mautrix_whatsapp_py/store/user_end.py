@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.tables import (
     backfill_chats,
     backfill_runs,
+    chat_marks,
     chat_privacy,
     double_puppets,
     filter_rules,
@@ -54,7 +55,7 @@ class UserEnd:
     async def remove(self, tx: Tx, user: MxUserId, login_ids: Sequence[LoginId]) -> None:
         """Forget a user and what was kept because of their accounts."""
         await self._leave_spaces(tx, user, login_ids)
-        for table in (backfill_chats, backfill_runs, chat_privacy, missing_files, outbox):
+        for table in (backfill_chats, backfill_runs, chat_marks, chat_privacy, missing_files, outbox):
             await tx.execute(delete(table).where(table.c.login_id.in_(login_ids)))
         # In chats that others share, an event stays what it is, but says no more by whose account it came.
         await tx.execute(

@@ -58,7 +58,11 @@ class ClientDirectory:
 
     async def fetch_chat_settings(self) -> Sequence[WaChatSetting]:
         """See WhatsAppDirectory."""
-        return (await self._ask(wire.ListChatSettings(login=self._login), WaChatSettings)).items
+        return (await self.look_at_chat_settings()).items
+
+    async def look_at_chat_settings(self, since: str = "") -> WaChatSettings:
+        """See WhatsAppDirectory."""
+        return await self._ask(wire.ListChatSettings(login=self._login, since=since), WaChatSettings)
 
     async def fetch_groups(self) -> Sequence[WaGroupBrief]:
         """See WhatsAppDirectory."""

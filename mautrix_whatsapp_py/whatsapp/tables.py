@@ -84,5 +84,19 @@ def read_apart(database: Database, queries: Sequence[Query]) -> list[Rows]:
     return [[tuple(row) for row in rows] for rows in answer["rows"]]
 
 
+def mark_of(database: Database) -> str:
+    """Changes whenever a file of one session is written; empty where there is no such file."""
+    if not isinstance(database, Path):
+        return ""
+    parts = []
+    for path in (database, database.with_name(f"{database.name}-wal")):
+        try:
+            found = path.stat()
+        except OSError:
+            continue
+        parts.append(f"{found.st_mtime_ns}.{found.st_size}")
+    return "/".join(parts)
+
+
 def _address(database: Path) -> str:
     return f"file:{quote(str(database))}?mode=rw"

@@ -36,6 +36,7 @@ class ListChatSettings(WaStruct, frozen=True, kw_only=True):
     """Which chats are muted, pinned or archived."""
 
     login: LoginId
+    since: str = ""
 
 
 class ListGroups(WaStruct, frozen=True, kw_only=True):

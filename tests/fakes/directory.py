@@ -11,6 +11,7 @@ from mautrix_whatsapp_py.ids import LoginId, WaJid
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupMember
 from mautrix_whatsapp_py.model.wa_directory import (
     WaChatSetting,
+    WaChatSettings,
     WaContact,
     WaGroupBrief,
     WaJoinOutcome,
@@ -88,6 +89,12 @@ class FakeDirectory:
     async def fetch_chat_settings(self) -> Sequence[WaChatSetting]:
         self._begin("fetch_chat_settings")
         return tuple(self.settings)
+
+    async def look_at_chat_settings(self, since: str = "") -> WaChatSettings:
+        mark = str(hash(tuple(self.settings)))
+        if since == mark:
+            return WaChatSettings(mark=mark, is_unchanged=True)
+        return WaChatSettings(items=tuple(await self.fetch_chat_settings()), mark=mark)
 
     async def fetch_groups(self) -> Sequence[WaGroupBrief]:
         self._begin("fetch_groups")

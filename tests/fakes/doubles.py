@@ -26,6 +26,7 @@ class FakeMatrixDoubles:
         self.automatic: set[MxUserId] = set()
         self.unaccepted: set[MxUserId] = set()
         self.read: list[tuple[MxRoomId, MxEventId, MxUserId]] = []
+        self.unread: dict[tuple[MxUserId, MxRoomId], bool] = {}
         self.direct: dict[MxUserId, list[tuple[MxUserId, MxRoomId]]] = {}
         self.redacted: list[tuple[MxEventId, MxUserId]] = []
         self._tokens: dict[MxUserId, str] = {}
@@ -65,6 +66,10 @@ class FakeMatrixDoubles:
     async def mark_read(self, room_id: MxRoomId, event_id: MxEventId, *, user: MxUserId) -> None:
         self._require_accepted(user)
         self.read.append((room_id, event_id, user))
+
+    async def mark_unread(self, room_id: MxRoomId, *, is_unread: bool, user: MxUserId) -> None:
+        self._require_accepted(user)
+        self.unread[user, room_id] = is_unread
 
     async def add_direct_chat(self, room_id: MxRoomId, ghost: MxUserId, *, user: MxUserId) -> None:
         self._require_accepted(user)

@@ -14,7 +14,8 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
-from tests.simulator.api import Account, groups, host_command, kinds, newsletters, simulator
+from tests.simulator.accounts import Addressing
+from tests.simulator.api import STATUS, Account, Jid, groups, host_command, kinds, newsletters, simulator
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
@@ -75,16 +76,24 @@ async def office(
     async with simulator(tmp_path / "wa") as wa:
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
-        synapse = await make_synapse(registration)
+        synapse = await make_synapse(registration, overrides={"presence": {"enabled": True}})
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
-            "bridge": {"permissions": {"localhost": "user", "@alice:localhost": "admin"}},
+            "network": {"enable_status_broadcast": True},
+            "bridge": {
+                "permissions": {"localhost": "user", "@alice:localhost": "admin"},
+                "cleanup_on_logout": {
+                    "enabled": True,
+                    "bad_credentials": {"private": "delete", "shared_no_users": "kick"},
+                },
+            },
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
         alice = await Seat.take(await synapse.create_client("alice"), bridge)
         phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Ben")
         carla = wa.add_account("15550003333", "Carla")
+        await phone.phone.set_push_name()
         await phone.phone.set_contact(ben.pn, "Robert Builder", "Bob")
         stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
         device = await alice.scan(phone)
@@ -101,11 +110,15 @@ async def test_a_day_at_the_office(office: Office) -> None:
     """Everything a user can ask for, once."""
     direct = await _people(office)
     group = await _a_group_of_our_own(office)
-    await _groups_of_others(office)
+    team = await _groups_of_others(office)
     await _a_channel(office)
     await _calls(office, direct)
-    await _filters(office)
+    await _to_many(office, direct)
+    await _presence(office, direct)
+    await _two_who_are_one(office)
+    kept = await _filters(office)
     await _rooms_that_go(office, direct, group)
+    await _unlinked(office, kept, team)
 
 
 async def _people(office: Office) -> str:
@@ -149,7 +162,7 @@ async def _a_group_of_our_own(office: Office) -> str:
     return group
 
 
-async def _groups_of_others(office: Office) -> None:
+async def _groups_of_others(office: Office) -> str:
     world = office.stage.wa.world
     theirs = groups.make_group(world, office.ben, "Ben's club")
     url = f"https://chat.whatsapp.com/{theirs.invite}"
@@ -167,6 +180,7 @@ async def _groups_of_others(office: Office) -> None:
     # Shown by an edit of what was there from the beginning.
     said = [event for event in office.alice.events if "Synchronis" in event.body]
     assert "m.replace" in str(said[-1].content)
+    return await office.open("open Team 0", answer="Team 0")
 
 
 async def _a_channel(office: Office) -> None:
@@ -192,9 +206,67 @@ async def _calls(office: Office, direct: str) -> None:
     await office.ben.phone.call(office.stage.phone, "terminate", "CALL1", reason="timeout")
     missed = await office.hears(direct, "Missed voice call.")
     assert missed.content["m.relates_to"]["event_id"] == ringing.event_id
+    for action in ("offer", "accept", "terminate"):
+        await office.ben.phone.call(office.stage.phone, action, "CALL2")
+    ended = await office.hears(direct, "Voice call ended after 0:0")
+    assert ended.content["m.relates_to"]["rel_type"] == "m.replace"
 
 
-async def _filters(office: Office) -> None:
+async def _to_many(office: Office, direct: str) -> None:
+    """A broadcast list speaks in the chat with its sender, status updates in a quiet room of their own."""
+    alice, ben = office.alice, office.ben.phone
+    office.stage.wa.world.broadcast_lists["1700000000"] = [office.stage.phone]
+    await ben.send(Jid("1700000000", "broadcast"), kinds.text("to all of you"))
+    await office.hears(direct, "to all of you")
+    mark = alice.mark()
+    await ben.send(STATUS, kinds.text("on holiday"))
+    room = (await alice.wait_for_invite(sender=BOT, after=mark)).room_id
+    await alice.join(room)
+    assert (await office.hears(room, "on holiday")).content["msgtype"] == "m.notice"
+
+
+async def _presence(office: Office, direct: str) -> None:
+    """Who writes is online, and whom they write with is shown as WhatsApp says, both where it is wanted."""
+    alice, ghost = office.alice, f"@whatsapp_{office.ben.pn.user}:localhost"
+    assert not office.stage.phone.is_online
+    await office.ask("privacy presence on", room=direct, answer="• presence: on")
+    await alice.send_text(direct, "still there?")
+    assert (await office.ben.phone.receive_next()).text == "still there?"
+    async with asyncio.timeout(WAIT_SECONDS):
+        while not office.stage.phone.is_online:
+            await asyncio.sleep(0.1)
+        # Told again until it is heard: whom we asked about is known to the phone a little later.
+        while (await alice.request("GET", f"/presence/{ghost}/status"))["presence"] != "online":
+            await office.ben.phone.set_online(is_online=True)
+            await asyncio.sleep(0.2)
+        await office.ben.phone.set_online(is_online=False)
+        while (await alice.request("GET", f"/presence/{ghost}/status"))["presence"] == "online":
+            await asyncio.sleep(0.1)
+
+
+async def _two_who_are_one(office: Office) -> None:
+    """Somebody first seen by number, then by LID, is found to be one: the younger room leads to the older."""
+    alice, own = office.alice, office.stage.phone.pn
+    dan, rooms = office.stage.wa.add_account("15550004444", "Dan"), []
+    for addressing in (Addressing.PN_ONLY, Addressing.LID_ONLY):
+        dan.addressing, mark = addressing, alice.mark()
+        await dan.phone.text(own, f"by {addressing}")
+        rooms.append((await alice.wait_for_invite(sender=BOT, after=mark)).room_id)
+        await alice.join(rooms[-1])
+    dan.addressing = Addressing.LID_AND_PN
+    await dan.phone.text(own, "it is me")
+    older, younger = rooms
+    assert older != younger
+    await office.hears(older, "it is me")
+
+    def points(event: Event) -> bool:
+        return event.room_id == younger and event.type == "m.room.tombstone"
+
+    tombstone = await alice.wait_for(points, deadline_seconds=WAIT_SECONDS)
+    assert tombstone.content["replacement_room"] == older
+
+
+async def _filters(office: Office) -> str:
     await office.ask("filter deny +15550003333", answer="are not bridged: they get no room.")
     mark = office.alice.mark()
     await office.carla.phone.text(office.stage.phone.pn, "you will not read this")
@@ -207,6 +279,7 @@ async def _filters(office: Office) -> None:
     await office.alice.join(invite.room_id)
     await office.hears(invite.room_id, "but this")
     assert "you will not" not in str([event.body for event in await office.alice.messages(invite.room_id)])
+    return invite.room_id
 
 
 async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
@@ -235,16 +308,29 @@ async def _rooms_that_go(office: Office, direct: str, group: str) -> None:
     await office.ask(f"bridge {made.jid} --overwrite", room=own, answer="This room is now the chat Garden club.")
     await office.ben.phone.send(made.jid, kinds.text("in your own room"))
     await office.hears(own, "in your own room")
+    upgraded = await alice.request("POST", f"/rooms/{own}/upgrade", body={"new_version": "11"})
+    own = str(upgraded["replacement_room"])
+    await alice.invite(own, BOT)
+    await alice.wait_for_membership(own, BOT, "join", deadline_seconds=WAIT_SECONDS)
+    await office.ben.phone.send(made.jid, kinds.text("in the upgraded room"))
+    await office.hears(own, "in the upgraded room")
     await office.ask("set-pl 50", room=invite.room_id, answer="now has the power level 50")
     await office.ask(f"doin {own} id", answer=str(made.jid))
     await office.ask(f"sudo {alice.user_id} list-logins", answer="+15550001111")
     await office.ask(f"doin {invite.room_id} delete-portal", answer="Deleted the room.")
     await alice.wait_for_membership(invite.room_id, alice.user_id, "leave")
     await office.ask("clean-rooms", answer="nobody")
+    assert group != own
+
+
+async def _unlinked(office: Office, direct: str, group: str) -> None:
+    """The phone ends the link: its user hears of it, and the rooms go as the configuration says."""
+    alice = office.alice
     await alice.leave(office.stage.alice.room)
     mark = alice.mark()
     office.stage.phone.phone.unlink(next(iter(office.stage.phone.devices.values())))
     news = await alice.wait_for_invite(sender=BOT, after=mark)
     await alice.join(news.room_id)
     await alice.wait_for_message(news.room_id, contains="was unlinked from the phone")
-    assert group != news.room_id
+    for room in (direct, group):
+        await alice.wait_for_membership(room, alice.user_id, "leave", deadline_seconds=WAIT_SECONDS)

@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.bridge.doubles import LOST
 from mautrix_whatsapp_py.commands.doubles import ON
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import BOT, Seat, Stage
+from tests.flow.marks_on_synapse import follow_each_other, is_marked_unread, past_of, until, was_read
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
 from tests.simulator.api import Account, host_command, kinds, simulator
@@ -31,6 +32,8 @@ class Double:
 
     stage: Stage
     ben: Account
+    marked: str
+    """The room of a chat that is marked as unread."""
 
     @property
     def alice(self) -> MatrixClient:
@@ -70,6 +73,8 @@ async def double(
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "bridge": {"relay": {"enabled": True, "admin_only": False}},
+            "network": {"history_sync": {"dispatch_wait": "0s"}},
+            "backfill": {"enabled": True},
             "double_puppet": {"secrets": {"localhost": "as_token:doubles-as-token"}},
         }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
@@ -77,9 +82,14 @@ async def double(
         alice = await Seat.take(await synapse.create_client("alice"), bridge)
         phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Ben")
         stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
-        await alice.scan(phone)
+        carla, dan = wa.add_account("15550003333", "Carla"), wa.add_account("15550004444", "Dan")
+        device = await alice.scan(phone)
+        await phone.phone.welcome(device, past_of(carla, dan))
         await alice.until_connected()
-        yield Double(stage=stage, ben=ben)
+        await was_read(alice.client, carla)
+        marked = await was_read(alice.client, dan)
+        await until(lambda: is_marked_unread(alice.client, marked.room_id))
+        yield Double(stage=stage, ben=ben, marked=marked.room_id)
         await bridge.stop()
         assert "Traceback" not in bridge.output
         assert "doubles-as-token" not in bridge.output
@@ -103,7 +113,7 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     assert received.text == "from my phone"
     mine = MessageRef(chat=double.ben.lid, message_id=received.message_id, sender=double.own.lid, is_own=True)
     await own.send(double.ben.pn, kinds.edit(mine, kinds.text("edited").message))
-    edit = await alice.wait_for(lambda event: "m.new_content" in event.content)
+    edit = await alice.wait_for(lambda event: event.room_id == room and "m.new_content" in event.content)
     assert (edit.sender, edit.content["m.relates_to"]["event_id"]) == (alice.user_id, said.event_id)
     await own.mark(double.ben.pn, [first_id])
     await alice.wait_for(
@@ -130,6 +140,7 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     bodies = [event.body for event in events if event.body.startswith("number")]
     assert bodies == [f"number {number}" for number in range(20)]
     assert OWN_GHOST not in {event.sender for event in await alice.messages(room) if event.is_message}
+    await follow_each_other(double.stage, double.ben, room, double.marked)
     await _relayed(double, room)
     await _manual(double, room)
 

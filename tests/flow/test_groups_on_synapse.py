@@ -119,6 +119,7 @@ async def test_a_group_both_ways(club: Club) -> None:
     await _reaches_whatsapp(club)
     await _settles_the_same_way(club)
     await _is_undone(club)
+    await _odd_lists(club)
     await _ends(club)
 
 
@@ -222,6 +223,23 @@ async def _is_undone(club: Club) -> None:
     await alice.wait_for_message(club.room, sender=BOT, contains="undone", deadline_seconds=WAIT_SECONDS)
     await club.state("m.room.name", "name", "Quartet")
     assert group.subject == "Quartet"
+
+
+async def _odd_lists(club: Club) -> None:
+    """A group without a name whose list of members leaves alice out: she is in its room, and heard."""
+    alice, phone, world = club.alice, club.stage.phone, club.stage.wa.world
+    mark = alice.mark()
+    odd = groups.make_group(world, club.ben, "", [phone, club.carla])
+    odd.unlisted.add(phone.lid.user)
+    groups.announce_creation(world, odd, club.ben)
+    room = (await alice.wait_for_invite(sender=BOT, after=mark)).room_id
+    await alice.join(room)
+    assert (await alice.get_state(room, "m.room.name"))["name"] == "WhatsApp group"
+    await alice.send_text(room, "!wa sync-portal")
+    await alice.wait_for_message(room, sender=BOT, after=mark)
+    await alice.send_text(room, "anybody here?")
+    assert (await club.carla.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "anybody here?"
+    assert {"@alice:localhost", BEN_GHOST} <= set(await alice.joined_members(room))
 
 
 async def _ends(club: Club) -> None:

@@ -245,11 +245,12 @@ async def test_a_message_the_homeserver_refuses_stops_nothing(past: Past) -> Non
     assert past.chat.texts == [f"{BEN.user} 1", f"{BEN.user} 2"]
 
 
-async def test_unread_messages_come_after_their_user_was_called(past: Past) -> None:
-    past.history.add(*past.write(10), unread=3)
+@pytest.mark.parametrize(("unread", "after"), [(3, 3), (-1, 1)])
+async def test_unread_messages_come_after_their_user_was_called(past: Past, unread: int, after: int) -> None:
+    past.history.add(*past.write(10), unread=unread)
     await past.bring()
     calls = [call for call in past.world.matrix.calls if call in {"send_message", "invite"}]
-    assert calls == [*["send_message"] * 7, "invite", *["send_message"] * 3]
+    assert calls == [*["send_message"] * (10 - after), "invite", *["send_message"] * after]
     assert past.chat.texts == [f"{BEN.user} {number}" for number in range(10)]
 
 
@@ -258,7 +259,14 @@ class Reader(NoDoubles):
 
     def __init__(self) -> None:
         self.read: list[tuple[MxUserId, str]] = []
+        self.unread: list[MxUserId] = []
         self.chats: FakeMatrixChats | None = None
+
+    def can_act_as(self, user: MxUserId) -> bool:
+        return True
+
+    async def mark_unread(self, user: MxUserId, room_id: MxRoomId) -> None:
+        self.unread.append(user)
 
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         assert self.chats is not None
@@ -267,7 +275,7 @@ class Reader(NoDoubles):
         self.read.append((user, content.body))
 
 
-@pytest.mark.parametrize(("unread", "last_read"), [(0, 9), (3, 6)])
+@pytest.mark.parametrize(("unread", "last_read"), [(0, 9), (3, 6), (-1, 9)])
 async def test_what_was_read_on_the_phone_is_read_by_whoever_lets_us(
     world: World, unread: int, last_read: int
 ) -> None:
@@ -278,6 +286,7 @@ async def test_what_was_read_on_the_phone_is_read_by_whoever_lets_us(
     past.history.add(*past.write(10), unread=unread)
     await past.bring()
     assert reader.read == [(ALICE, f"{BEN.user} {last_read}")]
+    assert reader.unread == ([ALICE] if unread < 0 else [])
     await past.backfill.stop()
 
 

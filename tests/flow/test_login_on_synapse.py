@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.credentials import find_traces, read_credentials
-from tests.flow.linking_stage import Seat, Stage
+from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.homeserver import PortPool, Registration
 from tests.postgres import Postgres
 from tests.simulator.api import PairingRefusedError, WrongCodeError, host_command, simulator
@@ -118,12 +118,22 @@ async def test_cancel_then_two_people(stage: Stage) -> None:
     await bob.scan(stage.wa.add_account("15550002222", "Bob"))
     await alice.scan(stage.phone)
     await bob.until_connected()
+    await alice.until_connected()
+    carla = stage.wa.add_account("15550003333", "Carla")
+    mark = alice.client.mark()
+    await carla.phone.text(stage.phone.pn, "for Alice")
+    room = (await alice.client.wait_for_invite(sender=BOT, after=mark)).room_id
+    await alice.client.join(room)
     mark = alice.client.mark()
     await bob.scan(stage.phone)
     await bob.heard("linked here by somebody else before")
     await alice.heard("was linked on this bridge by another person just now", after=mark)
     await alice.ask("list-logins", answer="You have no WhatsApp account linked")
     assert len(stage.phone.devices) == 1
+    await alice.client.wait_for_membership(room, "@alice:localhost", "leave")
+    mark = bob.client.mark()
+    await carla.phone.text(stage.phone.pn, "for Bob")
+    assert (await bob.client.wait_for_invite(sender=BOT, after=mark)).room_id == room
 
 
 async def test_four_devices_and_a_bridge_killed_while_a_code_is_shown(stage: Stage) -> None:

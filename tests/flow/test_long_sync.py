@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from mautrix_whatsapp_py.bridge import sync_groups
+from mautrix_whatsapp_py.bridge.filling import LARGE, SHOW_EVERY_SECONDS
 from mautrix_whatsapp_py.bridge.group_rooms import AT_ONCE
 from mautrix_whatsapp_py.bridge.group_work import GroupSettings
 from mautrix_whatsapp_py.errors import WhatsAppRefused
-from mautrix_whatsapp_py.ids import MxRoomId, PortalKey, WaJid
+from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, PortalKey, WaJid
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupMember
 from mautrix_whatsapp_py.model.wa_directory import WaChatSetting, WaGroupBrief
@@ -95,6 +96,41 @@ async def test_every_member_of_a_large_group_joins(desk: Desk) -> None:
     assert "everything was up to date" in await sync(desk)
     assert set(desk.world.matrix.calls) == {"send_notice"}
     assert desk.world.groups.calls == []
+
+
+async def test_a_large_room_tells_how_far_it_is_in_one_notice(desk: Desk) -> None:
+    large_group(desk, LARGE + 59)
+    await sync(desk, "sync groups --create")
+    (room_id,) = desk.world.chats.rooms
+
+    def notices() -> list[str]:
+        return desk.world.matrix.bodies(room_id)
+
+    assert await desk.world.following.fill_some()
+    assert [text.partition(".")[0] for text in notices()] == ["41 of 160 members of this group are here"]
+    assert await desk.world.following.fill_some()
+    assert len(notices()) == 1
+    # Another bridge goes on in the same notice.
+    await desk.world.restart()
+    while await desk.world.following.fill_some():
+        desk.world.clock.advance(SHOW_EVERY_SECONDS)
+    assert [text.split(" ")[0] for text in notices()[1:]] == [*map(str, range(61, 160, 10)), "All"]
+    sent = [one.notice for one in desk.world.matrix.sent if one.room_id == room_id]
+    assert {notice.edits for notice in sent} == {None, sent_id(desk, room_id)}
+    assert "All 160 members of this group are here." in notices()[-1]
+
+
+def sent_id(desk: Desk, room_id: MxRoomId) -> MxEventId:
+    return next(one.event_id for one in desk.world.matrix.sent if one.room_id == room_id)
+
+
+async def test_a_synchronisation_ends_the_notice_too(desk: Desk) -> None:
+    large_group(desk, LARGE)
+    await sync(desk, "sync groups --create")
+    await desk.world.following.fill_some()
+    await sync(desk)
+    (room_id,) = desk.world.chats.rooms
+    assert "All 101 members" in desk.world.matrix.bodies(room_id)[-1]
 
 
 async def test_a_room_comes_in_its_shape(desk: Desk) -> None:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
+from mautrix_whatsapp_py.errors import WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import MxRoomId
+from mautrix_whatsapp_py.model.chat_marks import ChatMarks
 from mautrix_whatsapp_py.model.levels import MxLevels
+from mautrix_whatsapp_py.model.wa_directory import WaChatSetting
+from mautrix_whatsapp_py.store.chat_marks import ChatMarkRows
 from tests.fakes.matrix import BOT
-from tests.flow.chat import BEN_GHOST, CLUB
+from tests.flow.chat import BEN, BEN_GHOST, CLUB, LOGIN
 from tests.flow.desk import Desk
 from tests.flow.world import ALICE, BOB, DM, GROUP, ROOT, World
 
@@ -193,3 +199,34 @@ async def test_sync_portal_says_what_changed(desk: Desk) -> None:
 
 async def test_delete_chat_says_what_to_do(desk: Desk) -> None:
     assert "only the phone" in await desk.ask("delete-chat")
+
+
+async def test_how_a_chat_is_put_can_be_looked_at(desk: Desk) -> None:
+    room_id = await desk.direct_room()
+    said = await desk.ask("!wa debug-account-data", room_id=room_id)
+    assert said == (
+        "How +15550001111 has put this chat:\n• on the phone: nothing of that\n"
+        "• your client was told: nothing yet\n• I can act as you: no, send `login-matrix` to change that"
+    )
+    until = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    desk.directory.settings.append(WaChatSetting(chat=BEN, is_pinned=True, muted_until=until))
+    portal, rows = await desk.portal(), ChatMarkRows()
+    marks = ChatMarks(is_pinned=True, is_muted=True)
+    await desk.world.store.write(lambda tx: rows.put(tx, LOGIN, portal.id, room_id, marks))
+    said = await desk.ask("!wa debug-account-data", room_id=room_id)
+    assert "• on the phone: pinned, muted until 2026-01-02 03:04 UTC" in said
+    assert "• your client was told: pinned, muted" in said
+    desk.directory.settings[:] = [
+        WaChatSetting(chat=BEN, is_archived=True, muted_until=datetime.max.replace(tzinfo=UTC, microsecond=0))
+    ]
+    said = await desk.ask("!wa debug-account-data", room_id=room_id)
+    assert "• on the phone: archived, muted for good" in said
+    desk.directory.fail(WhatsAppUnavailable(code="not-connected"))
+    said = await desk.ask("!wa debug-account-data", room_id=room_id)
+    assert said.startswith("How the phone has put this chat is not known")
+
+
+async def test_links_are_all_connected_anew(desk: Desk) -> None:
+    assert "You may not use `debug-reset-network`" in await desk.ask("debug-reset-network")
+    said = await as_root(desk, "debug-reset-network")
+    assert said == "Connecting 1 link anew. Send `status` in a moment to see how they are."

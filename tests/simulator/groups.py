@@ -52,6 +52,8 @@ class Group:
     is_announcement_group: bool = False
     parent: Jid | None = None
     join_requests: dict[str, int] = field(default_factory=dict)
+    unlisted: set[str] = field(default_factory=set)
+    """Members whom lists of members leave out."""
 
     def is_admin(self, account: Account) -> bool:
         """True for admins and the owner."""
@@ -82,6 +84,7 @@ def describe(world: World, group: Group) -> Node:
     children = [
         node("participant", {**person_attrs(member), "type": group.members[member.lid.user]})
         for member in members_of(world, group)
+        if member.lid.user not in group.unlisted
     ]
     if group.topic:
         attrs: dict[str, AttrValue] = {

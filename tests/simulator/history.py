@@ -37,6 +37,7 @@ class HistoryConversation:
     name: str = ""
     messages: Sequence[HistoryMessage] = ()
     unread: int = 0
+    is_marked_unread: bool = False
     is_archived: bool = False
     pinned_at: int = 0
     mute_end_seconds: int = 0
@@ -96,6 +97,7 @@ async def send_history_chunk(phone: Phone, device: Device, chunk: HistoryChunk) 
 
 def _encode_conversation(out: Any, conversation: HistoryConversation) -> None:
     out.ID, out.name, out.unreadCount = str(conversation.chat), conversation.name, conversation.unread
+    out.markedAsUnread = conversation.is_marked_unread
     out.archived, out.pinned = conversation.is_archived, conversation.pinned_at
     out.muteEndTime, out.ephemeralExpiration = conversation.mute_end_seconds, conversation.ephemeral_seconds
     if conversation.messages:

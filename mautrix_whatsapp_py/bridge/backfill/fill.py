@@ -91,6 +91,7 @@ class Fill:
         await self._take(portal.id, partial(self._call_user, portal.id))
         if is_new and unread == 0:
             await self._take(portal.id, partial(self._mark_read, portal.id))
+            await self._mark_unread(portal.id)
         await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
 
     async def _is_open(self, portal_id: PortalId) -> bool:
@@ -139,7 +140,12 @@ class Fill:
         """How many of the newest messages nobody has read on the phone."""
         settings, chat = self._deps.settings, self._job.chat
         is_old = settings.unread_age is not None and chat.newest_at < self._talk.clock.now() - settings.unread_age
-        return 0 if is_old else min(chat.unread, MAX_UNREAD)
+        if is_old:
+            return 0
+        if chat.unread < 0:
+            # Clients have a mark for that too; without one, the newest message has to stand for it.
+            return 0 if self._talk.doubles.can_act_as(self._job.login.user) else 1
+        return min(chat.unread, MAX_UNREAD)
 
     # Bringing it
 
@@ -193,6 +199,13 @@ class Fill:
         await note_read(mark, portal_id, login.id, talk)
         async with self._deps.pace.place():
             await talk.doubles.mark_read(login.user, portal.room_id, last.event_id)
+
+    async def _mark_unread(self, portal_id: PortalId) -> None:
+        """Its user has marked the chat as unread on the phone, though nothing is."""
+        portal, user = await self._talk.portals.get(portal_id), self._job.login.user
+        if self._job.chat.unread < 0 and portal is not None and portal.room_id is not None:
+            async with self._deps.pace.place():
+                await self._talk.doubles.mark_unread(user, portal.room_id)
 
     async def _take(self, portal_id: PortalId, work: Callable[[], Awaitable[None]]) -> None:
         await self._talk.following.deps.turns.take(portal_id, work)

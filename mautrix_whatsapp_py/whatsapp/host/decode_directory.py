@@ -10,7 +10,6 @@ from mautrix_whatsapp_py.ids import LID_SERVER, USER_SERVER, WaJid
 from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.model.wa_directory import (
     WaChatSetting,
-    WaChatSettings,
     WaContact,
     WaContacts,
     WaGroupBrief,
@@ -70,9 +69,9 @@ def _decode_contact(row: Row) -> WaContact | None:
     )
 
 
-def decode_settings(rows: Sequence[Row]) -> WaChatSettings:
+def decode_settings(rows: Sequence[Row]) -> tuple[WaChatSetting, ...]:
     """How chats are put."""
-    return WaChatSettings(items=tuple(one for row in rows if (one := _decode_setting(row)) is not None))
+    return tuple(one for row in rows if (one := _decode_setting(row)) is not None)
 
 
 def _decode_setting(row: Row) -> WaChatSetting | None:

@@ -32,7 +32,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.links import LinkParts, LinkType, decode_link
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, require_jid
 from mautrix_whatsapp_py.whatsapp.host.session import Session
-from mautrix_whatsapp_py.whatsapp.tables import Query, Rows, read_apart
+from mautrix_whatsapp_py.whatsapp.tables import Query, Rows, mark_of, read_apart
 
 _NANOSECONDS = 1_000_000_000
 
@@ -84,9 +84,13 @@ class Directory:
         (rows,) = await self._read([decode.contacts_query(call.first_row, call.limit)])
         return decode.decode_contacts(rows, call.limit)
 
-    async def _list_chat_settings(self, _call: wire.ListChatSettings) -> WaChatSettings:
+    async def _list_chat_settings(self, call: wire.ListChatSettings) -> WaChatSettings:
+        # Before the reading: what is written meanwhile belongs to the next one.
+        mark = mark_of(self._session.database)
+        if mark and mark == call.since:
+            return WaChatSettings(mark=mark, is_unchanged=True)
         (rows,) = await self._read([decode.SETTINGS_QUERY])
-        return decode.decode_settings(rows)
+        return WaChatSettings(items=decode.decode_settings(rows), mark=mark)
 
     # Groups
 

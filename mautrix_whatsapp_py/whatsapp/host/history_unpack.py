@@ -110,7 +110,7 @@ class Unpacking:
                 jid=jid,
                 other=other,
                 name=get_text(chat.name or chat.displayName, _MAX_NAME),
-                unread=chat.unreadCount or int(chat.markedAsUnread),
+                unread=chat.unreadCount or (-1 if chat.markedAsUnread else 0),
                 is_archived=chat.archived,
             )
         )

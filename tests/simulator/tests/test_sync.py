@@ -7,13 +7,16 @@ from typing import Any
 
 import pytest
 from neonize.aioze.events import HistorySyncEv, PictureEv
-from neonize.proto.Neonize_pb2 import GetProfilePictureParams
+from neonize.exc import SendAppStateError
+from neonize.proto.Neonize_pb2 import GetProfilePictureParams, MutationInfo, PatchInfo
 from neonize.proto.waE2E import WAWebProtobufsE2E_pb2 as e2e
+from neonize.proto.waSyncAction.WAWebProtobufSyncAction_pb2 import MuteAction, SyncActionValue
 from neonize.utils.jid import build_jid
 
 from tests.simulator.api import Jid
 from tests.simulator.history import HistoryChunk, HistoryMessage
 from tests.simulator.tests.clients import HISTORY_START, Pair, alice_and_bob, conversation, eventually
+from tests.simulator.violations import ViolationKind
 
 pytestmark = pytest.mark.neonize
 
@@ -163,3 +166,17 @@ async def unset(x: Pair, name: str) -> bool:
 async def own_name(api: Any, name: str) -> bool:
     """True when the client knows its push name."""
     return bool((await api.get_me()).PushName == name)
+
+
+async def test_the_library_cannot_write_how_a_chat_is_put(tmp_path: Path) -> None:
+    """What users are told; the day this fails, pins, archives and mutes can go to WhatsApp."""
+    async with alice_and_bob(tmp_path) as x:
+        await x.alice.phone.welcome(x.device)
+        await eventually(lambda: own_name(x.client.api, "Alice"))
+        x.wa.trace.tolerate(ViolationKind.MISSING_ATTRIBUTE)
+        value = SyncActionValue(muteAction=MuteAction(muted=True, muteEndTimestamp=-1))
+        mutation = MutationInfo(Index=["mute", str(x.bob.pn)], Version=2, Value=value)
+        patch = PatchInfo(Timestamp=1, Type=PatchInfo.REGULAR_HIGH, Mutations=[mutation])
+        with pytest.raises(SendAppStateError, match="400"):
+            await x.client.api.send_app_state(patch)
+        assert x.alice.app_state.read("regular_high") == {}

@@ -52,6 +52,9 @@ bridge:
     bridge_notices: true
     deleted_messages: mark
     outbox_expiry_hours: 1
+    mute_bridging: false
+    mute_only_on_create: true
+    tag_only_on_create: true
     power_level_overrides: {"@x:hs.test": 90}
     cleanup_on_logout: {enabled: true, manual: {private: delete}, bad_credentials: {shared_no_users: kick}}
     relay:
@@ -62,6 +65,7 @@ bridge:
 matrix: {message_status_events: true, delivery_receipts: true, message_error_notices: false}
 network:
   {displayname_template: "{{.Phone}}", os_name: A, browser_name: edge, proxy: "socks5://127.0.0.1:1080",
+   status_broadcast_tag: null, pinned_tag: u.pin, archive_tag: null,
    extev_polls: false, history_sync: {dispatch_wait: 1m30s}}
 backfill: {enabled: false, max_initial_messages: -1, max_initial_days: 1, max_catchup_messages: 2}
 history: {keep: 0}

@@ -59,7 +59,7 @@ def test_contacts_have_both_addresses_and_come_in_pages(tmp_path: Path) -> None:
 
 def test_settings_tell_what_is_muted_pinned_and_archived(tmp_path: Path) -> None:
     (rows,) = read_here(make_tables(tmp_path / "session.db"), [decode.SETTINGS_QUERY])
-    archived, pinned = decode.decode_settings(rows).items
+    archived, pinned = decode.decode_settings(rows)
     assert archived.is_archived
     assert archived.muted_until == datetime.max.replace(tzinfo=UTC, microsecond=0)
     assert pinned.is_pinned

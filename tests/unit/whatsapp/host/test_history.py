@@ -133,6 +133,14 @@ def talk(chat: Jid, count: int, *, first: int = 0, **more: Any) -> HistoryConver
     return HistoryConversation(chat=chat, messages=messages[::-1], **more)
 
 
+@pytest.mark.parametrize(("unread", "is_marked", "told"), [(0, False, 0), (0, True, -1), (2, True, 2)])
+async def test_a_mark_by_hand_is_told_apart(tmp_path: Path, unread: int, is_marked: bool, told: int) -> None:
+    async with standing(tmp_path) as it:
+        it.feed(packed(HistoryChunk(conversations=[talk(BEN, 3, unread=unread, is_marked_unread=is_marked)])))
+        await it.figures()
+        assert [chat.unread for chat in (await it.chats()).items] == [told]
+
+
 async def test_the_newest_messages_of_a_chat_come_oldest_first(tmp_path: Path) -> None:
     async with standing(tmp_path) as it:
         it.feed(packed(HistoryChunk(conversations=[talk(BEN, 10, name="Ben", unread=3)])))
