@@ -58,9 +58,12 @@ class Pump:
     _acked: list[JournalSeq] = field(default_factory=list)
     _flush_timer: asyncio.TimerHandle | None = None
     _is_flush_due: bool = False
+    _may_have_more: bool = True
+    """Whether there may be something to read: a look costs a turn of a thread."""
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """There may be something to read."""
+        self._may_have_more = True
         self._wake.set()
 
     def ack(self, seqs: Sequence[JournalSeq]) -> None:
@@ -82,7 +85,7 @@ class Pump:
             except Exception:
                 log.exception("the journal could not be read; it is tried again", extra={"login": self.login})
                 await asyncio.sleep(self.retry_seconds)
-                self._wake.set()
+                self.wake()
 
     async def _work(self) -> None:
         if self._epoch != self.outlet.epoch:
@@ -93,19 +96,20 @@ class Pump:
 
     async def _start_over(self) -> None:
         await self._flush_acks()
-        self._epoch, self._cursor = self.outlet.epoch, 0
+        self._epoch, self._cursor, self._may_have_more = self.outlet.epoch, 0, True
         self._in_flight.clear()
 
     async def _feed(self) -> bool:
         """Send the next batch; False when there is nothing to send or no room for it."""
         room = WINDOW - len(self._in_flight)
-        if not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
+        if not self._may_have_more or not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
             return False
         most = min(room, BATCH)
+        self._may_have_more = False
         events = await self._in_thread(lambda: self._read(self._cursor, most))
         for seq, event in events:
             if self._epoch != self.outlet.epoch:
-                self._wake.set()
+                self.wake()
                 return False
             self._cursor = seq
             self._in_flight.add(seq)
@@ -113,7 +117,8 @@ class Pump:
         if events:
             await self.outlet.drain()
         # What comes after a batch that is not full wakes us anew.
-        return len(events) == most
+        self._may_have_more |= len(events) == most
+        return self._may_have_more
 
     def _read(self, after: int, limit: int) -> list[tuple[JournalSeq, WaEvent]]:
         return [(row.seq, self.decode(row)) for row in self.journal.get_after(after, limit)]
