@@ -78,8 +78,11 @@ def import_binding() -> Any:
             package = types.ModuleType(name)
             package.__path__ = [str(path)]
             sys.modules[name] = package
-        # Only wanted where the package came without its library: 8 MB that every host would hold.
+        # Only wanted where the package came without its library: 10 MB that every host would hold.
         sys.modules.setdefault("requests", _Absent("requests"))
+        bars = sys.modules.setdefault("tqdm", _Absent("tqdm"))
+        if isinstance(bars, _Absent):
+            bars.tqdm = lambda *args, **options: bars.load().tqdm(*args, **options)
     from neonize import _binder
 
     return _binder
@@ -88,12 +91,18 @@ def import_binding() -> Any:
 class _Absent(types.ModuleType):
     """Stands for a module until somebody wants something of it."""
 
+    tqdm: Any
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or self.__name__ == "tqdm":
             raise AttributeError(name)
+        return getattr(self.load(), name)
+
+    def load(self) -> Any:
+        """The module itself."""
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
+        return importlib.import_module(self.__name__)
 
 
 @dataclass(slots=True)
