@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 WINDOW = 256
 BATCH = 64
 ACK_SECONDS = 0.05
+RUSH_SECONDS = 0.25
+"""Events wait no longer for those behind them."""
+RUSH_LOOK_SECONDS = 0.01
 Answer = TypeVar("Answer")
 
 
@@ -49,6 +52,7 @@ class Pump:
     on_acked: Callable[[int], None]
     on_phone_seen: Callable[[datetime], None]
     executor: ThreadPoolExecutor
+    is_rushed: Callable[[], bool] = lambda: False
     retry_seconds: float = 1.0
     undecoded: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,6 +64,11 @@ class Pump:
     _is_flush_due: bool = False
     _may_have_more: bool = True
     """Whether there may be something to read: a look costs a turn of a thread."""
+
+    def note_stored(self) -> bool:
+        """There is something to read; whether that was known. Called on any thread, after it was stored."""
+        was_known, self._may_have_more = self._may_have_more, True
+        return was_known
 
     def wake(self) -> None:
         """There may be something to read."""
@@ -104,6 +113,7 @@ class Pump:
         room = WINDOW - len(self._in_flight)
         if not self._may_have_more or not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
             return False
+        await self._let_rush_pass()
         most = min(room, BATCH)
         self._may_have_more = False
         events = await self._in_thread(lambda: self._read(self._cursor, most))
@@ -119,6 +129,15 @@ class Pump:
         # What comes after a batch that is not full wakes us anew.
         self._may_have_more |= len(events) == most
         return self._may_have_more
+
+    async def _let_rush_pass(self) -> None:
+        """Leave the interpreter to the library while it empties its queue.
+
+        It has acknowledged up to a hundred events that are nowhere but there; a crash loses them.
+        """
+        until = asyncio.get_running_loop().time() + RUSH_SECONDS
+        while self.is_rushed() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 a pause is what is waited for
+            await asyncio.sleep(RUSH_LOOK_SECONDS)
 
     def _read(self, after: int, limit: int) -> list[tuple[JournalSeq, WaEvent]]:
         return [(row.seq, self.decode(row)) for row in self.journal.get_after(after, limit)]

@@ -110,6 +110,7 @@ class Session:
             on_acked=self.intake.acked,
             on_phone_seen=self._phone_seen,
             executor=self._executor,
+            is_rushed=lambda: self.intake.is_rushed,
         )
         self.fact = WaLinkFact(kind=WaLinkKind.STARTING, at=_now())
         self.incarnation: Incarnation | None = None
@@ -311,7 +312,9 @@ class Session:
         self.counters.last_event_at = _now()
 
     def _stored(self) -> None:
-        post(self._loop, self._pump.wake)
+        # Not for each of many: every wake-up takes the interpreter from the library's thread.
+        if not self._pump.note_stored():
+            post(self._loop, self._pump.wake)
 
     def _disk_changed(self, is_full: bool) -> None:
         post(self._loop, self._tell_disk, is_full)
