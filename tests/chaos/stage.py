@@ -26,7 +26,8 @@ BOT = "@whatsappbot:localhost"
 KINDS = ("text", "text", "text", "text", "text", "text", "reply", "edit", "reaction")
 MESSAGE_KINDS = ("text", "reply")
 START_SECONDS = 90
-SILENCE_SECONDS = 45
+SILENCE_SECONDS = 90
+"""Longer than anything here rests between two tries: a minute, and a quarter more by chance."""
 """How long nothing may move before the rest counts as lost."""
 LOOK_SECONDS = 0.5
 
