@@ -27,8 +27,7 @@ KINDS = ("text", "text", "text", "text", "text", "text", "reply", "edit", "react
 MESSAGE_KINDS = ("text", "reply")
 START_SECONDS = 90
 SILENCE_SECONDS = 90
-"""Longer than anything here rests between two tries: a minute, and a quarter more by chance."""
-"""How long nothing may move before the rest counts as lost."""
+"""How long nothing may move before the rest counts as lost: longer than anything rests between two tries."""
 LOOK_SECONDS = 0.5
 
 
