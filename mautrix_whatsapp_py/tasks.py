@@ -87,10 +87,12 @@ class Backoff:
         self.attempt = 0
 
 
-@dataclass(slots=True)
-class _Lane:
+@dataclass(slots=True, eq=False)
+class _Lane(Generic[Key]):
+    key: Key
     jobs: deque[Job] = field(default_factory=deque)
     worker: asyncio.Task[None] | None = None
+    watch: asyncio.TimerHandle | None = None
 
 
 class KeyedQueue(Generic[Key]):
@@ -106,8 +108,9 @@ class KeyedQueue(Generic[Key]):
         self._name = name
         self._warn_after = warn_after_seconds
         self._detach_after = detach_after_seconds
-        self._lanes: dict[Key, _Lane] = {}
-        self._detached: set[asyncio.Task[None]] = set()
+        self._lanes: dict[Key, _Lane[Key]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
+        """Those left to themselves included."""
         self._all_idle = asyncio.Event()
         self._all_idle.set()
         self._stopped = False
@@ -116,11 +119,13 @@ class KeyedQueue(Generic[Key]):
         """Append a job to its key's lane; never waits."""
         if self._stopped:
             return
-        lane = self._lanes.setdefault(key, _Lane())
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = _Lane(key)
+            self._all_idle.clear()
         lane.jobs.append(job)
-        self._all_idle.clear()
         if lane.worker is None:
-            lane.worker = asyncio.create_task(self._drain(key, lane), name=f"{self._name}:{key}")
+            self._start(lane)
 
     @property
     def depth(self) -> int:
@@ -134,41 +139,55 @@ class KeyedQueue(Generic[Key]):
     async def stop(self) -> None:
         """Take nothing more, drop what waits, cancel what runs."""
         self._stopped = True
-        workers = [lane.worker for lane in self._lanes.values() if lane.worker is not None]
-        running = [*workers, *self._detached]
         for lane in self._lanes.values():
             lane.jobs.clear()
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await end_all(self._workers)
         # A worker cancelled before its first step has tidied nothing away.
         self._lanes.clear()
         self._all_idle.set()
 
-    async def _drain(self, key: Key, lane: _Lane) -> None:
-        try:
-            while lane.jobs:
-                await self._run(key, lane.jobs.popleft())
-        finally:
-            lane.worker = None
-            self._lanes.pop(key, None)
-            if not self._lanes:
-                self._all_idle.set()
+    def _start(self, lane: _Lane[Key]) -> None:
+        lane.worker = asyncio.create_task(self._drain(lane), name=f"{self._name}:{lane.key}")
+        self._workers.add(lane.worker)
+        lane.worker.add_done_callback(self._workers.discard)
 
-    async def _run(self, key: Key, job: Job) -> None:
-        task = asyncio.create_task(self._guard(key, job), name=f"{self._name}:{key}:job")
-        self._detached.add(task)
-        task.add_done_callback(self._detached.discard)
-        waited = 0.0
-        while waited < self._detach_after:
-            step = min(self._warn_after, self._detach_after - waited)
-            done, _ = await asyncio.wait({task}, timeout=step)
-            if done:
-                return
-            waited += step
-            log.warning("%s: a job of %s has been running for %.0f s", self._name, key, waited)
+    async def _drain(self, lane: _Lane[Key]) -> None:
+        """Do one job after the other, without a task for each: there is one of these for every message."""
+        worker = asyncio.current_task()
+        try:
+            while lane.jobs and lane.worker is worker:
+                self._watch(lane, waited=0.0)
+                await self._guard(lane.key, lane.jobs.popleft())
+        finally:
+            if lane.worker is worker:
+                self._leave(lane)
+
+    def _leave(self, lane: _Lane[Key]) -> None:
+        """Have another worker do what is left, or forget the lane."""
+        lane.worker = None
+        if lane.watch is not None:
+            lane.watch.cancel()
+        if lane.jobs:
+            self._start(lane)
+            return
+        self._lanes.pop(lane.key, None)
+        if not self._lanes:
+            self._all_idle.set()
+
+    def _watch(self, lane: _Lane[Key], *, waited: float) -> None:
+        if lane.watch is not None:
+            lane.watch.cancel()
+        step = min(self._warn_after, self._detach_after - waited)
+        lane.watch = asyncio.get_running_loop().call_later(step, self._complain, lane, waited + step)
+
+    def _complain(self, lane: _Lane[Key], waited: float) -> None:
+        log.warning("%s: a job of %s has been running for %.0f s", self._name, lane.key, waited)
+        if waited < self._detach_after:
+            self._watch(lane, waited=waited)
+            return
         # The chat must not stay wedged behind one job; that job may still finish.
-        log.error("%s: a job of %s is left to itself after %.0f s", self._name, key, waited)
+        log.error("%s: a job of %s is left to itself after %.0f s", self._name, lane.key, waited)
+        self._leave(lane)
 
     async def _guard(self, key: Key, job: Job) -> None:
         try:

@@ -19,6 +19,8 @@ class Usage:
     host_cpu_seconds: float
     bridge_bytes: int
     host_bytes: int
+    proportional_bytes: int
+    """Of both, with pages that several processes share by their share."""
 
     @property
     def cpu_seconds(self) -> float:
@@ -30,6 +32,11 @@ class Usage:
         """Both together."""
         return (self.bridge_bytes + self.host_bytes) / 1e6
 
+    @property
+    def proportional_mb(self) -> float:
+        """Both together, shared pages by their share."""
+        return self.proportional_bytes / 1e6
+
 
 def look(bridge: int, hosts: Sequence[int]) -> Usage:
     """Read /proc."""
@@ -38,6 +45,7 @@ def look(bridge: int, hosts: Sequence[int]) -> Usage:
         host_cpu_seconds=sum(map(_cpu_seconds, hosts)),
         bridge_bytes=_resident_bytes(bridge),
         host_bytes=sum(map(_resident_bytes, hosts)),
+        proportional_bytes=sum(map(_proportional_bytes, (bridge, *hosts))),
     )
 
 
@@ -49,3 +57,10 @@ def _cpu_seconds(pid: int) -> float:
 
 def _resident_bytes(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def _proportional_bytes(pid: int) -> int:
+    (line,) = (
+        line for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines() if line.startswith("Pss:")
+    )
+    return int(line.split()[1]) * 1024

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bench.talk.homeserver import Watcher, rate
 from bench.talk.processes import Usage
 from bench.talk.stage import Chat, Stage
+from tests.simulator.trace import Direction
 
 SETTLE_SECONDS = 0.3
 
@@ -51,7 +52,10 @@ class Latencies:
     bare: tuple[float, ...]
     to_matrix: tuple[float, ...]
     put: tuple[float, ...]
+    taken: tuple[float, ...]
+    """Until WhatsApp's server has it."""
     to_whatsapp: tuple[float, ...]
+    """Until the simulated phone has decrypted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,7 +143,7 @@ class Rounds:
 
     async def latencies(self) -> Latencies:
         """One message at a time, the four ways in turn."""
-        chat, ways = self._it.chats[0], ([], [], [], [])  # type: tuple[Chat, tuple[list[float], ...]]
+        chat, ways = self._it.chats[0], ([], [], [], [], [])  # type: tuple[Chat, tuple[list[float], ...]]
         bare, client = self._it.bare(chat), self._it.client()
         phone, own = chat.person.phone, self._it.own.pn
         async with self._it.watched() as watcher:
@@ -152,13 +156,22 @@ class Rounds:
                 text = self._mark()
                 began = time.perf_counter()
                 receiving = asyncio.create_task(phone.receive_next(timeout_seconds=30))
+                begun_at = time.monotonic()
                 await client.send(chat.room, text)
-                await receiving
+                received = await receiving
                 ways[3].append(time.perf_counter() - began)
+                ways[4].append(self._taken_at(received.message_id) - begun_at)
                 ways[2].append(await watcher.saw(text) - began)
                 await asyncio.sleep(0.005)
-        bare_ms, to_matrix, put, to_whatsapp = (tuple(s * 1000 for s in way) for way in ways)
-        return Latencies(bare=bare_ms, to_matrix=to_matrix, put=put, to_whatsapp=to_whatsapp)
+        bare_ms, to_matrix, put, to_whatsapp, taken = (tuple(s * 1000 for s in way) for way in ways)
+        return Latencies(bare=bare_ms, to_matrix=to_matrix, put=put, taken=taken, to_whatsapp=to_whatsapp)
+
+    def _taken_at(self, message_id: str) -> float:
+        """When the simulated server had read a message off its socket."""
+        for entry in reversed(self._it.wa.trace.entries):
+            if entry.direction is Direction.IN and entry.node.get("id") == message_id:
+                return entry.at_seconds
+        raise RuntimeError("a message was received that was never sent")
 
     async def _timed(self, send: Callable[[str], Awaitable[object]], watcher: Watcher) -> float:
         text = self._mark()

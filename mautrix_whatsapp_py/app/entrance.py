@@ -73,6 +73,7 @@ def make_entrance(
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
+    inbox.begin_with(bridge.beginnings)
     gate = Gate(clock)
     crypto = homeserver.crypto
     intake = Intake(

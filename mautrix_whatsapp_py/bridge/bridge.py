@@ -9,6 +9,7 @@ from functools import partial
 from typing import assert_never
 
 from mautrix_whatsapp_py.bridge.closings import ClosingDeps, Closings
+from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_matrix import (
@@ -18,9 +19,11 @@ from mautrix_whatsapp_py.bridge.from_matrix import (
     group_meta,
     member,
     message,
+    outgoing,
     receipt,
     upgrades,
 )
+from mautrix_whatsapp_py.bridge.from_matrix.beginnings import RoomBeginnings
 from mautrix_whatsapp_py.bridge.from_matrix.departures import Departures
 from mautrix_whatsapp_py.bridge.from_matrix.message import command_text
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
@@ -82,6 +85,7 @@ class Bridge:
         )
         self._typists = Typists()
         self._unsealing = self._make_unsealing(deps)
+        self.beginnings = RoomBeginnings(talk, command_prefix=deps.settings.command_prefix)
         self.missing_files = MissingFiles(talk)
         self.side_door = SideDoor(talk, self._lanes.put)
         self._closings = _make_closings(deps)
@@ -217,11 +221,17 @@ class Bridge:
             # A fault of ours would repeat for ever; the event is given up and the room goes on.
             log.exception("event %s could not be handled", origin.event_id)
         try:
-            await self._deps.inbox.mark_handled(seq)
+            await self._forget(event, seq)
         except StoreUnavailable:
             log.warning("event %s cannot be marked as handled: the database is away", origin.event_id)
             return False
         return True
+
+    async def _forget(self, event: MxEvent, seq: InboxSeq) -> None:
+        if self._talk.open_sends.may_exist(send_id_of(event.origin.event_id)):
+            await outgoing.forget(event.origin.event_id, seq, self._talk)
+        else:
+            await self._deps.inbox.mark_handled(seq)
 
     async def _handle(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
         """Handle an event; whether it was taken over by somebody who forgets it when its time has come."""

@@ -39,6 +39,10 @@ class Portals:
         portal_id = self._by_key.get(key)
         return None if portal_id is None else self._by_id.get(portal_id)
 
+    def get_loaded(self, portal_id: PortalId) -> Portal | None:
+        """One portal, if it is known without asking the database."""
+        return self._by_id.get(portal_id)
+
     async def ensure(self, key: PortalKey) -> Portal:
         """The portal of a chat, made when there is none."""
         known = self.get_known(key)

@@ -121,5 +121,6 @@ class OutboxRow:
     inbox_seq: InboxSeq
     secret: bytes
     content: bytes
+    """What is said, encoded; empty where it is made of the event once more before each try."""
     created_at: datetime
     state: SendState = SendState.WAITING

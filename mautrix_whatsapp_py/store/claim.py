@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError, StoreError, StoreUnavailable
 from mautrix_whatsapp_py.ports import Clock
@@ -13,6 +13,9 @@ from mautrix_whatsapp_py.store.engine import create_writer
 from mautrix_whatsapp_py.store.errors import translated
 from mautrix_whatsapp_py.store.unbroken import unbroken
 from mautrix_whatsapp_py.store.url import PostgresAddress
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
 
 CHECK_EVERY_SECONDS = 10.0
 TRIES = 10

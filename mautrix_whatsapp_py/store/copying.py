@@ -6,11 +6,10 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import Table, delete, func, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mautrix_whatsapp_py.store.cluster_tables import leases, wa_facts, wa_journal, wa_sends, workers
 from mautrix_whatsapp_py.store.engine import create_reader, create_writer, ensure_private_file
@@ -18,6 +17,9 @@ from mautrix_whatsapp_py.store.errors import translated
 from mautrix_whatsapp_py.store.inbox import HANDLED
 from mautrix_whatsapp_py.store.tables import database_owner, inbox, kv, metadata, outbox
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 BATCH_ROWS = 500
 LEFT_OUT = (database_owner, leases, workers, wa_journal, wa_sends, wa_facts)

@@ -6,15 +6,18 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from sqlalchemy import URL, inspect, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from mautrix_whatsapp_py.store.engine import create_writer
 from mautrix_whatsapp_py.store.errors import translated
+from mautrix_whatsapp_py.store.lean import create_async_engine
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 BATCH_ROWS = 1000
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")

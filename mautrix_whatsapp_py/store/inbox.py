@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlalchemy import Row, bindparam, delete, select, update
 
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.mx import MxStored
+from mautrix_whatsapp_py.model.portal import OutboxRow
 from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.store.outbox import OutboxRows
 from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.store.tables import inbox
 from mautrix_whatsapp_py.store.transactions import TransactionRows
@@ -71,6 +74,16 @@ class InboxRows:
         return (await tx.execute(delete(inbox).where(inbox.c.seq.in_(old)))).rowcount
 
 
+class Beginnings(Protocol):
+    """Who knows which events will go to WhatsApp."""
+
+    def begin(self, events: Sequence[MxStored]) -> Sequence[OutboxRow]:
+        """The rows with which they are put into the outbox, stored together with the events."""
+
+    def settle(self, rows: Sequence[OutboxRow], stored: Sequence[MxStored]) -> None:
+        """Told which of these events were new; of the others, no row was stored."""
+
+
 class Inbox:
     """The port MxInbox on the database: each call is one transaction."""
 
@@ -79,17 +92,32 @@ class Inbox:
         self._clock = clock
         self._events = InboxRows()
         self._transactions = TransactionRows()
+        self._outbox = OutboxRows()
+        self._beginnings: Beginnings | None = None
+
+    def begin_with(self, beginnings: Beginnings) -> None:
+        """Put events into the outbox with the commit that stores them: each commit waits for the disk."""
+        self._beginnings = beginnings
 
     async def add_transaction(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
         """Store a transaction in one database transaction; what was new, with sequence numbers."""
         now = self._clock.now()
+        rows = () if self._beginnings is None else self._beginnings.begin(events)
 
         async def add(tx: Tx) -> Sequence[MxStored]:
             # A known id is no reason to drop events: Synapse on SQLite counts from 1 again after each restart.
             await self._transactions.add(tx, txn_id, received_at=now)
-            return await self._events.add(tx, events, received_at=now)
+            stored = await self._events.add(tx, events, received_at=now)
+            seqs = {event.event_id: event.seq for event in stored} if rows else {}
+            for row in rows:
+                if (seq := seqs.get(row.event_id)) is not None:
+                    await self._outbox.add(tx, replace(row, inbox_seq=seq))
+            return stored
 
-        return await self._store.write(add)
+        new = await self._store.write(add)
+        if self._beginnings is not None and rows:
+            self._beginnings.settle(rows, new)
+        return new
 
     async def get_pending(self) -> Sequence[MxStored]:
         """What is not handled yet, oldest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,11 @@ from mautrix_whatsapp_py.store.tx import prepare_insert
 
 _ADD = prepare_insert(outbox, lambda insert: insert.on_conflict_do_nothing().returning(outbox.c.send_id))
 _GET = select(outbox).where(outbox.c.send_id == bindparam("of_send"))
+_FILL = (
+    update(outbox)
+    .where(outbox.c.send_id == bindparam("of_send"))
+    .values(login_id=bindparam("by_login"), content=bindparam("with_content"))
+)
 _REMOVE = delete(outbox).where(outbox.c.send_id == bindparam("of_send"))
 
 
@@ -39,6 +45,14 @@ class OutboxRows:
         found = await self.get(tx, row.send_id)
         assert found is not None
         return found
+
+    async def fill(self, tx: Tx, row: OutboxRow) -> OutboxRow:
+        """Put a message on its way with all that is said; what an earlier try has said stays, and its secret."""
+        known = await self.add(tx, row)
+        if known.content:
+            return known
+        await tx.execute(_FILL, {"of_send": row.send_id, "by_login": row.login_id, "with_content": row.content})
+        return replace(known, login_id=row.login_id, content=row.content)
 
     async def get(self, tx: Tx, send_id: SendId) -> OutboxRow | None:
         """One message."""

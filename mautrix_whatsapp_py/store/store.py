@@ -6,10 +6,9 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
-from typing import TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
 from mautrix_whatsapp_py.store.engine import (
@@ -25,6 +24,9 @@ from mautrix_whatsapp_py.store.line import Line
 from mautrix_whatsapp_py.store.tx import DriverTx, Tx, Work
 from mautrix_whatsapp_py.store.unbroken import unbroken
 from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 SQLITE_READERS = 4
 POSTGRES_CONNECTIONS = 10

@@ -4,32 +4,49 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from sqlalchemy import CursorResult, Executable, Table
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mautrix_whatsapp_py.store.errors import translated
 from mautrix_whatsapp_py.store.unbroken import unbroken
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
 Row = Mapping[str, object]
-Insert = sqlite.Insert | postgresql.Insert
+Insert: TypeAlias = "sqlite.Insert | postgresql.Insert"
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Inserting:
     """An insert that knows ON CONFLICT, made once: making a statement costs more than running it."""
 
-    on_sqlite: Insert
-    on_postgres: Insert
+    table: Table
+    clauses: Callable[[Any], Any]
+    _made: dict[str, Insert] = field(default_factory=dict)
+
+    def get(self, dialect_name: str) -> Insert:
+        """The statement in one dialect."""
+        known = self._made.get(dialect_name)
+        if known is None:
+            known = self._made[dialect_name] = self.clauses(_insert(self.table, dialect_name))
+        return known
+
+
+def _insert(table: Table, dialect_name: str) -> Insert:
+    # A bridge on one of them need not hold the other.
+    insert: Insert = import_module(f"sqlalchemy.dialects.{dialect_name}").insert(table)
+    return insert
 
 
 def prepare_insert(table: Table, clauses: Callable[[Any], Any] = lambda insert: insert) -> Inserting:
     """An insert into a table with clauses that both dialects have."""
-    return Inserting(clauses(sqlite.insert(table)), clauses(postgresql.insert(table)))
+    return Inserting(table, clauses)
 
 
 class Tx(ABC):
@@ -44,12 +61,11 @@ class Tx(ABC):
 
     async def run_insert(self, statement: Inserting, rows: Row | Sequence[Row]) -> CursorResult[Any]:
         """Run a prepared insert."""
-        is_sqlite = self.dialect_name == "sqlite"
-        return await self.execute(statement.on_sqlite if is_sqlite else statement.on_postgres, rows)
+        return await self.execute(statement.get(self.dialect_name), rows)
 
     def insert(self, table: Table) -> Insert:
         """An insert that knows ON CONFLICT."""
-        return sqlite.insert(table) if self.dialect_name == "sqlite" else postgresql.insert(table)
+        return _insert(table, self.dialect_name)
 
 
 Work: TypeAlias = Callable[[Tx], Awaitable[Result]]

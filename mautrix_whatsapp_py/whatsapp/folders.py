@@ -20,6 +20,10 @@ _MAX_SOCKET_PATH = 100
 _IDENTITY = (("SELECT jid FROM whatsmeow_device", ()), ("SELECT count(*) FROM whatsmeow_identity_keys", ()))
 
 
+BUSY = "busy"
+"""The code of a session file that can perhaps be used in a moment."""
+
+
 class FolderBusy(Exception):
     """Another process holds the lock of this folder."""
 
@@ -166,7 +170,8 @@ def require_session_jid(database: Database, login: LoginId | None, read: Reader 
     try:
         rows, _ = read(database, _IDENTITY)
     except sqlite3.OperationalError as error:
-        raise SessionFileError("busy" if "locked" in str(error) else "foreign") from error
+        # What the tables lack they will not get; a lock, a slow disk or too many open files may pass.
+        raise SessionFileError("foreign" if "no such" in str(error) else BUSY) from error
     except sqlite3.DatabaseError as error:
         raise SessionFileError("corrupt") from error
     if not rows:

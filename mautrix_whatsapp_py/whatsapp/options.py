@@ -39,6 +39,8 @@ class NetworkOptions:
     pairing_seconds: float = 200.0
     host_start_seconds: float = 30.0
     restart_first_seconds: float = 0.5
+    session_retry_seconds: float = 10.0
+    """How long a session rests that its host could not start."""
     restart_cap_seconds: float = 30.0
     keeping: Keeping | None = None
     """None: every session has its files in its folder."""

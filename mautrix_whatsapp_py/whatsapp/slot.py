@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
+from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused
 from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
 from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
@@ -143,16 +143,24 @@ class Slot:
             try:
                 await connection.request(call, deadline_seconds=_START_SECONDS)
                 return
-            except WhatsAppUnavailable as error:
-                if error.code != "busy":
-                    log.error("session %s did not start: %s", login_tag(login), error.code)
-                    return
-            except WhatsAppError as error:
+            except WhatsAppRefused as error:
                 log.error("session %s did not start: %s", login_tag(login), error.code)
                 return
+            except WhatsAppError as error:
+                if error.code != "busy":
+                    log.error("session %s did not start, it is tried again: %s", login_tag(login), error.code)
+                    break
             # Its former host still holds the folder; it is ending.
             await asyncio.sleep(0.1)
-        log.error("session %s did not start: its folder is held by another process", login_tag(login))
+        else:
+            log.error("session %s did not start yet: its folder is held by another process", login_tag(login))
+        spawn(self._start_later(login, self.connection), name="start-session", tasks=self._tasks)
+
+    async def _start_later(self, login: LoginId, connection: HostConnection | None) -> None:
+        """Nobody else would start it before this host ends; the next one starts all its sessions."""
+        await asyncio.sleep(self._options.session_retry_seconds)
+        if self.connection is connection:
+            await self._start_session(login)
 
     # Life of the process
 

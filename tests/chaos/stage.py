@@ -26,8 +26,8 @@ BOT = "@whatsappbot:localhost"
 KINDS = ("text", "text", "text", "text", "text", "text", "reply", "edit", "reaction")
 MESSAGE_KINDS = ("text", "reply")
 START_SECONDS = 90
-SILENCE_SECONDS = 45
-"""How long nothing may move before the rest counts as lost."""
+SILENCE_SECONDS = 90
+"""How long nothing may move before the rest counts as lost: longer than anything rests between two tries."""
 LOOK_SECONDS = 0.5
 
 

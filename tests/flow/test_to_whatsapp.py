@@ -9,8 +9,8 @@ import pytest
 from mautrix_whatsapp_py.convert import notices
 from mautrix_whatsapp_py.convert.notices import Refusal, explain
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable, WhatsAppUncertain
-from mautrix_whatsapp_py.model.content import WaEdit, WaReaction, WaRevoke, WaText
-from mautrix_whatsapp_py.model.mx import MxReceipt, MxSendOutcome, MxTyping
+from mautrix_whatsapp_py.model.content import MxRedactionContent, WaEdit, WaReaction, WaRevoke, WaText
+from mautrix_whatsapp_py.model.mx import MxReceipt, MxRedaction, MxSendOutcome, MxTyping
 from mautrix_whatsapp_py.model.wa import WaReceiptKind
 from tests.fakes.matrix import KilledError
 from tests.flow.chat import BEN, CARLA, CLUB, OWN, Chat
@@ -164,6 +164,20 @@ async def test_redacting_what_waits_cancels_it(chat: Chat) -> None:
     await chat.redact(event_id)
     await chat.go_online()
     assert bodies(chat) == ["one", "three"]
+    assert not any(isinstance(sent.content, WaRevoke) for sent in chat.client.messages)
+    assert not await chat.world.pending()
+
+
+async def test_a_redaction_that_came_before_whatsapp_did_still_cancels(chat: Chat) -> None:
+    chat.go_offline()
+    waiting = [await chat.say(body) for body in ("one", "two", "three")]
+    for event_id in waiting[:2]:
+        content = MxRedactionContent(top_level=event_id, in_content=event_id)
+        await chat.world.deliver(MxRedaction(origin=chat.world.origin(chat.room_id, ALICE), content=content))
+    # The redactions are in the room's queue, and not looked at yet.
+    await chat.go_online()
+    await chat.say("four")
+    assert bodies(chat) == ["three", "four"]
     assert not any(isinstance(sent.content, WaRevoke) for sent in chat.client.messages)
     assert not await chat.world.pending()
 

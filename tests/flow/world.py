@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import re
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
@@ -186,6 +187,7 @@ class World:
             ciphers=self.ciphers,
         )
         bridge = Bridge(deps)
+        self.inbox.begin_with(bridge.beginnings)
         self.logins.add_listener(bridge.on_state)
         self.partings = Partings(PartingDeps(talk=talk, closings=self.work.deps.closings, settings=self.cleanup))
         self.logins.bind_farewell(self.partings)
@@ -366,6 +368,6 @@ class World:
             event_id=origin.event_id,
             room_id=origin.room_id,
             sender=origin.sender,
-            kind="test",
-            body="{}",
+            kind="m.room.message" if isinstance(event, MxMessage) else "test",
+            body=json.dumps({"body": event.content.body if isinstance(event, MxMessage) else ""}),
         )

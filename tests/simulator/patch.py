@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -117,11 +118,10 @@ def _find(needle: bytes, *, is_writable_only: bool = False) -> Iterator[int]:
     for start, end, permissions in _segments():
         if "r" not in permissions or (is_writable_only and "w" not in permissions):
             continue
-        memory = ctypes.string_at(start, end - start)
-        at = memory.find(needle)
-        while at >= 0:
-            yield start + at
-            at = memory.find(needle, at + 1)
+        # Looked at where it is: a copy would make the process larger than it is.
+        memory = memoryview((ctypes.c_char * (end - start)).from_address(start)).cast("B")
+        for found in re.finditer(re.escape(needle), memory):
+            yield start + found.start()
 
 
 def _segments() -> Iterator[tuple[int, int, str]]:

@@ -7,13 +7,15 @@ import io
 import os
 import sys
 from types import ModuleType
-from unittest import mock
 
 
 def preload_library() -> None:
     """Import neonize where libmagic may be missing, and without the shells it starts."""
     if "neonize" in sys.modules:
         return
+    # A led session host never comes here, and would only seem larger.
+    from unittest import mock
+
     _ensure_magic()
     # its import leaves two unclosed pipes of `uname -a` behind, which fails a strict test run at random
     with mock.patch.object(os, "popen", return_value=io.StringIO(" ".join(os.uname()))):

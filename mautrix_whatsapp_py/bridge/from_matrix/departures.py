@@ -99,8 +99,8 @@ class Departures:
                 self._settled.setdefault(login_id, []).extend(send_ids)
 
     def _call_next(self, place: Place) -> None:
-        # First, because all that is in the lane came later than what waits.
-        self._lanes.put_first(place[0], partial(self._send_next, place))
+        # Last: what is in the lane only joins the line behind what waits, and may be what cancels it.
+        self._lanes.put(place[0], partial(self._send_next, place))
 
     async def _send_next(self, place: Place) -> bool:
         """Send whoever is in front of a line, then have the next one called."""

@@ -31,7 +31,7 @@ from mautrix_whatsapp_py.errors import (
     WhatsAppUnavailable,
     WhatsAppUncertain,
 )
-from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
+from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxTxnId
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxMessageContent,
@@ -102,7 +102,7 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
         return True
     target = await fetch_target(letter.event.content, stage, talk)
     try:
-        row = await _fetch_row(letter, target, stage, talk)
+        parcel = await _fetch_parcel(letter, target, stage, talk)
     except (WhatsAppUnavailable, WhatsAppUncertain):
         # Whether it may go at all is only known there.
         return await _wait(letter, talk)
@@ -113,14 +113,15 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     except WhatsAppRefused as error:
         log.info("WhatsApp refused a file: %s", error.code)
         await _give_up(letter, notices.REFUSED, talk)
-        row = None
-    if row is None:
+        parcel = None
+    if parcel is None:
         on_settled()
         return True
-    content = msgspec.msgpack.decode(row.content, type=WaSendable)
+    row, content = parcel
     client = talk.network.get_client(stage.login.id)
     if client is None or not client.state.is_usable:
         return await _wait(letter, talk)
+    talk.open_sends.leave(row.send_id)
     try:
         outcome = await post(content, row, stage, client, talk)
     except (WhatsAppUnavailable, WhatsAppUncertain):
@@ -195,13 +196,19 @@ async def _add_timer(tx: Tx, letter: Letter, stage: Stage, talk: Talk) -> None:
 
 async def drop(letter: Letter, talk: Talk) -> None:
     """Forget it: nothing is to be sent."""
+    await forget(letter.event.origin.event_id, letter.seq, talk)
 
-    async def forget(tx: Tx) -> None:
-        await talk.rows.outbox.remove(tx, send_id_of(letter.event.origin.event_id))
-        await talk.rows.inbox.mark_handled(tx, letter.seq)
 
-    await talk.store.write(forget)
-    talk.open_sends.remove(send_id_of(letter.event.origin.event_id))
+async def forget(event_id: MxEventId, seq: InboxSeq, talk: Talk) -> None:
+    """Forget an event of which nothing is to be sent."""
+    send_id = send_id_of(event_id)
+
+    async def remove(tx: Tx) -> None:
+        await talk.rows.outbox.remove(tx, send_id)
+        await talk.rows.inbox.mark_handled(tx, seq)
+
+    await talk.store.write(remove)
+    talk.open_sends.remove(send_id)
 
 
 async def _wait(letter: Letter, talk: Talk) -> bool:
@@ -217,14 +224,17 @@ async def _give_up(letter: Letter, sentence: str, talk: Talk) -> None:
     await drop(letter, talk)
 
 
-async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -> OutboxRow | None:
-    """Its place in the outbox, which an earlier try may have made; None when nothing is to be sent."""
+async def _fetch_parcel(
+    letter: Letter, target: Target, stage: Stage, talk: Talk
+) -> tuple[OutboxRow, WaSendable] | None:
+    """Its place in the outbox, which an earlier try may have made, and what it says; None when that is nothing."""
     origin = letter.event.origin
     send_id = send_id_of(origin.event_id)
-    if talk.open_sends.may_exist(send_id):
-        row = await talk.store.read(lambda tx: talk.rows.outbox.get(tx, send_id))
-        if row is not None:
-            return row
+    begun = talk.open_sends.get_begun(send_id)
+    if begun is None and talk.open_sends.may_exist(send_id):
+        begun = await talk.store.read(lambda tx: talk.rows.outbox.get(tx, send_id))
+        if begun is not None and begun.content:
+            return begun, msgspec.msgpack.decode(begun.content, type=WaSendable)
     if is_live(letter.event.content):
         await talk.delivery.remark(origin, ONLY_ONCE)
     context = await fetch_context(letter.event.content, origin, target, stage, talk)
@@ -247,6 +257,8 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
     if isinstance(result, Refused):
         await _give_up(letter, result.sentence, talk)
         return None
+    if begun is not None and begun.login_id == stage.login.id and _is_repeatable(letter, target):
+        return begun, result.content
     new = OutboxRow(
         send_id=send_id,
         portal_id=stage.portal.id,
@@ -258,7 +270,14 @@ async def _fetch_row(letter: Letter, target: Target, stage: Stage, talk: Talk) -
         created_at=talk.clock.now(),
     )
     talk.open_sends.add(send_id)
-    return await talk.store.write(lambda tx: talk.rows.outbox.add(tx, new))
+    row = await talk.store.write(lambda tx: talk.rows.outbox.fill(tx, new))
+    return row, msgspec.msgpack.decode(row.content, type=WaSendable)
+
+
+def _is_repeatable(letter: Letter, target: Target) -> bool:
+    """Whether the same is said whenever it is made of the event, so that it need not be kept for another try."""
+    is_alone = needs_of_mx(letter.event.content).target is None and target.part is None
+    return isinstance(letter.event, MxMessage) and is_alone and not has_file(letter)
 
 
 def has_file(letter: Letter) -> bool:

@@ -15,11 +15,11 @@ async def is_echo(event: WaMessage | WaUndecryptable, scene: Scene, talk: Talk) 
     Only a crash between sending and remembering leaves such rows; the journal of the link knows their ids.
     Another login may be the one that sees it, so it is asked by author.
     """
-    if talk.login_of(scene.sender) is None:
+    if talk.login_of(scene.sender) is None or not talk.open_sends.have_left:
         return False
     rows = await talk.store.read(lambda tx: talk.rows.outbox.get_of_portal(tx, scene.portal.id))
     for row in rows:
-        if await _is_outcome(event, row, talk):
+        if talk.open_sends.may_have_left(row.send_id) and await _is_outcome(event, row, talk):
             return True
     return False
 
@@ -29,4 +29,7 @@ async def _is_outcome(event: WaMessage | WaUndecryptable, row: OutboxRow, talk: 
     if client is None:
         return False
     outcome = await client.fetch_send_outcome(row.send_id, row.secret)
-    return not isinstance(outcome, WaSendUnknown) and outcome.message_id == event.message_id
+    if isinstance(outcome, WaSendUnknown):
+        talk.open_sends.stay(row.send_id)
+        return False
+    return outcome.message_id == event.message_id

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -32,6 +32,8 @@ from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
 from mautrix_whatsapp_py.whatsapp.wire_history import HistoryCall
 
 log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 _NEVER_LEFT = (
     "websocket not connected",
@@ -155,7 +157,7 @@ class Calls:
         if error:
             raise classify(error.decode(errors="replace"))
 
-    async def _through_gate(self, function: Callable[[], bytes], *, is_transfer: bool = False) -> bytes:
+    async def _through_gate(self, function: Callable[[], Answer], *, is_transfer: bool = False) -> Answer:
         try:
             return await self._session.gate.call(function, is_transfer=is_transfer)
         except SessionNotLive as error:
@@ -173,23 +175,40 @@ class Calls:
 
     async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
-            begun = await self._session.in_journal_thread(lambda: self._begin(call))
-            if isinstance(begun, bytes):
-                return await self._send_now(call, begun)
-            assert isinstance(begun, WaSent | WaSendUncertain)
-            return begun
+            if not self._session.gate.is_open:
+                return await self._answer_from_journal(call)
+            return await self._through_gate(lambda: self._send_now(call))
 
-    def _begin(self, call: wire.SendMessage) -> WaSendOutcome | bytes:
-        """On the journal's thread: what is known of the send, or else, once it is noted, what to send."""
-        if self._session.journal.get_send(call.send_id) is not None:
-            outcome = self._find(call.send_id, call.secret)
-            if not isinstance(outcome, WaSendUnknown):
-                return outcome
-        if not self._session.gate.is_open:
+    async def _answer_from_journal(self, call: wire.SendMessage) -> WaSendOutcome:
+        """What is known of a send while nothing can be sent."""
+        known = await self._session.in_journal_thread(lambda: self._find_begun(call))
+        if known is None:
             raise CallFailed("not-connected")
+        assert isinstance(known, WaSent | WaSendUncertain)
+        return known
+
+    def _find_begun(self, call: wire.SendMessage) -> WaSendOutcome | None:
+        """What became of a send that was tried before; None when it never began to leave."""
+        if self._session.journal.get_send(call.send_id) is None:
+            return None
+        outcome = self._find(call.send_id, call.secret)
+        return None if isinstance(outcome, WaSendUnknown) else outcome
+
+    def _send_now(self, call: wire.SendMessage) -> WaSendOutcome:
+        """Note, send, note what came of it: all in one turn of a thread, for turns cost more than the notes."""
+        begun = self._find_begun(call)
+        if begun is not None:
+            return begun
         content = self._encode(call)
         self._session.journal.add_send(call.send_id, call.secret)
-        return content
+        body = self._hand_over(self._protobuf.encode_jid(call.chat), content)
+        answer = self._protobuf.messages.SendMessageReturnFunction.FromString(body)
+        if answer.Error:
+            raise self._note_failure(call.send_id, answer.Error)
+        outcome = self._decode_sent(call.send_id, answer.SendResponse)
+        self._session.journal.set_sent(call.send_id, outcome.message_id, msgspec.msgpack.encode(outcome))
+        self._session.counters.last_send_at = outcome.timestamp
+        return outcome
 
     def _encode(self, call: wire.SendMessage) -> bytes:
         at_ms = time.time_ns() // 1_000_000
@@ -205,37 +224,16 @@ class Calls:
         except ValueError as error:
             raise CallFailed("not-a-message", is_final=True) from error
 
-    async def _send_now(self, call: wire.SendMessage, content: bytes) -> WaSent:
-        chat = self._protobuf.encode_jid(call.chat)
+    def _hand_over(self, chat: bytes, content: bytes) -> bytes:
+        with self._session.intake.quiet.wanted():
+            return self._library.call("SendMessage", self._session.uuid, chat, len(chat), content, len(content))
 
-        def send() -> bytes:
-            with self._session.intake.quiet.wanted():
-                return self._library.call(
-                    "SendMessage", self._session.uuid, chat, len(chat), content, len(content)
-                )
-
-        try:
-            body = await self._through_gate(send)
-        except CallFailed:
-            await self._forget(call.send_id)
-            raise
-        answer = self._protobuf.messages.SendMessageReturnFunction.FromString(body)
-        if answer.Error:
-            failure = classify(answer.Error)
-            log.warning("send failed: %s", failure.code, extra={"login": self._session.login})
-            if failure.is_certain or failure.is_final:
-                await self._forget(call.send_id)
-            raise failure
-        outcome = self._decode_sent(call.send_id, answer.SendResponse)
-        encoded = msgspec.msgpack.encode(outcome)
-        await self._session.in_journal_thread(
-            lambda: self._session.journal.set_sent(call.send_id, outcome.message_id, encoded)
-        )
-        self._session.counters.last_send_at = outcome.timestamp
-        return outcome
-
-    async def _forget(self, send_id: str) -> None:
-        await self._session.in_journal_thread(lambda: self._session.journal.delete_sends([send_id]))
+    def _note_failure(self, send_id: str, error: str) -> CallFailed:
+        failure = classify(error)
+        log.warning("send failed: %s", failure.code, extra={"login": self._session.login})
+        if failure.is_certain or failure.is_final:
+            self._session.journal.delete_sends([send_id])
+        return failure
 
     def _decode_sent(self, send_id: str, response: Any) -> WaSent:
         return WaSent(

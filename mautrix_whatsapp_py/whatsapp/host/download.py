@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import urllib.request
 from dataclasses import dataclass
-from http.client import HTTPException
 from urllib.parse import urlsplit
 
 _SECONDS = 20.0
@@ -30,6 +28,10 @@ def download_picture(url: str) -> Downloaded:
     parts = urlsplit(url)
     if parts.scheme != "https" or not (parts.hostname or "").endswith(".whatsapp.net"):
         raise DownloadFailed("address")
+    # 4 MB that few hosts ever need.
+    import urllib.request
+    from http.client import HTTPException
+
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310 https only, checked above
             body = answer.read(MAX_PICTURE_BYTES + 1)

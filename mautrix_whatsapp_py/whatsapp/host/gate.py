@@ -100,13 +100,12 @@ class Gate:
             raise SessionNotLive
         self._in_flight += 1
         self._empty.clear()
-        loop = asyncio.get_running_loop()
-        future = (self._transfers if is_transfer else self._executor).submit(function)
-        future.add_done_callback(lambda _: post(loop, self._returned))
+        call = asyncio.wrap_future((self._transfers if is_transfer else self._executor).submit(function))
+        call.add_done_callback(self._returned)
         # Shielded: a call that entered the library cannot be taken back, and its end must still be counted.
-        return await asyncio.shield(asyncio.wrap_future(future))
+        return await asyncio.shield(call)
 
-    def _returned(self) -> None:
+    def _returned(self, _call: object) -> None:
         self._in_flight -= 1
         if not self._in_flight:
             self._empty.set()

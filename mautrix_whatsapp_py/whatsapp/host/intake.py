@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import zlib
 from collections.abc import Callable
 
@@ -14,6 +15,9 @@ from mautrix_whatsapp_py.whatsapp.host.quiet import Quiet
 log = logging.getLogger(__name__)
 
 MAX_DEPTH = 100_000
+RUSH_EVENTS = 16
+RUSH_GAP_SECONDS = 0.01
+"""So many events, none of them later than this after the one before, are a rush."""
 _RETRY_SECONDS = 1.0
 _HISTORY_EFFORT = 1
 """The library waits meanwhile: a fast compression is the right one."""
@@ -41,6 +45,8 @@ class Intake:
         self._is_disk_full = False
         self._is_away = False
         self._is_closing = False
+        self._rush = 0
+        self._last_at = 0.0
         self.dropped = 0
         self.quiet = Quiet()
 
@@ -48,6 +54,11 @@ class Intake:
     def depth(self) -> int:
         """Events in the journal."""
         return self._depth
+
+    @property
+    def is_rushed(self) -> bool:
+        """Whether events come so fast that the library is emptying a queue."""
+        return self._rush >= RUSH_EVENTS and time.monotonic() - self._last_at < RUSH_GAP_SECONDS
 
     @property
     def is_disk_full(self) -> bool:
@@ -76,12 +87,18 @@ class Intake:
             self._set_full(is_full=False)
             with self._changed:
                 self._depth += 1
+            self._note_time()
             self._on_stored()
             if code in DECRYPTED_CODES:
                 self.quiet.after_message()
             return
         self.dropped += 1
         log.error("an event was lost: the session had to stop while the disk was full")
+
+    def _note_time(self) -> None:
+        now = time.monotonic()
+        self._rush = self._rush + 1 if now - self._last_at < RUSH_GAP_SECONDS else 0
+        self._last_at = now
 
     def _may_try(self) -> bool:
         """Wait while there is no point in trying; False when the session must end now."""

@@ -8,7 +8,8 @@ import importlib.util
 import logging
 import sys
 import types
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 _UNUSED_EVENTS = frozenset({1, 16, 33, 34, 41, 45})
 """QR codes come by callback; newsletter leave and mute events with an unknown role end all event delivery."""
 SUBSCRIBED = bytes(code for code in (*range(2, 14), *range(17, 28), *range(30, 46)) if code not in _UNUSED_EVENTS)
+
+
+_SET_TIMER_SLACK = 29
+_SLACK_NANOSECONDS = 1_000_000
 
 
 class Listener(Protocol):
@@ -78,22 +83,50 @@ def import_binding() -> Any:
             package = types.ModuleType(name)
             package.__path__ = [str(path)]
             sys.modules[name] = package
-        # Only wanted where the package came without its library: 8 MB that every host would hold.
+        # Only wanted where the package came without its library: 10 MB that every host would hold.
         sys.modules.setdefault("requests", _Absent("requests"))
-    from neonize import _binder
+        bars = sys.modules.setdefault("tqdm", _Absent("tqdm"))
+        if isinstance(bars, _Absent):
+            bars.tqdm = lambda *args, **options: bars.load().tqdm(*args, **options)
+    with _drowsy():
+        from neonize import _binder
 
     return _binder
+
+
+@contextmanager
+def _drowsy() -> Iterator[None]:
+    """Let threads that begin now, and those they begin, sleep a little longer than they ask for.
+
+    Go's runtime has a thread that sleeps for 20 µs at a time while anything happens: thirty wake-ups per message.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    prctl = ctypes.CDLL(None).prctl
+    prctl(_SET_TIMER_SLACK, ctypes.c_ulong(_SLACK_NANOSECONDS))
+    try:
+        yield
+    finally:
+        # Zero means what was usual for this thread.
+        prctl(_SET_TIMER_SLACK, ctypes.c_ulong(0))
 
 
 class _Absent(types.ModuleType):
     """Stands for a module until somebody wants something of it."""
 
+    tqdm: Any
+
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("__") or self.__name__ == "tqdm":
             raise AttributeError(name)
+        return getattr(self.load(), name)
+
+    def load(self) -> Any:
+        """The module itself."""
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        return getattr(importlib.import_module(self.__name__), name)
+        return importlib.import_module(self.__name__)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import logging
 import math
 import os
@@ -113,6 +114,7 @@ async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, host.end.set)
+    _give_back()
     await host.server.start(options.socket)
     await _until_over(host, options)
     try:
@@ -124,6 +126,14 @@ async def _run(options: HostOptions, outlet: BridgeOutlet) -> int:
     finally:
         options.socket.unlink(missing_ok=True)
     return 0
+
+
+def _give_back() -> None:
+    """What loading the library took and freed again; there are many hosts like this one."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def _decode_keeping(text: str | None) -> Keeping | None:

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 WINDOW = 256
 BATCH = 64
 ACK_SECONDS = 0.05
+RUSH_SECONDS = 0.25
+"""Events wait no longer for those behind them."""
+RUSH_LOOK_SECONDS = 0.01
 Answer = TypeVar("Answer")
 
 
@@ -49,6 +52,7 @@ class Pump:
     on_acked: Callable[[int], None]
     on_phone_seen: Callable[[datetime], None]
     executor: ThreadPoolExecutor
+    is_rushed: Callable[[], bool] = lambda: False
     retry_seconds: float = 1.0
     undecoded: int = 0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,9 +62,17 @@ class Pump:
     _acked: list[JournalSeq] = field(default_factory=list)
     _flush_timer: asyncio.TimerHandle | None = None
     _is_flush_due: bool = False
+    _may_have_more: bool = True
+    """Whether there may be something to read: a look costs a turn of a thread."""
+
+    def note_stored(self) -> bool:
+        """There is something to read; whether that was known. Called on any thread, after it was stored."""
+        was_known, self._may_have_more = self._may_have_more, True
+        return was_known
 
     def wake(self) -> None:
-        """There may be something to do."""
+        """There may be something to read."""
+        self._may_have_more = True
         self._wake.set()
 
     def ack(self, seqs: Sequence[JournalSeq]) -> None:
@@ -82,7 +94,7 @@ class Pump:
             except Exception:
                 log.exception("the journal could not be read; it is tried again", extra={"login": self.login})
                 await asyncio.sleep(self.retry_seconds)
-                self._wake.set()
+                self.wake()
 
     async def _work(self) -> None:
         if self._epoch != self.outlet.epoch:
@@ -93,19 +105,21 @@ class Pump:
 
     async def _start_over(self) -> None:
         await self._flush_acks()
-        self._epoch, self._cursor = self.outlet.epoch, 0
+        self._epoch, self._cursor, self._may_have_more = self.outlet.epoch, 0, True
         self._in_flight.clear()
 
     async def _feed(self) -> bool:
         """Send the next batch; False when there is nothing to send or no room for it."""
         room = WINDOW - len(self._in_flight)
-        if not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
+        if not self._may_have_more or not self._epoch or self._epoch != self.outlet.epoch or room <= 0:
             return False
+        await self._let_rush_pass()
         most = min(room, BATCH)
+        self._may_have_more = False
         events = await self._in_thread(lambda: self._read(self._cursor, most))
         for seq, event in events:
             if self._epoch != self.outlet.epoch:
-                self._wake.set()
+                self.wake()
                 return False
             self._cursor = seq
             self._in_flight.add(seq)
@@ -113,7 +127,17 @@ class Pump:
         if events:
             await self.outlet.drain()
         # What comes after a batch that is not full wakes us anew.
-        return len(events) == most
+        self._may_have_more |= len(events) == most
+        return self._may_have_more
+
+    async def _let_rush_pass(self) -> None:
+        """Leave the interpreter to the library while it empties its queue.
+
+        It has acknowledged up to a hundred events that are nowhere but there; a crash loses them.
+        """
+        until = asyncio.get_running_loop().time() + RUSH_SECONDS
+        while self.is_rushed() and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 a pause is what is waited for
+            await asyncio.sleep(RUSH_LOOK_SECONDS)
 
     def _read(self, after: int, limit: int) -> list[tuple[JournalSeq, WaEvent]]:
         return [(row.seq, self.decode(row)) for row in self.journal.get_after(after, limit)]

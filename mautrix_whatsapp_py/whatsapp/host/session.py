@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid, login_tag
@@ -31,6 +31,7 @@ from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.notes import Counters, decode_moment, log_forgotten
 from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
+from mautrix_whatsapp_py.whatsapp.host.resting import decode_unusable, rest_seconds
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.tables import Database, read_apart, read_here
@@ -109,6 +110,7 @@ class Session:
             on_acked=self.intake.acked,
             on_phone_seen=self._phone_seen,
             executor=self._executor,
+            is_rushed=lambda: self.intake.is_rushed,
         )
         self.fact = WaLinkFact(kind=WaLinkKind.STARTING, at=_now())
         self.incarnation: Incarnation | None = None
@@ -209,7 +211,12 @@ class Session:
             cap_seconds=self._around.timings.retry_cap_seconds,
         )
         while not self._wishes.should_stop:
-            await self._live_once(backoff)
+            try:
+                await self._live_once(backoff)
+            except Exception:
+                # A link without a runner would be down for good, and nobody told.
+                log.exception("the link could not be brought up", extra={"login": self.login})
+                self._tell(WaLinkKind.DIAL_FAILED)
             if not self._wishes.should_stop:
                 await self._rest(backoff)
         self._tell(WaLinkKind.STOPPED)
@@ -223,9 +230,8 @@ class Session:
                 self._executor, lambda: require_session_jid(self.database, self.login, read)
             )
         except SessionFileError as error:
-            reason = await self.in_journal_thread(lambda: self._journal.get_fact(_ENDED_FACT))
-            kind = WaLinkKind.LOGGED_OUT if reason else WaLinkKind.NOT_LOGGED_IN
-            self._tell(kind, str(reason) or error.code)
+            reason = str(await self.in_journal_thread(lambda: self._journal.get_fact(_ENDED_FACT)))
+            self._tell(decode_unusable(error.code, reason), reason or error.code)
             return
         self._generation += 1
         spec = ConnectSpec(
@@ -286,23 +292,8 @@ class Session:
         if self._wishes.should_restart or self._wishes.should_stop:
             return
         self._wishes.changed.clear()
-        await wait_for(self._wishes.changed, self._rest_seconds(backoff))
-
-    def _rest_seconds(self, backoff: Backoff) -> float | None:
-        match self.fact.kind:
-            case WaLinkKind.PUMP_DIED | WaLinkKind.DEAF:
-                # Once at once; but an event that kills the pump may well come again.
-                is_first, seconds = not backoff.attempt, backoff.next_seconds()
-                return 0.0 if is_first else min(seconds, self._around.timings.retry_pump_seconds)
-            case WaLinkKind.TEMPORARY_BAN:
-                until = self.fact.until or _now() + timedelta(hours=1)
-                return max((until - _now()).total_seconds(), 1.0)
-            case WaLinkKind.CONNECT_FAILURE:
-                return max(backoff.next_seconds(), self._around.timings.refused_seconds)
-            case kind if kind in TERMINAL:
-                return None
-            case _:
-                return backoff.next_seconds()
+        seconds = rest_seconds(self.fact, _now(), backoff, self._around.timings)
+        await wait_for(self._wishes.changed, seconds)
 
     # Callbacks
 
@@ -321,7 +312,9 @@ class Session:
         self.counters.last_event_at = _now()
 
     def _stored(self) -> None:
-        post(self._loop, self._pump.wake)
+        # Not for each of many: every wake-up takes the interpreter from the library's thread.
+        if not self._pump.note_stored():
+            post(self._loop, self._pump.wake)
 
     def _disk_changed(self, is_full: bool) -> None:
         post(self._loop, self._tell_disk, is_full)

@@ -100,7 +100,8 @@ async def test_keys_without_work_leave_nothing_behind() -> None:
         queue.put(str(number), note([], "x"))
     await finished(queue)
     assert not queue._lanes
-    assert not queue._detached
+    await asyncio.gather(*queue._workers)
+    assert not queue._workers
 
 
 async def test_a_stuck_job_warns_and_is_left_to_itself(caplog: pytest.LogCaptureFixture) -> None:
@@ -114,10 +115,9 @@ async def test_a_stuck_job_warns_and_is_left_to_itself(caplog: pytest.LogCapture
     warnings = [record for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 3
     assert "left to itself" in caplog.text
-    stuck = next(iter(queue._detached))
     gate.set()
     async with asyncio.timeout(DEADLINE_SECONDS):
-        await asyncio.wait({stuck})
+        await asyncio.wait(queue._workers)
     assert seen == ["stuck starts", "next", "stuck ends"]
 
 
@@ -159,4 +159,17 @@ async def test_stop_ends_detached_jobs() -> None:
     await finished(queue)
     async with asyncio.timeout(DEADLINE_SECONDS):
         await queue.stop()
-    assert not queue._detached
+    assert all(worker.done() for worker in queue._workers)
+
+
+async def test_a_job_that_ends_its_task_does_not_end_its_key() -> None:
+    queue: KeyedQueue[str] = KeyedQueue("test")
+    seen: list[str] = []
+
+    async def end() -> None:
+        raise asyncio.CancelledError
+
+    queue.put("a", end)
+    queue.put("a", note(seen, "next"))
+    await finished(queue)
+    assert seen == ["next"]

@@ -1,7 +1,8 @@
 """A scripted session host: speaks the wire, holds no links.
 
 What it does is told by environment: FAKE_HOST_MODE is `ok`, `die` (at once), `mute` (never a heartbeat),
-`version` (of another age), `refuse` (every request). It writes its requests to FAKE_HOST_LOG, one kind per line.
+`version` (of another age), `refuse` (every request), `reluctant` (the first request). It writes its requests to
+FAKE_HOST_LOG, one kind per line.
 """
 
 from __future__ import annotations
@@ -52,6 +53,10 @@ class FakeHost:
 
     async def answer(self, channel: wire.Channel[wire.FromBridge], request: wire.Request) -> None:
         note(type(request.call).__name__)
+        if self.mode == "reluctant":
+            self.mode = "ok"
+            await channel.send(wire.Refusal(id=request.id, code="folder"))
+            return
         if self.mode == "refuse":
             await channel.send(wire.Refusal(id=request.id, code="busy"))
             return

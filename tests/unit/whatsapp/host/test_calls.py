@@ -6,14 +6,23 @@ from pathlib import Path
 
 import pytest
 
-from mautrix_whatsapp_py.ids import WaJid
-from mautrix_whatsapp_py.model.wa_link import WaLinkKind
+from mautrix_whatsapp_py.ids import SendId, WaJid
+from mautrix_whatsapp_py.model.content import WaText
+from mautrix_whatsapp_py.model.wa_link import WaLinkKind, WaSent
 from mautrix_whatsapp_py.whatsapp.host.calls import CallFailed, Calls
+from mautrix_whatsapp_py.whatsapp.wire import SendMessage
 from mautrix_whatsapp_py.whatsapp.wire_directory import DescribeGroup
 from tests.unit.whatsapp.host.test_session import LOGIN, Stand, stand
 
 CLUB = WaJid(user="12036300", server="g.us")
 ASK = DescribeGroup(login=LOGIN, chat=CLUB)
+SEND = SendMessage(
+    login=LOGIN,
+    send_id=SendId("s"),
+    chat=WaJid(user="1", server="lid"),
+    content=WaText(body="x"),
+    secret=b"k" * 32,
+)
 
 
 def calls_of(made: Stand) -> Calls:
@@ -57,3 +66,54 @@ async def test_a_question_that_fails_leaves_nothing_open(
         with pytest.raises(CallFailed) as failed:
             await calls_of(made).run(ASK)
         assert (failed.value.code, failed.value.is_final, failed.value.is_certain) == (code, is_final, True)
+
+
+def answer_sends(made: Stand, *, error: str = "") -> None:
+    answer = made.protobuf.messages.SendMessageReturnFunction(Error=error)
+    answer.SendResponse.ID = "3EB0"
+    made.library.answer = lambda name: answer.SerializePartialToString() if name == "SendMessage" else b""
+
+
+def sends(made: Stand) -> int:
+    return sum(1 for name, _ in made.library.calls if name == "SendMessage")
+
+
+async def test_a_send_is_noted_and_answered_again_without_the_library(tmp_path: Path) -> None:
+    async with stand(tmp_path) as made:
+        await made.until_fact(WaLinkKind.CONNECTED)
+        calls = calls_of(made)
+        answer_sends(made)
+        first = await calls.run(SEND)
+        assert isinstance(first, WaSent)
+        assert first.message_id == "3EB0"
+        assert await calls.run(SEND) == first
+        made.session.gate.close()
+        assert await calls.run(SEND) == first
+        assert sends(made) == 1
+        row = made.session.journal.get_send("s")
+        assert row is not None
+        assert (row.secret, row.message_id) == (SEND.secret, "3EB0")
+
+
+async def test_without_a_link_nothing_is_noted(tmp_path: Path) -> None:
+    async with stand(tmp_path) as made:
+        await made.until_fact(WaLinkKind.CONNECTED)
+        answer_sends(made)
+        made.session.gate.close()
+        with pytest.raises(CallFailed) as failed:
+            await calls_of(made).run(SEND)
+        assert (failed.value.code, failed.value.is_certain, sends(made)) == ("not-connected", True, 0)
+        assert made.session.journal.get_send("s") is None
+
+
+@pytest.mark.parametrize(
+    ("error", "is_forgotten"),
+    [("websocket not connected", True), ("server returned error 405", True), ("eof", False)],
+)
+async def test_what_may_have_left_stays_noted(tmp_path: Path, error: str, *, is_forgotten: bool) -> None:
+    async with stand(tmp_path) as made:
+        await made.until_fact(WaLinkKind.CONNECTED)
+        answer_sends(made, error=error)
+        with pytest.raises(CallFailed):
+            await calls_of(made).run(SEND)
+        assert (made.session.journal.get_send("s") is None) == is_forgotten

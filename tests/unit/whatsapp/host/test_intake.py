@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mautrix_whatsapp_py.whatsapp.host.intake import Intake
+from mautrix_whatsapp_py.whatsapp.host.intake import RUSH_EVENTS, RUSH_GAP_SECONDS, Intake
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal, JournalFull
 
 
@@ -111,4 +111,21 @@ def test_history_is_stored_without_its_wrapper(disk: Disk) -> None:
 def test_depth_starts_with_what_was_left(disk: Disk) -> None:
     disk.journal.append(17, b"a")
     assert disk.intake().depth == 1
+    disk.journal.close()
+
+
+def test_events_without_a_pause_between_them_are_a_rush(disk: Disk, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("mautrix_whatsapp_py.whatsapp.host.intake.time.monotonic", lambda: now[0])
+    intake = disk.intake()
+    seen = []
+    for _ in range(RUSH_EVENTS + 2):
+        intake.append(17, b"x")
+        seen.append(intake.is_rushed)
+        now[0] += RUSH_GAP_SECONDS / 2
+    assert seen == [*(False for _ in range(RUSH_EVENTS)), True, True]
+    now[0] += RUSH_GAP_SECONDS
+    assert not intake.is_rushed
+    intake.append(17, b"x")
+    assert not intake.is_rushed
     disk.journal.close()

@@ -207,3 +207,45 @@ async def test_signs_of_the_phone_are_noticed(tmp_path: Path) -> None:
         it.append(b"a")
         await it.until(lambda: len(it.seqs) == 1)
         assert it.phone_seen == [at]
+
+
+async def test_a_rush_is_let_pass_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mautrix_whatsapp_py.whatsapp.host.pump.RUSH_LOOK_SECONDS", 0)
+    async with stand(tmp_path) as it:
+        looks = 0
+
+        def is_rushed() -> bool:
+            nonlocal looks
+            looks += 1
+            return looks < 5 or it.kinds == ["a"]
+
+        it.pump.is_rushed = is_rushed
+        it.attach()
+        it.append(b"a")
+        await it.until(lambda: it.kinds == ["a"])
+        assert looks == 5
+        it.append(b"b")
+        await it.until(lambda: it.kinds == ["a", "b"])
+
+
+async def test_an_acknowledgement_alone_is_no_reason_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stand(tmp_path) as it:
+        it.attach()
+        it.append(b"a")
+        await it.until(lambda: it.kinds == ["a"])
+        looks: list[int] = []
+        read = it.journal.get_after
+
+        def look(seq: int, limit: int) -> list[Row]:
+            looks.append(seq)
+            return read(seq, limit)
+
+        monkeypatch.setattr(it.journal, "get_after", look)
+        it.pump.ack(it.seqs)
+        await it.until(lambda: it.acked == 1)
+        assert looks == []
+        it.append(b"b")
+        await it.until(lambda: it.kinds == ["a", "b"])
+        assert len(looks) == 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf
 from mautrix_whatsapp_py.whatsapp.host.session import Session, Surroundings
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.host.watch import Watch
+from mautrix_whatsapp_py.whatsapp.tables import Database, Query, Rows, read_here
 from mautrix_whatsapp_py.whatsapp.wire import Event, LinkChanged, LinkOptions
 from tests.unit.whatsapp.host.fakes import FakeLibrary, FakeOutlet
 
@@ -106,6 +107,24 @@ async def test_connects_and_passes_events_on(tmp_path: Path) -> None:
         it.library.emit(99, b"x")
         await it.until(lambda: it.outlet.of_kind(Event))
         assert it.session.gate.is_open
+
+
+@pytest.mark.parametrize("error", ["database is locked", "no answer", "disk I/O error"])
+async def test_a_session_file_that_cannot_be_read_for_a_moment_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    faults = [sqlite3.OperationalError(error), sqlite3.OperationalError(error)]
+
+    def read(database: Database, queries: Sequence[Query]) -> list[Rows]:
+        if faults:
+            raise faults.pop()
+        return read_here(database, queries)
+
+    monkeypatch.setattr("mautrix_whatsapp_py.whatsapp.host.session.read_here", read)
+    async with stand(tmp_path) as it:
+        await it.until_fact(WaLinkKind.CONNECTED)
+        assert it.facts.count(WaLinkKind.DIAL_FAILED) == 2
+        assert WaLinkKind.NOT_LOGGED_IN not in it.facts
 
 
 async def test_a_dial_that_fails_is_tried_again(tmp_path: Path) -> None:
