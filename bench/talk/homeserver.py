@@ -73,6 +73,21 @@ class Ledger:
             ).fetchall()
         return [row[0] / 1000 for row in rows]
 
+    def get_rooms(self, mark: str) -> dict[str, list[float]]:
+        """The same by room, and when each room was made, which is the first of its times."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
+            rows = connection.execute(
+                "SELECT room_id, received_ts FROM events JOIN event_json USING (event_id, room_id)"
+                " WHERE type = 'm.room.create' OR"
+                " (type = 'm.room.message' AND json ->> '$.content.body' LIKE ? || '%')"
+                " ORDER BY stream_ordering",
+                (mark,),
+            ).fetchall()
+        found: dict[str, list[float]] = {}
+        for room, received_ms in rows:
+            found.setdefault(room, []).append(received_ms / 1000)
+        return {room: times for room, times in found.items() if len(times) > 1}
+
     async def wait_for(self, mark: str, count: int) -> list[float]:
         """The times, once there are so many; looked at rarely, so as not to be in the way."""
         async with asyncio.timeout(DEADLINE_SECONDS):
@@ -129,3 +144,12 @@ class Watcher:
 def rate(times: Sequence[float]) -> float:
     """Messages per second between the first and the last."""
     return (len(times) - 1) / max(times[-1] - times[0], 1e-3)
+
+
+def steady_rate(rooms: Sequence[Sequence[float]]) -> float:
+    """Messages per second while all rooms were being written in: from the last to begin to the first to end."""
+    began, ended = max(times[0] for times in rooms), min(times[-1] for times in rooms)
+    count = sum(began < at <= ended for times in rooms for at in times)
+    if ended <= began:
+        raise RuntimeError("there was no moment at which all rooms were being written in")
+    return count / (ended - began)
