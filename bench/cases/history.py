@@ -26,6 +26,8 @@ LATENCIES = 40
 CHUNKS, CHUNK_CHATS, CHUNK_MESSAGES = 5, 100, 100
 WATCH_SECONDS = 45.0
 SETTLE_SECONDS = 3.0
+LOOK_SECONDS = 2.0
+"""A look at thousands of events takes the processor that is measured."""
 _SECTIONS = {
     "backfill": {"enabled": True, "max_initial_messages": -1},
     "network": {"history_sync": {"dispatch_wait": "1s"}},
@@ -97,7 +99,7 @@ async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> N
     """The past and a loop that only sends with a time, in the same rooms one after the other."""
     first = teller.people + 1
     await teller.send(teller.make(mark, ROOMS, MESSAGES))
-    await it.ledger.wait_for(mark, ROOMS * MESSAGES)
+    await it.ledger.wait_for(mark, ROOMS * MESSAGES, every_seconds=LOOK_SECONDS)
     made = it.ledger.get_rooms(mark)
     found.past_per_second.append(steady_rate([times[1:] for times in made.values()]))
     found.whole_per_second.append(rate(sorted(itertools.chain(*made.values()))))
@@ -111,7 +113,7 @@ async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> N
             await sender.send(room, f"bare {mark} {number} " + "and so on " * 6)
 
     await asyncio.gather(*(fill(room, ghost) for room, ghost in zip(rooms, ghosts, strict=True)))
-    await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES)
+    await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES, every_seconds=LOOK_SECONDS)
     bare = it.ledger.get_rooms(f"bare {mark}")
     found.bare_per_second.append(steady_rate([times[1:] for times in bare.values()]))
 

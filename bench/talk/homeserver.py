@@ -88,11 +88,11 @@ class Ledger:
             found.setdefault(room, []).append(received_ms / 1000)
         return {room: times for room, times in found.items() if len(times) > 1}
 
-    async def wait_for(self, mark: str, count: int) -> list[float]:
+    async def wait_for(self, mark: str, count: int, *, every_seconds: float = 0.25) -> list[float]:
         """The times, once there are so many; looked at rarely, so as not to be in the way."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while len(found := await asyncio.to_thread(self.get_times, mark)) < count:  # noqa: ASYNC110 another process writes
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(every_seconds)
         if len(found) != count:
             raise RuntimeError(f"{len(found)} messages instead of {count}")
         return found

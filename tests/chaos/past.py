@@ -34,7 +34,7 @@ LOST = "a photo that is gone"
 _KINDS = {
     "reactionMessage": "reaction",
     "imageMessage": "image",
-    "documentMessage": "document",
+    "documentWithCaptionMessage": "document",
     "pollCreationMessageV3": "poll",
     "eventMessage": "event",
     "locationMessage": "location",
@@ -190,7 +190,7 @@ class Writer:
                     self._ref(chat, index - 3), e2e.Message(conversation=f"better {index - 3}")
                 ).message
             case 10:
-                return kinds.revoke(self._ref(chat, index - 1)).message
+                return kinds.revoke(self._ref(chat, index - 1, is_own=True)).message
             case 11:
                 return kinds.document(files.paper, "paper.pdf", caption=body).message
             case 14:
@@ -206,9 +206,10 @@ class Writer:
             case _:
                 return e2e.Message(extendedTextMessage=e2e.ExtendedTextMessage(text=body))
 
-    def _ref(self, chat: OldChat, index: int) -> MessageRef:
+    def _ref(self, chat: OldChat, index: int, *, is_own: bool = False) -> MessageRef:
+        """A message as whoever does something about it sees it."""
         sender = self.own.lid if index % 5 == 3 else chat.sender
-        return MessageRef(chat=chat.jid, message_id=f"{chat.name.upper()}-{index}", sender=sender, is_own=False)
+        return MessageRef(chat=chat.jid, message_id=f"{chat.name.upper()}-{index}", sender=sender, is_own=is_own)
 
 
 def _kind_of(message: Any) -> str:
