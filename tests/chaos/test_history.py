@@ -26,7 +26,7 @@ LONG = Scale(chats=200, messages=100, kills=10, live=60)
 SCALE = LONG if is_long() else SHORT
 BEN_NUMBER = "15550002222"
 BOT = "@whatsappbot:localhost"
-WAIT_SECONDS = 1800 if is_long() else 90
+WAIT_SECONDS = 1800 if is_long() else 240
 PATIENCE_SECONDS = 40.0
 
 
