@@ -55,10 +55,10 @@ class Teller:
 
     it: Stage
     people: int = 0
+    start_s: int = field(default_factory=lambda: int(time.time()) - 86_400)
 
     def make(self, mark: str, chats: int, messages: int) -> HistoryChunk:
         """Chats whose messages begin with a mark."""
-        start_s = int(time.time()) - 86_400
         conversations = []
         for _ in range(chats):
             self.people += 1
@@ -67,7 +67,7 @@ class Teller:
                 HistoryMessage(
                     message_id=f"{mark}-{self.people}-{number}",
                     message=e2e.Message(conversation=f"{mark} {self.people} {number} " + "and so on " * 6),
-                    at_seconds=start_s + number,
+                    at_seconds=self.start_s + number,
                 )
                 for number in range(messages)
             ]
@@ -110,7 +110,7 @@ async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> N
     async def fill(room: str, ghost: str) -> None:
         sender = Sender(http=it.http, url=it.synapse.url, token=it.registration.as_token, user=ghost)
         for number in range(MESSAGES):
-            await sender.send(room, f"bare {mark} {number} " + "and so on " * 6)
+            await sender.send(room, f"bare {mark} {number} " + "and so on " * 6, at_s=teller.start_s + number)
 
     await asyncio.gather(*(fill(room, ghost) for room, ghost in zip(rooms, ghosts, strict=True)))
     await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES, every_seconds=LOOK_SECONDS)

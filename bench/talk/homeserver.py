@@ -40,13 +40,14 @@ class Sender:
     """Whom the application service sends as; empty for a person."""
     _count: int = 0
 
-    async def send(self, room: str, body: str) -> None:
-        """One message, sent when the homeserver says so."""
+    async def send(self, room: str, body: str, *, at_s: int | None = None) -> None:
+        """One message, sent when the homeserver says so, or as if it were from then."""
         self._count += 1
         path = f"/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/{time.time_ns()}-{self._count}"
         query: dict[str, str] = {}
         if self.user:
-            query = {"user_id": self.user, "device_id": "WHATSAPPBRIDGE", "ts": str(time.time_ns() // 1_000_000)}
+            at_ms = time.time_ns() // 1_000_000 if at_s is None else at_s * 1000
+            query = {"user_id": self.user, "device_id": "WHATSAPPBRIDGE", "ts": str(at_ms)}
         headers = {"Authorization": f"Bearer {self.token}"}
         content = {"msgtype": "m.text", "body": body, "m.mentions": {}}
         async with self.http.put(f"{self.url}{path}", json=content, params=query, headers=headers) as answer:
