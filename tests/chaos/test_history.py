@@ -215,7 +215,7 @@ async def _retry_lost(it: Scene, room_id: str) -> None:
         while len(said()) < 3:
             events = await client.messages(room_id)
     assert said()[-1].content["m.new_content"]["msgtype"] == "m.image"
-    it.chats[-1].counts["image"] += 1
+    it.chats[-1].counts.update(["image", "reaction"])
 
 
 async def _recreate(it: Scene, chat: OldChat, rooms: dict[str, str]) -> None:
