@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import statistics
 import tempfile
@@ -13,18 +14,20 @@ from pathlib import Path
 
 from bench.cases.talk import quantile
 from bench.figures import RESULTS, Figure
-from bench.talk.homeserver import Sender, Watcher, rate
+from bench.talk.homeserver import Sender, Watcher, rate, steady_rate
 from bench.talk.stage import Chat, Stage, open_chats, stage
 from tests.simulator.api import HistoryChunk, HistoryConversation, HistoryMessage, Jid
 from tests.simulator.protobufs import e2e
 
 ROUNDS = 2
-ROOMS, MESSAGES = 8, 60
-BUSY_ROOMS = 20
+ROOMS, MESSAGES = 8, 120
+BUSY_ROOMS, BUSY_MESSAGES = 20, 60
 LATENCIES = 40
 CHUNKS, CHUNK_CHATS, CHUNK_MESSAGES = 5, 100, 100
 WATCH_SECONDS = 45.0
 SETTLE_SECONDS = 3.0
+LOOK_SECONDS = 2.0
+"""A look at thousands of events takes the processor that is measured."""
 _SECTIONS = {
     "backfill": {"enabled": True, "max_initial_messages": -1},
     "network": {"history_sync": {"dispatch_wait": "1s"}},
@@ -38,6 +41,8 @@ class Found:
 
     past_per_second: list[float] = field(default_factory=list)
     bare_per_second: list[float] = field(default_factory=list)
+    whole_per_second: list[float] = field(default_factory=list)
+    """The past, from the first room's making on."""
     idle_ms: list[float] = field(default_factory=list)
     busy_ms: list[float] = field(default_factory=list)
     idle_mb: float = 0.0
@@ -50,10 +55,10 @@ class Teller:
 
     it: Stage
     people: int = 0
+    start_s: int = field(default_factory=lambda: int(time.time()) - 86_400)
 
     def make(self, mark: str, chats: int, messages: int) -> HistoryChunk:
         """Chats whose messages begin with a mark."""
-        start_s = int(time.time()) - 86_400
         conversations = []
         for _ in range(chats):
             self.people += 1
@@ -62,7 +67,7 @@ class Teller:
                 HistoryMessage(
                     message_id=f"{mark}-{self.people}-{number}",
                     message=e2e.Message(conversation=f"{mark} {self.people} {number} " + "and so on " * 6),
-                    at_seconds=start_s + number,
+                    at_seconds=self.start_s + number,
                 )
                 for number in range(messages)
             ]
@@ -94,7 +99,10 @@ async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> N
     """The past and a loop that only sends with a time, in the same rooms one after the other."""
     first = teller.people + 1
     await teller.send(teller.make(mark, ROOMS, MESSAGES))
-    found.past_per_second.append(rate(await it.ledger.wait_for(mark, ROOMS * MESSAGES)))
+    await it.ledger.wait_for(mark, ROOMS * MESSAGES, every_seconds=LOOK_SECONDS)
+    made = it.ledger.get_rooms(mark)
+    found.past_per_second.append(steady_rate([times[1:] for times in made.values()]))
+    found.whole_per_second.append(rate(sorted(itertools.chain(*made.values()))))
     await asyncio.sleep(SETTLE_SECONDS)
     ghosts = [f"@whatsapp_lid-7{number:06}:localhost" for number in range(first, first + ROOMS)]
     rooms = [await _room_of(it, ghost) for ghost in ghosts]
@@ -102,10 +110,12 @@ async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> N
     async def fill(room: str, ghost: str) -> None:
         sender = Sender(http=it.http, url=it.synapse.url, token=it.registration.as_token, user=ghost)
         for number in range(MESSAGES):
-            await sender.send(room, f"bare {mark} {number} " + "and so on " * 6)
+            await sender.send(room, f"bare {mark} {number} " + "and so on " * 6, at_s=teller.start_s + number)
 
     await asyncio.gather(*(fill(room, ghost) for room, ghost in zip(rooms, ghosts, strict=True)))
-    found.bare_per_second.append(rate(await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES)))
+    await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES, every_seconds=LOOK_SECONDS)
+    bare = it.ledger.get_rooms(f"bare {mark}")
+    found.bare_per_second.append(steady_rate([times[1:] for times in bare.values()]))
 
 
 async def _room_of(it: Stage, ghost: str) -> str:
@@ -121,10 +131,10 @@ async def _measure_latency(it: Stage, teller: Teller, found: Found) -> None:
     (chat,) = it.chats
     async with it.watched() as watcher:
         found.idle_ms += await _latencies(it, chat, watcher, "idle")
-        await teller.send(teller.make("busy", BUSY_ROOMS, MESSAGES))
+        await teller.send(teller.make("busy", BUSY_ROOMS, BUSY_MESSAGES))
         await it.ledger.wait_for("busy 25 0", 1)
         found.busy_ms += await _latencies(it, chat, watcher, "beside")
-        await it.ledger.wait_for("busy", BUSY_ROOMS * MESSAGES)
+        await it.ledger.wait_for("busy", BUSY_ROOMS * BUSY_MESSAGES)
 
 
 async def _latencies(it: Stage, chat: Chat, watcher: Watcher, mark: str) -> list[float]:
@@ -152,15 +162,20 @@ async def _measure_memory(it: Stage, teller: Teller, found: Found) -> None:
 
 def _figures(found: Found) -> Sequence[Figure]:
     past, bare = statistics.median(found.past_per_second), statistics.median(found.bare_per_second)
-    ratio = statistics.median(
-        one / other for one, other in zip(found.past_per_second, found.bare_per_second, strict=True)
+    steady, whole = (
+        _ratio(ours, found.bare_per_second) for ours in (found.past_per_second, found.whole_per_second)
     )
     idle, busy = quantile(found.idle_ms, 0.5), quantile(found.busy_ms, 0.5)
     return (
         Figure(
             what=f"history, {ROOMS} rooms at once",
-            value=f"{ratio:.2f} of a loop that only sends with times ({past:.0f} against {bare:.0f} messages/s)",
+            value=f"{steady:.2f} of a loop that only sends with times ({past:.0f} against {bare:.0f} messages/s;"
+            f" median of {ROUNDS} rounds)",
             target="at least 0.90",
+        ),
+        Figure(
+            what=f"the same from the making of the first room on, {MESSAGES} messages in each",
+            value=f"{whole:.2f} of that loop, which makes no rooms",
         ),
         Figure(
             what="latency of a live message while history comes in",
@@ -175,3 +190,8 @@ def _figures(found: Found) -> Sequence[Figure]:
             target="under 60 MB",
         ),
     )
+
+
+def _ratio(ours: Sequence[float], bare: Sequence[float]) -> float:
+    """The median over rounds: what is measured one after the other is compared."""
+    return statistics.median(one / other for one, other in zip(ours, bare, strict=True))

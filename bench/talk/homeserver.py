@@ -40,13 +40,14 @@ class Sender:
     """Whom the application service sends as; empty for a person."""
     _count: int = 0
 
-    async def send(self, room: str, body: str) -> None:
-        """One message, sent when the homeserver says so."""
+    async def send(self, room: str, body: str, *, at_s: int | None = None) -> None:
+        """One message, sent when the homeserver says so, or as if it were from then."""
         self._count += 1
         path = f"/_matrix/client/v3/rooms/{quote(room)}/send/m.room.message/{time.time_ns()}-{self._count}"
         query: dict[str, str] = {}
         if self.user:
-            query = {"user_id": self.user, "device_id": "WHATSAPPBRIDGE", "ts": str(time.time_ns() // 1_000_000)}
+            at_ms = time.time_ns() // 1_000_000 if at_s is None else at_s * 1000
+            query = {"user_id": self.user, "device_id": "WHATSAPPBRIDGE", "ts": str(at_ms)}
         headers = {"Authorization": f"Bearer {self.token}"}
         content = {"msgtype": "m.text", "body": body, "m.mentions": {}}
         async with self.http.put(f"{self.url}{path}", json=content, params=query, headers=headers) as answer:
@@ -73,11 +74,26 @@ class Ledger:
             ).fetchall()
         return [row[0] / 1000 for row in rows]
 
-    async def wait_for(self, mark: str, count: int) -> list[float]:
+    def get_rooms(self, mark: str) -> dict[str, list[float]]:
+        """The same by room, and when each room was made, which is the first of its times."""
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True, timeout=10)) as connection:
+            rows = connection.execute(
+                "SELECT room_id, received_ts FROM events JOIN event_json USING (event_id, room_id)"
+                " WHERE type = 'm.room.create' OR"
+                " (type = 'm.room.message' AND json ->> '$.content.body' LIKE ? || '%')"
+                " ORDER BY stream_ordering",
+                (mark,),
+            ).fetchall()
+        found: dict[str, list[float]] = {}
+        for room, received_ms in rows:
+            found.setdefault(room, []).append(received_ms / 1000)
+        return {room: times for room, times in found.items() if len(times) > 1}
+
+    async def wait_for(self, mark: str, count: int, *, every_seconds: float = 0.25) -> list[float]:
         """The times, once there are so many; looked at rarely, so as not to be in the way."""
         async with asyncio.timeout(DEADLINE_SECONDS):
             while len(found := await asyncio.to_thread(self.get_times, mark)) < count:  # noqa: ASYNC110 another process writes
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(every_seconds)
         if len(found) != count:
             raise RuntimeError(f"{len(found)} messages instead of {count}")
         return found
@@ -129,3 +145,12 @@ class Watcher:
 def rate(times: Sequence[float]) -> float:
     """Messages per second between the first and the last."""
     return (len(times) - 1) / max(times[-1] - times[0], 1e-3)
+
+
+def steady_rate(rooms: Sequence[Sequence[float]]) -> float:
+    """Messages per second while all rooms were being written in: from the last to begin to the first to end."""
+    began, ended = max(times[0] for times in rooms), min(times[-1] for times in rooms)
+    count = sum(began < at <= ended for times in rooms for at in times)
+    if ended <= began:
+        raise RuntimeError("there was no moment at which all rooms were being written in")
+    return count / (ended - began)

@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.commands.rooms import require_owner
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, Flag, UsageError
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.convert.bot_text import quoted
-from mautrix_whatsapp_py.convert.history_words import tell_progress
+from mautrix_whatsapp_py.convert.history_words import tell_count, tell_progress
 from mautrix_whatsapp_py.errors import CommandError
 from mautrix_whatsapp_py.model.backfill import RunState
 
@@ -90,7 +90,7 @@ async def _run_everywhere(deps: ChatDeps, asking: Asking, call: Call) -> Answer:
             text=f"Every chat of {login.number} that anything is stored of has its room. "
             f"Send `{call.prefix}backfill` in a chat's room to have more of that chat."
         )
-    return Said(text=f"Making rooms for {count} more chats of {login.number}.")
+    return Said(text=f"Making rooms for {tell_count(count, 'more chat')} of {login.number}.")
 
 
 def _decode_count(words: tuple[str, ...]) -> int:
@@ -117,7 +117,8 @@ def history_part(deps: ChatDeps, backfill: Backfill) -> StatusPart:
             elif run.state is RunState.RUNNING:
                 text = tell_progress(run, login.number, None)
             else:
-                text = f"{run.chats_done} chats with {run.messages_done} messages brought over"
+                said = tell_count(run.messages_done, "message")
+                text = f"{tell_count(run.chats_done, 'chat')} with {said} brought over"
             lines.append(Item(term=login.number, text=text))
         return Group(title="History", items=tuple(lines))
 

@@ -23,22 +23,25 @@ class Ending:
 
 def tell_progress(run: BackfillRun, number: str, seconds_left: float | None) -> str:
     """How far it is."""
-    parts = [f"{run.chats_done} of {_count(run.chats_total, 'chat')}", _count(run.messages_done, "message")]
+    parts = [
+        f"{run.chats_done} of {tell_count(run.chats_total, 'chat')}",
+        tell_count(run.messages_done, "message"),
+    ]
     if run.files_total:
-        parts.append(f"{run.files_done} of {_count(run.files_total, 'file')}")
+        parts.append(f"{run.files_done} of {tell_count(run.files_total, 'file')}")
     left = "" if seconds_left is None else f" {_tell_left(seconds_left)}"
     return f"Bringing the chats of {number} over: {', '.join(parts)}.{left} Send `cancel` to stop."
 
 
 def tell_end(run: BackfillRun, ending: Ending) -> str:
     """What it came to."""
-    files = f" and {_count(run.files_done, 'file')}" if run.files_done else ""
-    said = f"{_count(run.chats_done, 'chat')} with {_count(run.messages_done, 'message')}{files}"
+    files = f" and {tell_count(run.files_done, 'file')}" if run.files_done else ""
+    said = f"{tell_count(run.chats_done, 'chat')} with {tell_count(run.messages_done, 'message')}{files}"
     begin = "Stopped bringing over" if run.state is RunState.CANCELLED else "Brought over"
     lines = [f"{begin} the chats of {ending.number}: {said}."]
     if ending.kept and ending.keep_days:
         lines.append(
-            f"Older messages that stay stored for {_count(ending.keep_days, 'day')}: {ending.kept:,}. "
+            f"Older messages that stay stored for {tell_count(ending.keep_days, 'day')}: {ending.kept:,}. "
             "Send `backfill` to have more of them."
         )
     lines += [f"⚠️ A part of what the phone sent could not be used: {problem}." for problem in ending.problems]
@@ -56,8 +59,9 @@ def tell_gap(after: datetime, before: datetime) -> str:
 def _tell_left(seconds: float) -> str:
     if seconds < _MINUTE_S:
         return "Less than a minute to go."
-    return f"About {_count(round(seconds / _MINUTE_S), 'minute')} to go."
+    return f"About {tell_count(round(seconds / _MINUTE_S), 'minute')} to go."
 
 
-def _count(number: int, what: str) -> str:
+def tell_count(number: int, what: str) -> str:
+    """So many of something."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")

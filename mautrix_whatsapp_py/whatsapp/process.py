@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.02
 _LOG_BYTES = 1 << 20
 _TAIL_BYTES = 8192
+_LIBRARY_MB, _SESSION_MB = 28, 1
+"""What the library's runtime is to make do with; above it, it tidies up more often and refuses nothing."""
 _FATAL = ("panic:", "fatal error:", "SIGSEGV", "SIGABRT", "Traceback", "Error:")
 
 
@@ -112,7 +114,7 @@ async def spawn_host(name: str, folder: Path, options: NetworkOptions, *, is_pai
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
-            env=host_environment(os.environ, options.keeping),
+            env=host_environment(os.environ, options.keeping, sessions=options.sessions_per_host),
             start_new_session=True,
         )
     finally:
@@ -120,9 +122,13 @@ async def spawn_host(name: str, folder: Path, options: NetworkOptions, *, is_pai
     return HostProcess(pid=child.pid, child=child)
 
 
-def host_environment(ours: Mapping[str, str], keeping: Keeping | None = None) -> dict[str, str]:
+def host_environment(
+    ours: Mapping[str, str], keeping: Keeping | None = None, *, sessions: int = 1
+) -> dict[str, str]:
     """Our environment, and what the library's runtime reads from that of its exec alone."""
-    environment = {**ours, "NEONIZE_BOT_TAG": "off", "PYTHONUNBUFFERED": "1"}
+    # Left alone, the runtime lets what one chunk of history leaves behind grow to more than all else takes.
+    limit = f"{_LIBRARY_MB + _SESSION_MB * sessions}MiB"
+    environment = {"GOMEMLIMIT": limit, **ours, "NEONIZE_BOT_TAG": "off", "PYTHONUNBUFFERED": "1"}
     if keeping is not None:
         environment[ENVIRONMENT] = msgspec.json.encode(keeping).decode()
     root = str(Path(__file__).resolve().parents[2])

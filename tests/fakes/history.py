@@ -43,6 +43,8 @@ class FakeHistory:
         self.chunk_at: datetime | None = None
         self.is_unpacking = False
         self.problems: tuple[str, ...] = ()
+        self.purges: list[datetime] = []
+        """Before which moments messages were to be forgotten."""
 
     def add(self, *messages: WaMessage, unread: int = 0, name: str = "") -> None:
         """The phone sends messages of one chat; what is known stays as it is."""
@@ -127,6 +129,7 @@ class FakeHistory:
 
     async def purge(self, before: datetime) -> None:
         self._begin()
+        self.purges.append(before)
 
     def _of(self, chat: WaJid | None) -> list[Stored]:
         return [one for one in self.stored.values() if chat in (None, one.item.chat)]

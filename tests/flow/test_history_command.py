@@ -96,7 +96,7 @@ async def test_chats_that_were_left_out_get_rooms(past: Past) -> None:
     past.history.add(*past.write(60, chat=CARLA, age=timedelta(days=90)))
     await past.bring()
     assert len(past.world.chats.rooms) == 1
-    assert "Making rooms for 1 more chats" in await ask(past, "backfill 5")
+    assert "Making rooms for 1 more chat of" in await ask(past, "backfill 5")
     await past.bring()
     assert len(past.world.chats.rooms) == 2
     assert past.world.chats.said[-1].content.body == f"{CARLA.user} 59"  # type: ignore[union-attr]
@@ -192,4 +192,4 @@ async def test_status_tells_how_far_it_is(past: Past) -> None:
     assert "nothing came from the phone yet" in await ask(past, "status")
     past.history.add(*past.write(3))
     await past.bring()
-    assert "1 chats with 3 messages brought over" in await ask(past, "status")
+    assert "1 chat with 3 messages brought over" in await ask(past, "status")

@@ -18,8 +18,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryVote:
+    """What somebody chose in an old poll; nobody named is the account itself."""
+
+    options: Sequence[str]
+    at_seconds: int
+    by: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryAnswer:
+    """What somebody answered to an old event."""
+
+    is_going: bool
+    at_seconds: int
+    by: Jid | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryMessage:
-    """One old message."""
+    """One old message, and what phones keep beside it."""
 
     message_id: str
     message: Any
@@ -27,6 +45,8 @@ class HistoryMessage:
     is_from_me: bool = False
     participant: Jid | None = None
     push_name: str = ""
+    votes: Sequence[HistoryVote] = ()
+    answers: Sequence[HistoryAnswer] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +76,8 @@ class HistoryChunk:
     lid_of_pn: dict[Jid, Jid] = field(default_factory=dict)
     statuses: Sequence[HistoryMessage] = ()
     is_inline: bool = False
+    raw: bytes | None = None
+    """What is sent in its place, as a phone with a fault would."""
 
 
 def encode_chunk(chunk: HistoryChunk) -> Any:
@@ -78,7 +100,7 @@ def encode_chunk(chunk: HistoryChunk) -> Any:
 
 async def send_history_chunk(phone: Phone, device: Device, chunk: HistoryChunk) -> None:
     """Announce a chunk to one companion."""
-    raw = zlib.compress(encode_chunk(chunk).SerializeToString())
+    raw = zlib.compress(encode_chunk(chunk).SerializeToString()) if chunk.raw is None else chunk.raw
     message = e2e.Message()
     message.protocolMessage.type = e2e.ProtocolMessage.HISTORY_SYNC_NOTIFICATION
     notice = message.protocolMessage.historySyncNotification
@@ -118,3 +140,18 @@ def _encode_message(out: Any, chat: Jid, message: HistoryMessage) -> None:
     out.message.CopyFrom(message.message)
     if message.message.HasField("messageContextInfo"):
         out.messageSecret = message.message.messageContextInfo.messageSecret
+    for vote in message.votes:
+        made = out.pollUpdates.add(senderTimestampMS=vote.at_seconds * 1000)
+        made.vote.selectedOptions.extend(sha256(option.encode()) for option in vote.options)
+        _encode_author(made.pollUpdateMessageKey, vote.by)
+    for answer in message.answers:
+        kind = e2e.EventResponseMessage
+        reply = out.eventResponses.add(timestampMS=answer.at_seconds * 1000)
+        reply.eventResponseMessage.response = kind.GOING if answer.is_going else kind.NOT_GOING
+        _encode_author(reply.eventResponseMessageKey, answer.by)
+
+
+def _encode_author(key: Any, by: Jid | None) -> None:
+    key.fromMe = by is None
+    if by is not None:
+        key.participant = str(by)

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 FIRST_CHUNK_SECONDS: Final = 15.0
 """How long after linking, or after a start, new chats wait for their past to be announced."""
+PATIENCE_SECONDS: Final = 40.0
+"""How long the newest chats wait for a phone that goes on sending: they are to appear within a minute."""
 MAX_HELD: Final = 128
 """So many events may wait for the phone to have handed over everything; a session runs only so far ahead."""
 TICK_SECONDS: Final = 1.0
@@ -199,10 +201,12 @@ class Backfill:
         return True
 
     async def _await_rest(self, login: Login, figures: WaHistoryFigures) -> WaHistoryFigures:
-        """Wait until the phone has sent nothing more for a while, or too much waits for it."""
+        """Wait until the phone has sent nothing more for a while, or has taken too long, or too much waits."""
         clock, wait = self._talk.clock, self.deps.settings.wait
+        until_s = clock.monotonic() + PATIENCE_SECONDS
         while figures.is_unpacking or (figures.newest_chunk_at and clock.now() - figures.newest_chunk_at < wait):
-            if not figures.is_unpacking and self._talk.gate.count_held(login.id) > MAX_HELD:
+            is_urgent = clock.monotonic() >= until_s or self._talk.gate.count_held(login.id) > MAX_HELD
+            if is_urgent and not figures.is_unpacking:
                 break
             await clock.sleep(TICK_SECONDS)
             figures = await self.fetch_figures(login)

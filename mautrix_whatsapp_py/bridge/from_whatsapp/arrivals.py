@@ -91,8 +91,9 @@ class Arrivals:
     def on_event(self, login_id: LoginId, seq: JournalSeq, event: WaEvent) -> None:
         """Queue an event."""
         arrival = Arrival(login_id=login_id, seq=seq, event=event, came_at=self._talk.clock.now())
-        self._talk.gate.note_live()
-        if isinstance(event, WaHistorySync):
+        if isinstance(event, WaMessage | WaUndecryptable):
+            self._talk.gate.note_live()
+        elif isinstance(event, WaHistorySync):
             self._talk.gate.chunk_came(login_id)
         portal = None if self._routes.is_busy(login_id) else self._get_known_chat(arrival)
         if portal is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -26,7 +27,7 @@ from mautrix_whatsapp_py.whatsapp import wire_history as wire
 from mautrix_whatsapp_py.whatsapp.folders import ensure_private_folder
 from mautrix_whatsapp_py.whatsapp.host.decode import Account
 from mautrix_whatsapp_py.whatsapp.host.decode_history import Pages, decode_record
-from mautrix_whatsapp_py.whatsapp.host.history_shelf import Shelf, StoredItem
+from mautrix_whatsapp_py.whatsapp.host.history_shelf import Shelf, StoredChunk, StoredItem
 from mautrix_whatsapp_py.whatsapp.host.history_unpack import Unpacking
 from mautrix_whatsapp_py.whatsapp.host.journal import Row, write_private
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
@@ -73,6 +74,17 @@ class History:
         if not self._is_closed:
             self._loop.call_soon_threadsafe(self._came.set)
         return WaHistorySync(size=size)
+
+    def note_loss(self) -> None:
+        """Remember that the library could not take a chunk; called on any of its threads."""
+        if not self._is_closed:
+            self._loop.call_soon_threadsafe(
+                lambda: spawn(self._in_thread(self._put_loss), name="history loss", tasks=self._tasks)
+            )
+
+    def _put_loss(self) -> None:
+        digest = f"lost:{time.time_ns()}"
+        self._open().put_chunk(StoredChunk(digest=digest, problem="it could not be fetched or read"))
 
     async def stop(self) -> None:
         """Stop at the next step; a chunk that is not unpacked is unpacked anew."""

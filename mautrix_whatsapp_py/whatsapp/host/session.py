@@ -320,7 +320,7 @@ class Session:
         post(self._loop, self._tell_disk, is_full)
 
     def _on_log(self, line: bytes) -> None:
-        if log_library_line(line, self.login, self._around.protobuf):
+        if log_library_line(line, self.login, self._around.protobuf, self.history.note_loss):
             self.restart(WaLinkKind.DEAF)
 
     def _on_link(self, uuid: str, code: int, body: bytes) -> None:

@@ -121,6 +121,11 @@ def test_host_environment_is_ours_and_what_the_library_needs() -> None:
     assert environment["NEONIZE_BOT_TAG"] == "off"
 
 
+def test_the_library_gets_the_memory_its_sessions_need_and_what_the_operator_says() -> None:
+    assert host_environment({}, sessions=20)["GOMEMLIMIT"] == "48MiB"
+    assert host_environment({"GOMEMLIMIT": "1GiB"}, sessions=20)["GOMEMLIMIT"] == "1GiB"
+
+
 def test_certificates_of_our_own_where_the_system_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mautrix_whatsapp_py.whatsapp.process._SYSTEM_ROOTS", ())
     monkeypatch.setattr(

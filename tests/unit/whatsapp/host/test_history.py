@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from mautrix_whatsapp_py.whatsapp import wire_history as wire
 from mautrix_whatsapp_py.whatsapp.host.decode import Account
 from mautrix_whatsapp_py.whatsapp.host.history import History
 from mautrix_whatsapp_py.whatsapp.host.journal import Row
+from mautrix_whatsapp_py.whatsapp.host.library_log import log_library_line
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf
 from tests.simulator.history import HistoryChunk, HistoryConversation, HistoryMessage, encode_chunk
 from tests.simulator.jids import Jid
@@ -201,6 +203,18 @@ async def test_bad_chunks_are_told_of_and_the_rest_is_kept(tmp_path: Path) -> No
         found = {chat.chat: chat.new for chat in (await it.chats()).items}
         assert found[BEN_WA] == 30
         assert 5 < found[CLUB_WA] < 30
+
+
+async def test_what_the_library_cannot_take_is_told_of(tmp_path: Path) -> None:
+    async with standing(tmp_path) as it:
+        for text in ("Failed to download history sync: unexpected EOF", "Something else"):
+            entry = it.protobuf.messages.LogEntry(Name="Client", Level="ERROR", Message=text)
+            line = entry.SerializeToString()
+            assert not log_library_line(line, LOGIN, it.protobuf, it.history.note_loss)
+        async with asyncio.timeout(10):
+            while not (problems := (await it.figures()).problems):
+                await asyncio.sleep(0)
+        assert problems == ("it could not be fetched or read",)
 
 
 async def test_a_message_nobody_understands_hides_no_other(tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""Bounds of the past: how much of the homeserver it takes, how long it waits, how long it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from mautrix_whatsapp_py.bridge.backfill.backfill import PURGE_EVERY_SECONDS
+from mautrix_whatsapp_py.bridge.backfill.pace import BESIDE_PEOPLE, MOST, PEOPLE_STAY_SECONDS
+from mautrix_whatsapp_py.model.wa import WaHistorySync
+from tests.flow.past import SETTINGS, Past
+from tests.flow.world import World
+
+pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+async def past(world: World) -> AsyncIterator[Past]:
+    past = await Past.open(world)
+    yield past
+    await past.backfill.stop()
+
+
+async def test_the_past_goes_slowly_while_people_write(past: Past) -> None:
+    pace = past.backfill.deps.pace
+    past.history.add(*past.write(1))
+    await past.bring()
+    assert pace.places == MOST
+    await past.chat.hear("now")
+    assert pace.places == BESIDE_PEOPLE
+    past.world.clock.advance(PEOPLE_STAY_SECONDS)
+    assert pace.places == MOST
+    await past.chat.say("written on Matrix")
+    assert pace.places == BESIDE_PEOPLE
+
+
+async def test_news_that_nobody_waits_for_does_not_slow_it_down(past: Past) -> None:
+    """Chunks of the past come with a storm of receipts and typing, and are themselves news."""
+    await past.chat.hear("now")
+    past.world.clock.advance(PEOPLE_STAY_SECONDS)
+    await past.chat.receive(
+        WaHistorySync(size=1),
+        past.chat.receipt(),
+        past.chat.typing(is_typing=True),
+        past.chat.typing(is_typing=False),
+    )
+    assert past.backfill.deps.pace.places == MOST
+
+
+async def test_a_phone_that_goes_on_sending_does_not_keep_the_newest_chats_waiting(world: World) -> None:
+    past = await Past.open(world, replace(SETTINGS, wait=timedelta(seconds=10)))
+    past.history.add(*past.write(3))
+
+    def has_come() -> bool:
+        past.history.chunk_at = world.clock.now()
+        return bool(world.matrix.calls.count("invite"))
+
+    past.wake()
+    await past.until(has_come)
+    assert len(past.chat.texts) == 3
+    await past.backfill.stop()
+
+
+@pytest.mark.parametrize("days", [0, 14])
+async def test_what_was_not_brought_is_forgotten_in_time(world: World, days: int) -> None:
+    past = await Past.open(world, replace(SETTINGS, keep=timedelta(days=days)))
+    past.history.add(*past.write(60))
+    await past.bring()
+    assert world.clock.now() - past.history.purges[-1] - timedelta(days=days) < timedelta(minutes=5)
+    done = len(past.history.purges)
+    world.clock.advance(PURGE_EVERY_SECONDS)
+    past.backfill.tick()
+    await past.backfill.idle()
+    assert past.history.purges[done:] == [world.clock.now() - timedelta(days=days)]
+    await past.backfill.stop()
