@@ -9,7 +9,8 @@ from typing import Any
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.config.tree import SQLITE
 from mautrix_whatsapp_py.ids import MxUserId
-from mautrix_whatsapp_py.matrix.crypto import Crypto, CryptoOptions
+from mautrix_whatsapp_py.matrix.crypto import Crypto
+from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions
 from mautrix_whatsapp_py.matrix.http import RetryingHttp
 from mautrix_whatsapp_py.matrix.registration import user_patterns
 from mautrix_whatsapp_py.model.portal import Portal

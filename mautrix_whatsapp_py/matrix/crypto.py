@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
@@ -15,6 +13,7 @@ from mautrix.api import Method, Path
 from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.crypto_options import ALGORITHM, CryptoOptions
 from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.fields import Fields, decode_fields, get_fields, get_text
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
@@ -22,7 +21,7 @@ from mautrix_whatsapp_py.matrix.place_content import BEACONS
 from mautrix_whatsapp_py.matrix.poll_content import ENDS, STARTS, VOTES
 from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxOther, MxStored
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 if TYPE_CHECKING:
     from mautrix_whatsapp_py.matrix.crypto_machine import Machine
@@ -30,48 +29,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
-ALGORITHM = "m.megolm.v1.aes-sha2"
 _PLAIN_KINDS = frozenset({"m.reaction", "com.beeper.message_send_status"})
 """What clients look for unencrypted in encrypted rooms too."""
 _READABLE_KINDS = frozenset({"m.room.message", "m.sticker", "m.reaction"}) | STARTS | VOTES | ENDS | BEACONS
 """What may be said in secret; whatever the homeserver has to act on may not."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CryptoOptions:
-    """What the configuration says about encryption."""
-
-    database: str = field(repr=False)
-    """Where the keys are kept: a URL as mautrix takes it."""
-    key_file: FilePath
-    """Where what opens them is kept."""
-    pickle_key: str = field(default="", repr=False)
-    """What opens them, where the configuration names it itself."""
-    signs_itself: bool = False
-    uses_msc4190: bool = True
-    shares_keys: bool = True
-    rotation_ms: int = 0
-    rotation_messages: int = 0
-    min_receive: str = "unverified"
-    """How well devices must be known that are given the bridge's keys, in the library's words."""
-    min_send: str = "unverified"
-    """The same of those whose messages are bridged."""
-    min_share: str = "cross-signed-tofu"
-    """The same of those that are given keys again when they ask."""
-    forgets_own_keys: bool = False
-    forgets_expired_keys: bool = False
-    forgets_ageless_keys: bool = False
-    keeps_key_of_devices: bool = False
-    """Whether a room keeps its key when somebody's devices change."""
-
-    def room_state(self) -> Json:
-        """Content of the event that encrypts a room."""
-        content: Json = {"algorithm": ALGORITHM}
-        if self.rotation_ms:
-            content["rotation_period_ms"] = self.rotation_ms
-        if self.rotation_messages:
-            content["rotation_period_msgs"] = self.rotation_messages
-        return content
 
 
 class Crypto:
@@ -106,9 +67,7 @@ class Crypto:
 
     async def stop(self) -> None:
         """Let go of the keys."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         if self._machine is not None:
             await self._machine.stop()
 

@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mautrix.api import HTTPAPI, Method, Path
 from mautrix.client import Client
@@ -41,14 +41,12 @@ from mautrix.util.async_db import Database, UpgradeTable
 from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRooms
 from mautrix_whatsapp_py.matrix.crypto_rules import forget_keys, require_trust, set_rules
 from mautrix_whatsapp_py.matrix.crypto_store import KeyStore, MachineRooms, ensure_pickle_key, seal
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import Backoff
-
-if TYPE_CHECKING:
-    from mautrix_whatsapp_py.matrix.crypto import Crypto, CryptoOptions
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +85,7 @@ class Machine:
         http: RetryingHttp,
         options: CryptoOptions,
         *,
-        rooms: Crypto,
+        rooms: EncryptedRooms,
         user: MxUserId,
         on_key: Callable[[str], None],
     ) -> None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mautrix.crypto import OlmMachine
 from mautrix.types import TrustState
 
+from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions
 from mautrix_whatsapp_py.matrix.crypto_store import KeyStore
 from mautrix_whatsapp_py.model.sealed import CannotOpen, OpenFailure
-
-if TYPE_CHECKING:
-    from mautrix_whatsapp_py.matrix.crypto import CryptoOptions
 
 _NOBODYS = frozenset({TrustState.UNKNOWN_DEVICE, TrustState.BLACKLISTED})
 

@@ -6,22 +6,20 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mautrix.crypto import PgCryptoStore, StateStore
 from mautrix.types import RoomEncryptionStateEventContent, RoomID, UserID
 
 from mautrix_whatsapp_py.config.files import create_file
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
-
-if TYPE_CHECKING:
-    from mautrix_whatsapp_py.matrix.crypto import Crypto, CryptoOptions
+from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRooms
 
 
 class MachineRooms(StateStore):
     """What the library asks about rooms."""
 
-    def __init__(self, rooms: Crypto) -> None:
+    def __init__(self, rooms: EncryptedRooms) -> None:
         self._rooms = rooms
 
     async def is_encrypted(self, room_id: RoomID) -> bool:

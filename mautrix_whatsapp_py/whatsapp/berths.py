@@ -14,7 +14,7 @@ import msgspec
 
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 from mautrix_whatsapp_py.whatsapp.folders import DataFolder
 from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 from mautrix_whatsapp_py.whatsapp.slot import Slot, SlotListener
@@ -88,9 +88,7 @@ class OwnBerths:
 
     async def stop(self) -> None:
         """See Berths."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         keeps_host = self.options.keeps_links_on_stop
         await asyncio.gather(*(slot.stop(keeps_host=keeps_host) for slot in self.slots))
 

@@ -10,7 +10,7 @@ from typing import Protocol
 from mautrix_whatsapp_py.errors import StoreError
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
 from mautrix_whatsapp_py.whatsapp.slot import SlotListener
@@ -84,9 +84,7 @@ class SpreadBerths:
 
     async def stop(self) -> None:
         """See Berths: all sessions stay where they are."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         self._own.deafen_all()
         await asyncio.gather(*(far.detach() for far in self._far.values()))
 

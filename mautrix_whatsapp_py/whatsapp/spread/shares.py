@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mautrix_whatsapp_py.errors import StoreError
 from mautrix_whatsapp_py.ids import LoginId, login_tag
-from mautrix_whatsapp_py.tasks import each, spawn
+from mautrix_whatsapp_py.tasks import each, end_all, spawn
 from mautrix_whatsapp_py.whatsapp.spread.keeper import Keeper
 from mautrix_whatsapp_py.whatsapp.spread.rendezvous import Candidate, choose, eligible
 
@@ -98,9 +98,7 @@ class Shares:
 
     async def stop(self) -> None:
         """Let go of everything, for others to take."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         everything: Iterable[LoginId] = {**self._keeper.logins, **self._going}
         await each(everything, self._leave, at_once=_LAST_MOVES_AT_ONCE)
 

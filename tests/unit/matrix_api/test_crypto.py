@@ -12,7 +12,8 @@ from mautrix_whatsapp_py.app.crypto import crypto_options, new_room_encryption
 from mautrix_whatsapp_py.config import Config, load
 from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUserId
-from mautrix_whatsapp_py.matrix.crypto import ALGORITHM, Crypto, CryptoOptions
+from mautrix_whatsapp_py.matrix.crypto import Crypto
+from mautrix_whatsapp_py.matrix.crypto_options import ALGORITHM, CryptoOptions
 from mautrix_whatsapp_py.matrix.encode import encode_picture
 from mautrix_whatsapp_py.model.media import MxFileKey
 from mautrix_whatsapp_py.model.mx import MxPicture, MxStored

@@ -11,7 +11,7 @@ from mautrix.types import TrustState
 
 from mautrix_whatsapp_py.app.crypto import crypto_options
 from mautrix_whatsapp_py.config import load
-from mautrix_whatsapp_py.matrix.crypto import CryptoOptions
+from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions
 from mautrix_whatsapp_py.model.sealed import CannotOpen, OpenFailure
 from tests.unit.config.samples import SMALLEST
 
