@@ -266,9 +266,8 @@ class Crew:
         lines = {line["name"]: line for line in status["workers"]}
         assert lines[worker.name]["state"] in ("drains", "leads")
         assert lines[worker.name]["logins"] == 0
-        assert sum(line["logins"] for line in lines.values()) == len(
-            set().union(*(await self.holdings()).values())
-        )
+        held = set().union(*(await self.holdings()).values())
+        assert sum(line["logins"] for line in lines.values()) == len(held)
         await worker.bridge.stop()
         await self.revive(worker)
 
