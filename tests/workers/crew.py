@@ -257,9 +257,9 @@ class Crew:
     async def drain(self, *, leads: bool | None = None) -> None:
         """Have a worker hand over, as before an upgrade, then start it anew."""
         worker = await self.pick(leads=self._which(leads))
+        began = asyncio.get_running_loop().time()
         said = await self._say(worker, "cluster", "drain", worker.name)
         assert f"{worker.name} hands over" in said, said
-        began = asyncio.get_running_loop().time()
         await self.until_moved(worker)
         self.moves.append(asyncio.get_running_loop().time() - began)
         status = json.loads(await self._say(worker, "cluster", "status", "--json"))
