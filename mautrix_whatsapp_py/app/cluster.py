@@ -47,13 +47,14 @@ async def look_at_workers(store: Store, *, ttl_seconds: float) -> WorkersReport:
 
 
 async def _count(tx: Tx) -> Waiting:
-    pending = select(func.count(), func.min(inbox.c.received_at_ms)).where(inbox.c.body.is_not(None))
-    events = select(func.count(), func.min(wa_journal.c.received_at_ms)).select_from(wa_journal)
+    many, oldest_ms = func.count().label("many"), func.min(inbox.c.received_at_ms).label("oldest")
+    pending = select(many, oldest_ms).where(inbox.c.body.is_not(None))
+    events = select(many, func.min(wa_journal.c.received_at_ms).label("oldest"))
     matrix, whatsapp = (await tx.execute(pending)).one(), (await tx.execute(events)).one()
-    oldest = [float(at) / 1000 for at in (matrix[1], whatsapp[1]) if at is not None]
+    oldest = [float(at) / 1000 for at in (matrix.oldest, whatsapp.oldest) if at is not None]
     return Waiting(
-        matrix=int(matrix[0]),
-        whatsapp=int(whatsapp[0]),
+        matrix=matrix.many,
+        whatsapp=whatsapp.many,
         oldest_seconds=max(0.0, time.time() - min(oldest)) if oldest else 0.0,
     )
 
