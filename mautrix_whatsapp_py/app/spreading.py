@@ -95,6 +95,11 @@ class Spread:
         )
         return self._leading
 
+    async def tidy(self) -> None:
+        """Put away what runs of workers left that are no more."""
+        await self.book.disown()
+        await self._post.tidy()
+
     @contextmanager
     def telling(self, hold: Hold) -> Iterator[None]:
         """Tell somebody until when this worker's lease holds, for a while."""
@@ -138,7 +143,7 @@ async def spreading(
 ) -> AsyncIterator[Spread]:
     """Hold what is this worker's share, and let go of all of it in order."""
     spread = Spread(config, address, store, membership, term, clock)
-    await spread.book.disown()
+    await spread.tidy()
     await spread.keeper.start()
     with spread.telling(spread.keeper.hold):
         try:

@@ -19,8 +19,9 @@ import psycopg2
 from aiohttp import web
 
 from tests.homeserver import BridgeProcess
-from tests.homeserver.runner import ENVIRONMENT
+from tests.homeserver.runner import ROOT
 from tests.postgres import Postgres
+from tests.workers.newer import make_newer
 
 LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
@@ -30,8 +31,9 @@ SOCKET = ".s.PGSQL.5432"
 class Balancer:
     """Gives each request to the next worker, and to the one after that when there is no answer."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, folder: Path) -> None:
         self._port = port
+        self.folder = folder
         self._urls: tuple[str, ...] = ()
         self._next = itertools.count()
         self._runner: web.AppRunner | None = None
@@ -255,7 +257,7 @@ class Crew:
         await self.revive(struck)
 
     async def drain(self, *, leads: bool | None = None) -> None:
-        """Have a worker hand over, as before an upgrade, then start it anew."""
+        """Have a worker hand over, then start a newer version in its place while the others go on as they are."""
         worker = await self.pick(leads=self._which(leads))
         began = asyncio.get_running_loop().time()
         said = await self._say(worker, "cluster", "drain", worker.name)
@@ -269,7 +271,16 @@ class Crew:
         held = set().union(*(await self.holdings()).values())
         assert sum(line["logins"] for line in lines.values()) == len(held)
         await worker.bridge.stop()
+        await self._upgrade()
         await self.revive(worker)
+
+    async def _upgrade(self) -> None:
+        """From now on, whoever starts is of a version with another migration; there is no way back."""
+        folder = self.balancer.folder / "newer"
+        if not folder.exists():
+            await asyncio.to_thread(make_newer, folder)
+        for worker in self.workers:
+            worker.bridge.process.environment["PYTHONPATH"] = f"{folder}:{ROOT}"
 
     def _which(self, leads: bool | None) -> bool:
         return self.rng.random() < 1 / len(self.workers) if leads is None else leads
@@ -284,7 +295,7 @@ class Crew:
             "-c",
             "config.yaml",
             cwd=worker.bridge.folder,
-            env={**os.environ, **ENVIRONMENT},
+            env={**os.environ, **worker.bridge.process.environment},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )

@@ -98,7 +98,7 @@ async def playing(
 ) -> AsyncIterator[Play]:
     """Alice with accounts on all workers behind a balancer, in all her chats."""
     async with simulator(folder / "wa") as wa:
-        balancer = Balancer(port := ports.reserve())
+        balancer = Balancer(port := ports.reserve(), folder)
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration)
         url = database.create_database("bridge")
@@ -206,6 +206,8 @@ async def test_nothing_is_lost_when_workers_go(
         lost = len(outcome.outgoing.lost) + len(outcome.incoming.lost)
         assert lost <= LOST_PER_CRASH * (blows.kills + blows.freezes + blows.cuts), outcome.outgoing.details
         assert scene.stage.wa.world.replaced == []
+        columns = "SELECT 1 FROM information_schema.columns WHERE column_name = 'of_the_newer'"
+        assert play.database.execute(columns, database="bridge"), "nobody upgraded the database"
 
 
 def is_linked(account: Account) -> bool:
