@@ -68,7 +68,7 @@ class Spread:
         self._post = Post(store)
         me = Self(holder=lease.holder, lease=lease.name, settled_seconds=ttl_seconds * SETTLED_SHARE)
         self.shares = Shares(self.book, self.keeper, me, silence=membership.silence)
-        self._worker_end = WorkerEnd(
+        self.worker_end = WorkerEnd(
             self.keeper, self._sender(lease), files=config.session_folder / "handed", now=time.monotonic
         )
         self._leading: SpreadBerths | None = None
@@ -80,7 +80,7 @@ class Spread:
     @property
     def services(self) -> tuple[Service, ...]:
         """What has to run for as long as this worker does."""
-        return self._news.listen, self._moves.listen, self._read, self._worker_end.run, self._balance
+        return self._news.listen, self._moves.listen, self._read, self.worker_end.run, self._balance
 
     def make_berths(self, listener: SlotListener, lead: Lease) -> SpreadBerths:
         """Places on all workers, for a leader."""
@@ -132,7 +132,7 @@ class Spread:
             if cover is None:
                 continue
             if cover.is_down:
-                self._worker_end.on_letter(letter.sender, cover)
+                self.worker_end.on_letter(letter.sender, cover)
             elif self._leading is not None:
                 self._leading.on_letter(letter.sender, cover)
 

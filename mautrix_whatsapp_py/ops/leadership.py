@@ -22,7 +22,6 @@ LEAD = "bridge"
 BEATS_PER_LEASE = 5
 FENCE_SHARE = 0.85
 """How much of a lease is used: what is left is for a process to end in."""
-CUT_OFF_TRIES = 50
 CUT_OFF_SECONDS = 0.1
 
 Hold = Callable[[float], None]
@@ -204,7 +203,8 @@ class Leadership:
 
     async def silence(self, former: str) -> None:
         """Whatever a former holder has begun, and hangs with, must not be committed after what we do."""
-        for _ in range(CUT_OFF_TRIES):
+        # Not for longer: a lease that has just been taken is not renewed meanwhile.
+        for _ in range(max(1, int(self.beat_seconds / CUT_OFF_SECONDS))):
             if not await self._leases.cut_off(former):
                 return
             await self._clock.sleep(CUT_OFF_SECONDS)

@@ -23,7 +23,7 @@ _BEAT = text(
 _LEAVE = text("DELETE FROM workers WHERE name = :name AND holder = :holder")
 _DRAIN = text("UPDATE workers SET is_draining = true WHERE name = :name RETURNING name")
 _CLAIM = text(
-    "WITH former AS (SELECT holder FROM leases WHERE name = :name)"  # noqa: S608
+    "WITH former AS (SELECT holder FROM leases WHERE name = :name AND expires_at_ms > 0)"  # noqa: S608
     " INSERT INTO leases(name, epoch, holder, taken_at_ms, expires_at_ms)"
     f" VALUES (:name, 1, :holder, {_NOW}, {_NOW} + :ttl_ms)"
     " ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + 1, holder = :holder,"
@@ -61,7 +61,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A lease that is ours now, and who had it before."""
+    """A lease that is ours now, and who had it before and did not give it back."""
 
     lease: Lease
     former: str | None

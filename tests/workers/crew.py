@@ -167,6 +167,10 @@ class Crew:
     are_links_up: Callable[[], bool] = lambda: True
     takeovers: list[float] = field(default_factory=list)
     """Seconds from the moment a worker was struck until others did all that it had done."""
+    down: set[str] = field(default_factory=set)
+    """Those that were struck and are not to be started yet."""
+    restarts: int = 0
+    """How often one ended itself and was started again, as its supervisor does."""
     moves: list[float] = field(default_factory=list)
     """Seconds from the order to drain, or from a start, until every account was where it should be."""
 
@@ -190,6 +194,7 @@ class Crew:
             while worker.bridge.process.is_running:
                 await asyncio.sleep(LOOK_SECONDS)
         began = asyncio.get_running_loop().time()
+        self.down.discard(worker.name)
         worker.launch()
         await self.until_spread()
         self.moves.append(asyncio.get_running_loop().time() - began)
@@ -222,6 +227,10 @@ class Crew:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def _is_spread(self, workers: int) -> bool:
+        for worker in self.workers:
+            if worker.name not in self.down and not worker.bridge.process.is_running:
+                self.restarts += 1
+                worker.launch()
         with suppress(psycopg2.Error):
             held = await self.holdings()
             return "" not in held and len(held) == workers and self.are_links_up()
@@ -232,6 +241,7 @@ class Crew:
     async def strike(self, blow: Callable[[Worker], None], *, leads: bool) -> Worker:
         """Do something to a worker and wait until others do what it did."""
         struck = await self.pick(leads=leads)
+        self.down.add(struck.name)
         began = asyncio.get_running_loop().time()
         blow(struck)
         await self.leader(but=struck)
@@ -259,6 +269,7 @@ class Crew:
     async def drain(self, *, leads: bool | None = None) -> None:
         """Have a worker hand over, then start a newer version in its place while the others go on as they are."""
         worker = await self.pick(leads=self._which(leads))
+        self.down.add(worker.name)
         began = asyncio.get_running_loop().time()
         said = await self._say(worker, "cluster", "drain", worker.name)
         assert f"{worker.name} hands over" in said, said
