@@ -246,5 +246,6 @@ def tell(outcome: Outcome, crew: Crew, seed: int) -> None:
     sys.stdout.write(
         f"seed {seed}: out: {outcome.outgoing}; in: {outcome.incoming}; wrong reactions:"
         f" {len(outcome.wrong_reactions)}; takeovers {[round(one, 1) for one in takeovers]}, p95 {p95:.1f} s;"
-        f" moves {[round(one, 1) for one in crew.moves]}, {crew.restarts} restarts; load {os.getloadavg()[0]:.1f}\n"
+        f" moves {[round(one, 1) for one in crew.moves]}, {crew.restarts} restarts;"
+        f" load {os.getloadavg()[0]:.1f}\n"
     )
