@@ -15,7 +15,7 @@ import uvloop
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.channel import ChannelParts, auth_folder, drop_bound, opened_channel, put_bound
-from mautrix_whatsapp_py.app.links import network_options
+from mautrix_whatsapp_py.app.hosting import network_options
 from mautrix_whatsapp_py.app.running import (
     Service,
     claimed,

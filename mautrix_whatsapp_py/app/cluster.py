@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,8 +13,9 @@ from mautrix_whatsapp_py.commands.results import Group, Item
 from mautrix_whatsapp_py.commands.spec import Call
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.errors import StoreError
-from mautrix_whatsapp_py.ops.workers import WorkersReport, report_on
+from mautrix_whatsapp_py.ops.workers import Waiting, WorkersReport, report_on
 from mautrix_whatsapp_py.store.cluster_tables import wa_journal
+from mautrix_whatsapp_py.store.holdings import HoldingBook
 from mautrix_whatsapp_py.store.leases import Leases
 from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.store.tables import inbox
@@ -35,20 +37,26 @@ async def fetch_workers(config: Config) -> WorkersReport:
 async def look_at_workers(store: Store, *, ttl_seconds: float) -> WorkersReport:
     """How the workers stand, as a database says that is open."""
     leases = Leases(store)
-    waiting, journalled = await store.read(_count)
     return report_on(
         await leases.get_workers(),
         await leases.get_leases(),
+        await HoldingBook(store).get_counts(),
         ttl_seconds=ttl_seconds,
-        waiting=waiting,
-        journalled=journalled,
+        waiting=await store.read(_count),
     )
 
 
-async def _count(tx: Tx) -> tuple[int, int]:
-    pending = select(func.count()).select_from(inbox).where(inbox.c.body.is_not(None))
-    events = select(func.count()).select_from(wa_journal)
-    return int((await tx.execute(pending)).scalar() or 0), int((await tx.execute(events)).scalar() or 0)
+async def _count(tx: Tx) -> Waiting:
+    many, oldest_ms = func.count().label("many"), func.min(inbox.c.received_at_ms).label("oldest")
+    pending = select(many, oldest_ms).where(inbox.c.body.is_not(None))
+    events = select(many, func.min(wa_journal.c.received_at_ms).label("oldest"))
+    matrix, whatsapp = (await tx.execute(pending)).one(), (await tx.execute(events)).one()
+    oldest = [float(at) / 1000 for at in (matrix.oldest, whatsapp.oldest) if at is not None]
+    return Waiting(
+        matrix=matrix.many,
+        whatsapp=whatsapp.many,
+        oldest_seconds=max(0.0, time.time() - min(oldest)) if oldest else 0.0,
+    )
 
 
 @asynccontextmanager
@@ -73,7 +81,7 @@ def workers_parts(config: Config, store: Store) -> tuple[StatusPart, ...]:
         items = (
             Item(
                 term=worker.name,
-                text=f"{worker.state}, version {worker.version}",
+                text=f"{worker.state} with {worker.logins} accounts, version {worker.version}",
                 is_well=worker.state != "silent",
             )
             for worker in report.workers

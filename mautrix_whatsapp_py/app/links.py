@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from aiohttp import ClientSession
 
+from mautrix_whatsapp_py.app.hosting import network_options
 from mautrix_whatsapp_py.app.sharing import Share
 from mautrix_whatsapp_py.bridge.attempts import AttemptDeps, Attempts
 from mautrix_whatsapp_py.bridge.herald import LinkHerald
@@ -34,8 +35,6 @@ from mautrix_whatsapp_py.store.sessions import SessionRecords
 from mautrix_whatsapp_py.store.shown_codes import ShownCodes
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.whatsapp.network import Network
-from mautrix_whatsapp_py.whatsapp.options import NetworkOptions
-from mautrix_whatsapp_py.whatsapp.wire import LinkOptions
 
 OnWaEvent = Callable[[LoginId, JournalSeq, WaEvent], None]
 
@@ -103,6 +102,8 @@ async def opened_links(
             sink=sink,
         )
         async with AsyncExitStack() as stack:
+            if share is not None:
+                stack.enter_context(share.telling(links.network.hold))
             stack.push_async_callback(links.network.stop)
             stack.push_async_callback(links.herald.stop)
             stack.push_async_callback(links.linking.stop)
@@ -177,29 +178,7 @@ def _make_network(config: Config, sink: _Sink, store: Store, share: Share | None
     if share is None:
         return Network(network_options(config), sink)
     options = replace(network_options(config), keeping=share.keeping)
-    network = Network(options, sink, SessionRecords(store))
-    share.term.add_listener(network.hold)
-    return network
-
-
-def network_options(config: Config) -> NetworkOptions:
-    """How the session hosts are run."""
-    return NetworkOptions(
-        folder=config.session_folder,
-        host_command=tuple(config.whatsapp.host_command),
-        sessions_per_host=config.whatsapp.sessions_per_host,
-        keeps_links_on_stop=config.whatsapp.keep_links_on_stop,
-        link=LinkOptions(
-            proxy=config.network.proxy or "",
-            os_name=config.network.os_name,
-            platform=config.network.browser_name.name,
-            wants_history=config.backfill.enabled,
-            wants_full_history=config.network.history_sync.request_full_sync,
-            history_days=config.network.history_sync.full_sync_config.days_limit or 0,
-            history_megabytes=config.network.history_sync.full_sync_config.size_mb_limit or 0,
-            history_quota_megabytes=config.network.history_sync.full_sync_config.storage_quota_mb or 0,
-        ),
-    )
+    return Network(options, sink, SessionRecords(store), share.make_berths)
 
 
 @asynccontextmanager

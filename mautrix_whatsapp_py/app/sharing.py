@@ -1,4 +1,4 @@
-"""Composition of a worker among others: one leads, which is the bridge as it is alone; the others stand by."""
+"""Composition of a worker among others: each holds its share of the accounts, one leads, which is the bridge."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.app.running import Service, ensure_schema, run_until, unless
+from mautrix_whatsapp_py.app.spreading import CONNECTIONS, Spread, spreading
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.ids import MxUserId
@@ -22,21 +23,22 @@ from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.forwarding import Forwarder, LeadingIntake
 from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.registration import user_patterns
-from mautrix_whatsapp_py.ops.leadership import Leadership, Term, new_identity
+from mautrix_whatsapp_py.ops.leadership import Hold, Leadership, Term, new_identity
 from mautrix_whatsapp_py.store.claim import Claim
 from mautrix_whatsapp_py.store.forwarding import Forwarding, Listener
+from mautrix_whatsapp_py.store.holdings import WORKER_LEASE
 from mautrix_whatsapp_py.store.leases import Leases, is_held
 from mautrix_whatsapp_py.store.marks import Marks
 from mautrix_whatsapp_py.store.store import OnTime, Store
 from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
+from mautrix_whatsapp_py.whatsapp.berths import Berths
 from mautrix_whatsapp_py.whatsapp.keeping import Keeping
+from mautrix_whatsapp_py.whatsapp.slot import SlotListener
 
 log = logging.getLogger(__name__)
 
 STANDBY_CONNECTIONS = 2
 LOOK_SECONDS = 1.0
-GRACE_SHARE = 0.3
-"""How much of a lease hosts have to end in order when it is not renewed."""
 LEADING = "lead"
 """What a worker that stands by waits for."""
 
@@ -54,21 +56,21 @@ class Share:
     address: PostgresAddress
     term: Term
     clock: SystemClock
-    ttl_seconds: float
     claim: Claim
+    spread: Spread
 
     @property
     def keeping(self) -> Keeping:
-        """Where the hosts keep sessions, and for how long they may."""
-        lease = self.term.lease
-        return Keeping(
-            dsn=self.address.dsn,
-            holder=lease.holder,
-            lease=lease.name,
-            epoch=lease.epoch,
-            until=self.term.fence.until,
-            grace_seconds=self.ttl_seconds * GRACE_SHARE,
-        )
+        """Where the hosts of pairings keep what they make, and for how long they may."""
+        return self.spread.keeping
+
+    def make_berths(self, listener: SlotListener) -> Berths:
+        """Places for sessions, on all workers."""
+        return self.spread.make_berths(listener, self.term.lease)
+
+    def telling(self, hold: Hold) -> AbstractContextManager[None]:
+        """Tell somebody until when this worker's sessions are its own."""
+        return self.spread.telling(hold)
 
     @asynccontextmanager
     async def opened_store(self, on_time: OnTime) -> AsyncIterator[Store]:
@@ -112,7 +114,7 @@ def worker_config(config: Config) -> Config:
 
 
 async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, start: Start) -> None:
-    """Stand by and lead by turns until told to stop."""
+    """Hold a share of the accounts; stand by and lead by turns until told to stop."""
     address = decode_database_url(config.database.uri)
     assert isinstance(address, PostgresAddress)
     clock = SystemClock()
@@ -120,24 +122,43 @@ async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, s
     claim = Claim(address, clock, is_shared=True)
     await claim.acquire()
     await ensure_schema(address, options)
-    identity = new_identity(worker_name(config), __version__)
-    store = Store(address, connections=STANDBY_CONNECTIONS, application=identity.holder, is_autocommit=True)
-    leadership = Leadership(Leases(store), identity, ttl_seconds=config.cluster.lease_ttl, clock=clock)
+    identity = new_identity(worker_name(config), __version__, weight=config.cluster.weight)
+    store = Store(address, connections=CONNECTIONS, application=identity.holder, is_autocommit=True)
+    ttl_seconds = config.cluster.lease_ttl
+    leadership = Leadership(Leases(store), identity, ttl_seconds=ttl_seconds, clock=clock)
+    membership = Leadership(
+        Leases(store), identity, ttl_seconds=ttl_seconds, clock=clock, lease=WORKER_LEASE + identity.name
+    )
     try:
         await leadership.join()
-        while not stop.is_set():
-            async with _standing_by(config, address, identity.holder, clock):
-                log.info("worker %s stands by", identity.name)
-                term = await unless(stop, leadership.stand_by())
-            if term is not None:
-                share = Share(
-                    address=address, term=term, clock=clock, ttl_seconds=config.cluster.lease_ttl, claim=claim
-                )
-                await _lead(config, options, leadership, share, stop, start)
+        async with (
+            _working(membership) as own,
+            spreading(config, address, store, membership, own, clock) as spread,
+        ):
+            while not stop.is_set():
+                async with _standing_by(config, address, identity.holder, clock):
+                    log.info("worker %s stands by", identity.name)
+                    term = await unless(stop, leadership.stand_by())
+                if term is not None:
+                    share = Share(address=address, term=term, clock=clock, claim=claim, spread=spread)
+                    await _lead(config, options, leadership, share, stop, start)
         await leadership.leave()
     finally:
         await store.close()
         await claim.release()
+
+
+@asynccontextmanager
+async def _working(membership: Leadership) -> AsyncIterator[Term]:
+    """The lease of this worker itself, under which it holds accounts."""
+    term = await membership.stand_by()
+    keeping = asyncio.create_task(membership.keep(term), name="own lease")
+    try:
+        yield term
+    finally:
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        await membership.step_down(term)
 
 
 async def _lead(

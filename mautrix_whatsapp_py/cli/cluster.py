@@ -17,7 +17,7 @@ def add_parser(subparsers: Subparsers) -> None:
     """Make `cluster` known to the command line."""
     parser = subparsers.add_parser("cluster", help="look at the workers that share a database, or drain one")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    status = actions.add_parser("status", help="say which workers there are and who leads")
+    status = actions.add_parser("status", help="say which workers there are, what they hold and who leads")
     add_config_flag(status)
     status.add_argument("--json", action="store_true", help="print JSON")
     drain = actions.add_parser("drain", help="have a worker hand over and stand aside until it is started anew")
@@ -56,7 +56,7 @@ async def _drain(config: Config, worker: str) -> int:
             mend="see cluster status for their names",
             code=ExitCode.USAGE,
         )
-    print(f"{worker} hands over if it leads, and stands aside until it is started anew")
+    print(f"{worker} hands over all it does, and stands aside until it is started anew")
     return ExitCode.OK
 
 

@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.config.tree import GENERATE, SQLITE, Config
 _NAME = re.compile(r"[A-Za-z0-9._-]{0,32}")
 SHORTEST_TTL_SECONDS = 3
 LONGEST_TTL_SECONDS = 300
+MOST_WEIGHT = 1000
 
 
 def check_cluster(config: Config, findings: Findings) -> None:
@@ -19,6 +20,8 @@ def check_cluster(config: Config, findings: Findings) -> None:
         findings.add((here, "worker"), "may have 32 characters of A-Z, a-z, 0-9 and . _ -")
     if not SHORTEST_TTL_SECONDS <= section.lease_ttl <= LONGEST_TTL_SECONDS:
         findings.add((here, "lease_ttl"), f"must be from {SHORTEST_TTL_SECONDS} to {LONGEST_TTL_SECONDS}")
+    if not 0 <= section.weight <= MOST_WEIGHT:
+        findings.add((here, "weight"), f"must be from 0 to {MOST_WEIGHT}")
     if not section.enabled:
         return
     if config.database.uri.startswith(SQLITE):

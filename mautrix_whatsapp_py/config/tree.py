@@ -287,11 +287,12 @@ class WhatsappSection(Section):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSection(Section):
-    """Several workers on one database, of which one leads and the others stand by."""
+    """Several workers on one database, which share the accounts, and of which one leads."""
 
     enabled: bool = False
     worker: str = ""
     lease_ttl: int = 10
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

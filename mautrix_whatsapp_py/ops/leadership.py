@@ -18,10 +18,10 @@ from mautrix_whatsapp_py.store.leases import Claimed, Lease
 log = logging.getLogger(__name__)
 
 LEAD = "bridge"
+"""The lease of the worker that leads."""
 BEATS_PER_LEASE = 5
 FENCE_SHARE = 0.85
 """How much of a lease is used: what is left is for a process to end in."""
-CUT_OFF_TRIES = 50
 CUT_OFF_SECONDS = 0.1
 
 Hold = Callable[[float], None]
@@ -30,7 +30,9 @@ Hold = Callable[[float], None]
 class LeaseBook(Protocol):
     """What is asked of the database; see Leases."""
 
-    async def beat(self, name: str, holder: str, *, version: str, ttl_seconds: float) -> bool | None: ...
+    async def beat(
+        self, name: str, holder: str, *, version: str, ttl_seconds: float, weight: float
+    ) -> bool | None: ...
 
     async def leave(self, name: str, holder: str) -> None: ...
 
@@ -50,11 +52,15 @@ class WorkerIdentity:
     name: str
     version: str
     holder: str
+    weight: float = 1.0
+    """Its share of the logins beside those of others."""
 
 
-def new_identity(name: str, version: str) -> WorkerIdentity:
+def new_identity(name: str, version: str, *, weight: float = 1.0) -> WorkerIdentity:
     """The identity of a process that starts."""
-    return WorkerIdentity(name=name, version=version, holder=f"mautrix-whatsapp-py {name} {secrets.token_hex(4)}")
+    return WorkerIdentity(
+        name=name, version=version, weight=weight, holder=f"mautrix-whatsapp-py {name} {secrets.token_hex(4)}"
+    )
 
 
 class Term:
@@ -72,6 +78,10 @@ class Term:
         self._listeners.append(hold)
         hold(self.fence.until)
 
+    def remove_listener(self, hold: Hold) -> None:
+        """Tell them no more."""
+        self._listeners.remove(hold)
+
     def prolong(self, until: float) -> None:
         """The lease was renewed."""
         self.fence.until = until
@@ -80,7 +90,10 @@ class Term:
 
 
 class Leadership:
-    """One worker's part in it. Its clock is the machine's, which goes on while a process or a machine sleeps."""
+    """One worker's part in it. Its clock is the machine's, which goes on while a process or a machine sleeps.
+
+    With another lease than the leader's, it is the same for whatever that one is about.
+    """
 
     def __init__(
         self,
@@ -89,9 +102,11 @@ class Leadership:
         *,
         ttl_seconds: float,
         clock: Clock,
+        lease: str = LEAD,
         now: Callable[[], float] = machine_seconds,
         end: Callable[[int], object] = os._exit,
     ) -> None:
+        self._lease = lease
         self._leases = leases
         self.identity = identity
         self._ttl_seconds = ttl_seconds
@@ -142,7 +157,7 @@ class Leadership:
                 log.warning("the lease could not be renewed: %s", type(error).__name__)
                 continue
             if not is_held:
-                log.error("another worker leads now: this one ends")
+                log.error("the lease of %s is another's: this worker ends", self._lease)
                 self._end(ExitCode.LEASE_LOST)
                 return
             if self.is_draining:
@@ -167,30 +182,33 @@ class Leadership:
     async def _beat(self) -> bool:
         """Say that we live; whether nobody else does under our name."""
         me = self.identity
-        answer = await self._leases.beat(me.name, me.holder, version=me.version, ttl_seconds=self._ttl_seconds)
+        answer = await self._leases.beat(
+            me.name, me.holder, version=me.version, ttl_seconds=self._ttl_seconds, weight=me.weight
+        )
         if answer is not None:
             self.is_draining = answer
         return answer is not None
 
     async def _claim(self) -> Term | None:
         asked_at = self._now()
-        claimed = await self._leases.claim(LEAD, self.identity.holder, ttl_seconds=self._ttl_seconds)
+        claimed = await self._leases.claim(self._lease, self.identity.holder, ttl_seconds=self._ttl_seconds)
         if claimed is None:
             return None
         fence = Fence(self._until(asked_at), end=self._end)
         fence.start()
         if claimed.former is not None:
-            await self._silence(claimed.former)
-        log.info("this worker leads now, epoch %d", claimed.lease.epoch)
+            await self.silence(claimed.former)
+        log.info("this worker has the lease of %s, epoch %d", self._lease, claimed.lease.epoch)
         return Term(claimed.lease, fence)
 
-    async def _silence(self, former: str) -> None:
-        """Whatever the former leader has begun, and hangs with, must not be committed after what we do."""
-        for _ in range(CUT_OFF_TRIES):
+    async def silence(self, former: str) -> None:
+        """Whatever a former holder has begun, and hangs with, must not be committed after what we do."""
+        # Not for longer: a lease that has just been taken is not renewed meanwhile.
+        for _ in range(max(1, int(self.beat_seconds / CUT_OFF_SECONDS))):
             if not await self._leases.cut_off(former):
                 return
             await self._clock.sleep(CUT_OFF_SECONDS)
-        log.warning("connections of the former leader could not be ended")
+        log.warning("connections of a former holder could not be ended")
 
     def _until(self, asked_at: float) -> float:
         return asked_at + self._ttl_seconds * FENCE_SHARE

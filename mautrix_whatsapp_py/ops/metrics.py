@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import platform
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from aiohttp import web
 
@@ -16,6 +17,7 @@ from mautrix_whatsapp_py.bridge.meter import Direction
 from mautrix_whatsapp_py.errors import ExitCode, StartupError, StoreError
 from mautrix_whatsapp_py.ops.exposition import CONTENT_TYPE, NO_LABELS, Durations, Family, Row
 from mautrix_whatsapp_py.ops.health import Health
+from mautrix_whatsapp_py.ops.workers import WorkersReport
 from mautrix_whatsapp_py.ports import Clock, WhatsAppNetwork
 from mautrix_whatsapp_py.store.depths import Depths, get_depths
 from mautrix_whatsapp_py.store.store import Store
@@ -53,6 +55,9 @@ class Meters:
             yield from durations.lines()
 
 
+FetchWorkers: TypeAlias = Callable[[], Awaitable[WorkersReport]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """What is asked when somebody looks."""
@@ -65,6 +70,8 @@ class Sources:
     meters: Meters
     started_at: float
     """By the clock that only moves forwards."""
+    fetch_workers: FetchWorkers | None = None
+    """How the workers stand, where there are several."""
 
 
 class Metrics:
@@ -157,12 +164,15 @@ class Metrics:
         )
 
     async def _of_database(self) -> Sequence[Family]:
+        fetch_workers = self._sources.fetch_workers
         try:
             depths = await self._sources.store.read(get_depths)
+            workers = () if fetch_workers is None else _of_workers(await fetch_workers())
         except StoreError as error:
             log.info("figures of the database are missing: %s", error.text)
             return (_database_up(is_up=False),)
         return (
+            *workers,
             _database_up(is_up=True),
             Family(
                 name="waiting_events",
@@ -194,6 +204,34 @@ class Metrics:
 
 def _sum(name: str, help_text: str, values: Sequence[int]) -> Family:
     return Family(name=name, help=help_text, rows=[(NO_LABELS, sum(values))])
+
+
+def _of_workers(report: WorkersReport) -> Sequence[Family]:
+    lines = report.workers
+    return (
+        Family(
+            name="worker_links",
+            help="WhatsApp accounts each worker holds.",
+            rows=[({"worker": line.name}, line.logins) for line in lines],
+        ),
+        Family(
+            name="worker_state",
+            help="1 for what a worker does now.",
+            rows=[({"worker": line.name, "state": line.state}, 1) for line in lines],
+        ),
+        Family(
+            name="worker_silent_seconds",
+            help="Since a worker was heard of last.",
+            rows=[({"worker": line.name}, line.silent_seconds) for line in lines],
+        ),
+        Family(name="homeless_links", help="Accounts no worker holds.", rows=[(NO_LABELS, report.homeless)]),
+        Family(
+            name="link_moves_total",
+            help="How often accounts went from one worker to another.",
+            kind="counter",
+            rows=[(NO_LABELS, report.moves)],
+        ),
+    )
 
 
 def _database_up(*, is_up: bool) -> Family:

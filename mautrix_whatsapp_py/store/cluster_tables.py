@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, Table, Text, text
 
 from mautrix_whatsapp_py.store.tables_base import metadata
 
@@ -17,6 +17,7 @@ workers = Table(
     Column("started_at_ms", BigInteger, nullable=False),
     Column("beat_at_ms", BigInteger, nullable=False),
     Column("is_draining", Boolean, nullable=False),
+    Column("weight", Float, nullable=False, server_default=text("1")),
 )
 """Processes that share the database; a holder is one run of a worker."""
 
@@ -74,3 +75,28 @@ wa_facts = Table(
     Column("value", Text, nullable=False),
 )
 """What sessions remember."""
+
+wa_holdings = Table(
+    "wa_holdings",
+    metadata,
+    Column("login", Text, primary_key=True),
+    Column("is_wanted", Boolean, nullable=False),
+    Column("holder", Text, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("moves", BigInteger, nullable=False),
+    Column("taken_at_ms", BigInteger, nullable=False),
+)
+"""Which worker's hosts have which login; for as long as that worker's own lease lasts, or until it lets go."""
+Index("ix_wa_holdings_holder", wa_holdings.c.holder)
+
+wa_post = Table(
+    "wa_post",
+    metadata,
+    Column("seq", _growing, primary_key=True, autoincrement=True),
+    Column("recipient", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""What workers tell each other. Not logged on Postgres: what a crash of the server loses is said again."""
+Index("ix_wa_post_recipient_seq", wa_post.c.recipient, wa_post.c.seq)

@@ -87,9 +87,20 @@ async def _has_any(tx: Tx) -> bool:
 
 
 class Listener:
-    """Hears at once that something was forwarded; looking from time to time is the safety net."""
+    """Hears at once that there is something new; looking from time to time is the safety net."""
 
-    def __init__(self, address: PostgresAddress, *, application: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        address: PostgresAddress,
+        *,
+        application: str,
+        clock: Clock,
+        channel: str = CHANNEL,
+        recipient: str = "",
+    ) -> None:
+        """With a recipient, what is told to others on the same channel is not heard."""
+        self._channel = channel
+        self._recipient = recipient
         self._address = address
         self._application = application
         self._clock = clock
@@ -111,7 +122,7 @@ class Listener:
             ended = asyncio.Event()
             connection.add_termination_listener(lambda _connection, ended=ended: ended.set())
             try:
-                await connection.add_listener(CHANNEL, lambda *_news: self.news.set())
+                await connection.add_listener(self._channel, self._hear)
                 self.news.set()
                 await ended.wait()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -119,6 +130,10 @@ class Listener:
             finally:
                 connection.terminate()
             await self._clock.sleep(1.0)
+
+    def _hear(self, _connection: object, _pid: int, _channel: str, recipient: str) -> None:
+        if recipient == self._recipient:
+            self.news.set()
 
     async def wait(self, seconds: float) -> None:
         """Wait for news, at most so long."""

@@ -12,9 +12,9 @@ from mautrix_whatsapp_py.store.tx import Row
 
 _NOW = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
 _BEAT = text(
-    "INSERT INTO workers(name, holder, version, started_at_ms, beat_at_ms, is_draining)"  # noqa: S608
-    f" VALUES (:name, :holder, :version, {_NOW}, {_NOW}, false)"
-    f" ON CONFLICT (name) DO UPDATE SET beat_at_ms = {_NOW}, version = :version,"
+    "INSERT INTO workers(name, holder, version, started_at_ms, beat_at_ms, is_draining, weight)"  # noqa: S608
+    f" VALUES (:name, :holder, :version, {_NOW}, {_NOW}, false, :weight)"
+    f" ON CONFLICT (name) DO UPDATE SET beat_at_ms = {_NOW}, version = :version, weight = :weight,"
     " is_draining = workers.is_draining AND workers.holder = :holder,"
     f" started_at_ms = CASE WHEN workers.holder = :holder THEN workers.started_at_ms ELSE {_NOW} END,"
     " holder = :holder"
@@ -23,7 +23,7 @@ _BEAT = text(
 _LEAVE = text("DELETE FROM workers WHERE name = :name AND holder = :holder")
 _DRAIN = text("UPDATE workers SET is_draining = true WHERE name = :name RETURNING name")
 _CLAIM = text(
-    "WITH former AS (SELECT holder FROM leases WHERE name = :name)"  # noqa: S608
+    "WITH former AS (SELECT holder FROM leases WHERE name = :name AND expires_at_ms > 0)"  # noqa: S608
     " INSERT INTO leases(name, epoch, holder, taken_at_ms, expires_at_ms)"
     f" VALUES (:name, 1, :holder, {_NOW}, {_NOW} + :ttl_ms)"
     " ON CONFLICT (name) DO UPDATE SET epoch = leases.epoch + 1, holder = :holder,"
@@ -61,7 +61,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """A lease that is ours now, and who had it before."""
+    """A lease that is ours now, and who had it before and did not give it back."""
 
     lease: Lease
     former: str | None
@@ -103,9 +103,12 @@ class Leases:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def beat(self, name: str, holder: str, *, version: str, ttl_seconds: float) -> bool | None:
+    async def beat(
+        self, name: str, holder: str, *, version: str, ttl_seconds: float, weight: float = 1.0
+    ) -> bool | None:
         """Say that a worker lives: whether it is to drain; None when another process of its name lives."""
-        values = {"name": name, "holder": holder, "version": version, "ttl_ms": _ms(ttl_seconds)}
+        values: dict[str, object] = {"name": name, "holder": holder, "version": version, "weight": weight}
+        values["ttl_ms"] = _ms(ttl_seconds)
         row = await self._store.write(lambda tx: _first(tx, _BEAT, values))
         return None if row is None else bool(row[0])
 

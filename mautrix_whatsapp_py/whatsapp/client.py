@@ -25,7 +25,7 @@ from mautrix_whatsapp_py.model.wa_link import (
 )
 from mautrix_whatsapp_py.ports import WaEventSink
 from mautrix_whatsapp_py.whatsapp import states, wire
-from mautrix_whatsapp_py.whatsapp.connection import HostConnection
+from mautrix_whatsapp_py.whatsapp.way import Way
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Client:
         self,
         login: LoginId,
         sink: WaEventSink,
-        get_connection: Callable[[], HostConnection | None],
+        get_connection: Callable[[], Way | None],
     ) -> None:
         self._login = login
         self._sink = sink

@@ -93,7 +93,7 @@ class HostConnection:
             case wire.Refusal():
                 future = self._waiting.get(frame.id)
                 if future is not None and not future.done():
-                    future.set_exception(_error_of(frame))
+                    future.set_exception(error_of(frame))
             case wire.LogLine():
                 logging.getLogger(frame.logger).log(frame.level, "[%s] %s", self.hello.name, frame.text)
             case _:
@@ -111,7 +111,8 @@ class HostConnection:
                 future.set_exception(WhatsAppUncertain(code="host-lost"))
 
 
-def _error_of(refusal: wire.Refusal) -> Exception:
+def error_of(refusal: wire.Refusal) -> Exception:
+    """What a refusal means to whoever asked."""
     if not refusal.is_certain:
         return WhatsAppUncertain(code=refusal.code)
     if refusal.is_final:

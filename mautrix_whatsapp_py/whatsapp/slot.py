@@ -49,7 +49,8 @@ class Slot:
     """Sessions that belong here are `logins`; they are started again in every new process."""
 
     def __init__(self, data: DataFolder, options: NetworkOptions, listener: SlotListener) -> None:
-        self.logins: dict[LoginId, None] = {}
+        self.logins: dict[LoginId, int] = {}
+        """Each with the epoch in which it is ours, where several processes share sessions."""
         self.is_retiring = False
         self.stats: WaHostStats | None = None
         self.deaths = 0
@@ -105,7 +106,7 @@ class Slot:
         self._name, self._folder = connection.hello.name, folder
         self._process = HostProcess(pid=connection.pid)
         self._connection = connection
-        self.logins = dict.fromkeys(connection.hello.logins)
+        self.logins = dict.fromkeys(connection.hello.logins, 0)
         return True
 
     def hold(self, options: NetworkOptions) -> None:
@@ -113,11 +114,16 @@ class Slot:
         self._options = options
         tell_lease(self.connection, options)
 
+    async def reattach(self) -> None:
+        """Have the host say again where its links stand, and repeat what nobody has acknowledged."""
+        if (connection := self.connection) is not None:
+            await connection.close()
+
     # Sessions
 
-    async def add(self, login: LoginId) -> None:
+    async def add(self, login: LoginId, epoch: int = 0) -> None:
         """This session belongs here from now on; it starts as soon as the host is up."""
-        self.logins[login] = None
+        self.logins[login] = epoch
         if self._is_up.is_set():
             await self._start_session(login)
 
@@ -135,7 +141,9 @@ class Slot:
 
     async def _start_session(self, login: LoginId) -> None:
         folder = self._data.get_session(login).path
-        call = wire.StartSession(login=login, folder=str(folder), options=self._options.link)
+        call = wire.StartSession(
+            login=login, folder=str(folder), options=self._options.link, epoch=self.logins.get(login, 0)
+        )
         for _ in range(_BUSY_TRIES):
             connection = self.connection
             if connection is None or login not in self.logins:

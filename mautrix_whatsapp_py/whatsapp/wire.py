@@ -70,6 +70,8 @@ class StartSession(WaStruct, frozen=True, kw_only=True):
     login: LoginId
     folder: str
     options: LinkOptions
+    epoch: int = 0
+    """In which the session is ours, where several processes share sessions."""
 
 
 class StopSession(WaStruct, frozen=True, kw_only=True):

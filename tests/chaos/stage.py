@@ -20,7 +20,7 @@ from tests.homeserver import PortPool, Registration
 from tests.homeserver.events import Event
 from tests.homeserver.hosts import host_pids
 from tests.postgres import OwnPostgres
-from tests.simulator.api import Jid, groups, host_command, simulator
+from tests.simulator.api import Account, Jid, groups, host_command, simulator
 
 BOT = "@whatsappbot:localhost"
 KINDS = ("text", "text", "text", "text", "text", "text", "reply", "edit", "reaction")
@@ -61,20 +61,21 @@ class Scene:
         people = [wa.add_account(f"1555100{number:04}", f"Person {number}") for number in range(direct)]
         self.boxes = [Mailbox(account) for account in people]
         for number, box in enumerate(self.boxes):
-            await self._open(f"direct{number}", own.lid, [box])
+            await self.open(f"direct{number}", own.lid, [box])
         for number in range(self.plan.chats - direct):
             boxes = [self.boxes[number % direct], self.boxes[(number + 1) % direct]]
             group = groups.create_group(wa.world, boxes[0].account, f"Club {number}", [own, boxes[1].account])
-            await self._open(f"group{number}", group.jid, boxes)
+            await self.open(f"group{number}", group.jid, boxes)
 
-    async def _open(self, name: str, chat: Jid, boxes: list[Mailbox]) -> None:
+    async def open(self, name: str, chat: Jid, boxes: list[Mailbox], own: Account | None = None) -> None:
+        """Begin a chat of one of alice's accounts; somebody else writes first."""
         alice = self.stage.alice.client
         mark = alice.mark()
         conversation = Conversation(
             name=name,
             room="",
             chat=chat,
-            own=self.stage.phone,
+            own=own or self.stage.phone,
             alice=alice,
             boxes=boxes,
             rng=self.rng,
@@ -136,10 +137,11 @@ class Scene:
             group.create_task(storm.rage())
             for number, conversation in enumerate(self.conversations):
                 count = len(range(number, plan.messages, plan.chats))
-                group.create_task(self._write(conversation.write_out, count, storm))
-                group.create_task(self._write(conversation.write_in, count, storm))
+                group.create_task(self.write(conversation.write_out, count, storm))
+                group.create_task(self.write(conversation.write_in, count, storm))
 
-    async def _write(self, write: Callable[[str], Awaitable[None]], count: int, storm: Storm) -> None:
+    async def write(self, write: Callable[[str], Awaitable[None]], count: int, storm: Storm) -> None:
+        """Write so many messages, at the pace of the storm."""
         while count > 0:
             kind = self.rng.choice(KINDS)
             await write(kind)

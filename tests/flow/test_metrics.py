@@ -15,7 +15,8 @@ from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
 from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaSessionStats, WaStateKind
 from mautrix_whatsapp_py.ops.health import Health
-from mautrix_whatsapp_py.ops.metrics import Meters, Metrics, Sources
+from mautrix_whatsapp_py.ops.metrics import FetchWorkers, Meters, Metrics, Sources
+from mautrix_whatsapp_py.ops.workers import WorkerLine, WorkersReport
 from mautrix_whatsapp_py.store.backfills import BackfillRows
 from tests.fakes.whatsapp import replace_state
 from tests.flow.chat import LOGIN, Chat
@@ -24,7 +25,7 @@ from tests.flow.world import World
 MONITORING = Path(__file__).parents[2] / "docker" / "monitoring"
 
 
-def make_metrics(world: World, meters: Meters) -> Metrics:
+def make_metrics(world: World, meters: Meters, fetch_workers: FetchWorkers | None = None) -> Metrics:
     health = Health({}, clock=world.clock)
     health.start()
     return Metrics(
@@ -36,6 +37,7 @@ def make_metrics(world: World, meters: Meters) -> Metrics:
             clock=world.clock,
             meters=meters,
             started_at=0.0,
+            fetch_workers=fetch_workers,
         )
     )
 
@@ -107,6 +109,27 @@ async def test_a_database_that_is_away_is_a_figure(world: World, monkeypatch: py
 
     monkeypatch.setattr(world.store, "read", fail)
     assert value_of(await make_metrics(world, Meters()).text(), "database_up") == 0
+
+
+async def test_each_worker_has_figures(world: World) -> None:
+    async def fetch() -> WorkersReport:
+        one = WorkerLine(name="w1", version="1", state="leads", silent_seconds=1.5, logins=7)
+        return WorkersReport(
+            workers=(one,),
+            leader="w1",
+            epoch=1,
+            led_seconds=1,
+            waiting=0,
+            journalled=0,
+            oldest_seconds=0,
+            homeless=2,
+            moves=9,
+        )
+
+    text = await make_metrics(world, Meters(), fetch).text()
+    assert value_of(text, 'worker_links{worker="w1"}') == 7
+    assert value_of(text, 'worker_state{worker="w1",state="leads"}') == 1
+    assert (value_of(text, "homeless_links"), value_of(text, "link_moves_total")) == (2, 9)
 
 
 async def test_what_is_drawn_and_alerted_is_there(world: World) -> None:

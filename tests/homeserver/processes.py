@@ -22,7 +22,8 @@ class Process:
         self.output_path = folder / f"{name}.out"
         self._command = tuple(command)
         self._folder = folder
-        self._environment = dict(environment)
+        self.environment = dict(environment)
+        """On top of ours, from the next start on."""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -53,7 +54,7 @@ class Process:
             self._process = subprocess.Popen(
                 [*self._command, *extra],
                 cwd=self._folder,
-                env={**os.environ, **self._environment},
+                env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -129,10 +129,10 @@ class Bench:
         self.sink.client_of = self.network.get_client
 
     def host_pids(self) -> list[int]:
-        return [slot.pid for slot in self.network._slots if slot.pid]
+        return [slot.pid for slot in self.network.berths.slots if slot.pid]
 
     def host_names(self) -> list[str]:
-        return [slot.name for slot in self.network._slots]
+        return [slot.name for slot in self.network.berths.slots]
 
 
 async def scan(attempt: PairingAttempt, account: Account) -> tuple[Device, WaPaired]:
@@ -175,7 +175,7 @@ async def bench(wa: Simulator, folder: Path, **changes: Any) -> AsyncIterator[Be
     try:
         yield made
     finally:
-        made.network._options = replace(options, keeps_links_on_stop=False)
+        made.network.berths.options = replace(options, keeps_links_on_stop=False)
         await made.network.stop()
 
 

@@ -238,7 +238,7 @@ async def test_looking_into_the_tables_leaves_them_to_the_library(tmp_path: Path
             x.it.sink.states.clear()
             await x.client.request(wire.RestartSession(login=x.client.login))
             await x.it.sink.until_state(x.client.login, WaStateKind.CONNECTED)
-        names = open_files(x.it.network._slots[0].pid)
+        names = open_files(x.it.network.berths.slots[0].pid)
         assert [name for name in names if name.endswith("(deleted)") and "session.db" in name] == []
         assert any(name.endswith("session.db-wal") for name in names)
 

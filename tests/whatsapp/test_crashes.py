@@ -83,7 +83,7 @@ async def test_bridge_killed_ten_times_under_load(tmp_path: Path) -> None:
         alice = wa.add_account("15550001111", "Alice")
         chats = [wa.add_account(f"1555000222{number}", f"Bob {number}") for number in range(4)]
         await it.pair(alice)
-        it.network._options = replace(it.options, keeps_links_on_stop=True)
+        it.network.berths.options = replace(it.options, keeps_links_on_stop=True)
         await it.network.stop()
         sending = asyncio.create_task(send_to(alice, chats, MESSAGES))
         for kill in range(BRIDGE_KILLS):
@@ -118,7 +118,7 @@ async def test_host_killed_twenty_times(tmp_path: Path) -> None:
         wa.trace.tolerate(ViolationKind.CONSUMED_PREKEY)
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
         await it.pair(alice)
-        slot = it.network._slots[0]
+        slot = it.network.berths.slots[0]
         for kill in range(HOST_KILLS):
             await it.sink.until_state(LOGIN, WaStateKind.CONNECTED)
             for number in range(PER_KILL):
@@ -142,7 +142,7 @@ async def test_host_killed_while_sending(tmp_path: Path) -> None:
         wa.trace.tolerate(ViolationKind.CONSUMED_PREKEY)
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
         client, _ = await it.pair(alice)
-        slot = it.network._slots[0]
+        slot = it.network.berths.slots[0]
         for number in range(5):
             await it.sink.until_state(LOGIN, WaStateKind.CONNECTED)
             send_id, secret = SendId(f"s{number}"), os.urandom(32)
@@ -284,11 +284,11 @@ async def test_sessions_move_when_a_host_is_recycled(tmp_path: Path) -> None:
         alice, bob = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Bob")
         await it.pair(alice)
         await it.pair(bob)
-        worn = it.network._slots[0]
+        worn = it.network.berths.slots[0]
         sending = asyncio.create_task(send_to(alice, [bob], 200))
-        await it.network.recycle(worn.name)
+        await it.network.berths.recycle(worn.name)
         await sending
         await it.sink.until(lambda: "199" in it.sink.texts(LOGIN))
-        assert worn not in it.network._slots
+        assert worn not in it.network.berths.slots
         received = it.sink.texts(LOGIN)
     assert received == [str(number) for number in range(200)]

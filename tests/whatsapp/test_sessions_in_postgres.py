@@ -66,7 +66,7 @@ async def machine(wa: Simulator, folder: Path, url: str, epoch: int) -> AsyncIte
     try:
         yield Bench(wa=wa, options=options, network=network, sink=sink)
     finally:
-        network._options = replace(network._options, keeps_links_on_stop=False)
+        network.berths.options = replace(network.berths.options, keeps_links_on_stop=False)
         await network.stop()
         await store.close()
 

@@ -235,7 +235,7 @@ async def test_frozen_host_is_replaced(tmp_path: Path, monkeypatch: pytest.Monke
         alice, bob = people(wa)
         await it.pair(alice)
         await it.sink.until(lambda: True)
-        slot = it.network._slots[0]
+        slot = it.network.berths.slots[0]
         frozen = slot.pid
         os.kill(frozen, signal.SIGSTOP)
         await it.sink.until_state(LOGIN, WaStateKind.TRANSIENT_DISCONNECT, "wa-transient-disconnect")

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -14,10 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import psycopg2
 from aiohttp import web
 
 from tests.homeserver import BridgeProcess
-from tests.homeserver.runner import ENVIRONMENT
+from tests.homeserver.runner import ROOT
+from tests.postgres import Postgres
+from tests.workers.newer import make_newer
 
 LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
@@ -27,8 +31,9 @@ SOCKET = ".s.PGSQL.5432"
 class Balancer:
     """Gives each request to the next worker, and to the one after that when there is no answer."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, folder: Path) -> None:
         self._port = port
+        self.folder = folder
         self._urls: tuple[str, ...] = ()
         self._next = itertools.count()
         self._runner: web.AppRunner | None = None
@@ -129,6 +134,7 @@ class DatabaseLink:
 class Worker:
     """One of them."""
 
+    name: str
     bridge: BridgeProcess
     link: DatabaseLink
 
@@ -156,11 +162,17 @@ class Crew:
 
     workers: list[Worker]
     balancer: Balancer
-    handovers: list[float] = field(default_factory=list)
-    """Seconds from the order to drain a leader until another one led."""
+    database: Postgres
+    rng: random.Random
     are_links_up: Callable[[], bool] = lambda: True
     takeovers: list[float] = field(default_factory=list)
-    """Seconds from the moment a leader was struck until another one led and had every link up."""
+    """Seconds from the moment a worker was struck until others did all that it had done."""
+    down: set[str] = field(default_factory=set)
+    """Those that were struck and are not to be started yet."""
+    restarts: int = 0
+    """How often one ended itself and was started again, as its supervisor does."""
+    moves: list[float] = field(default_factory=list)
+    """Seconds from the order to drain, or from a start, until every account was where it should be."""
 
     async def leader(self, *, but: Worker | None = None, seconds: float = 60.0) -> Worker:
         """Who leads, as soon as somebody does."""
@@ -171,62 +183,120 @@ class Crew:
                         return worker
                 await asyncio.sleep(LOOK_SECONDS)
 
+    async def pick(self, *, leads: bool) -> Worker:
+        """The worker that leads, or one that does not."""
+        leader = await self.leader()
+        return leader if leads else self.rng.choice([worker for worker in self.workers if worker is not leader])
+
     async def revive(self, worker: Worker) -> None:
-        """Start a worker that has ended, as its supervisor does."""
+        """Start a worker that has ended, as its supervisor does; it gets its share back."""
         async with asyncio.timeout(60):
             while worker.bridge.process.is_running:
                 await asyncio.sleep(LOOK_SECONDS)
-            worker.launch()
-            while not await worker.answers("live"):
+        began = asyncio.get_running_loop().time()
+        self.down.discard(worker.name)
+        worker.launch()
+        await self.until_spread()
+        self.moves.append(asyncio.get_running_loop().time() - began)
+
+    # who holds what
+
+    async def holdings(self) -> dict[str, set[str]]:
+        """The logins of each worker, by its number's name; the empty name has what nobody holds."""
+        question = (
+            "SELECT coalesce(split_part(leases.holder, ' ', 2), ''), login FROM wa_holdings LEFT JOIN leases"
+            " ON leases.holder = wa_holdings.holder AND leases.name LIKE 'worker %'"
+            " AND leases.expires_at_ms > extract(epoch FROM clock_timestamp()) * 1000 WHERE is_wanted"
+        )
+        rows = await asyncio.to_thread(self.database.execute, question, database="bridge")
+        found: dict[str, set[str]] = {}
+        for name, login in rows:
+            found.setdefault(name, set()).add(login)
+        return found
+
+    async def until_spread(self, seconds: float = 90.0) -> None:
+        """Wait until everything is held, and every worker holds some of it."""
+        async with asyncio.timeout(seconds):
+            while not await self._is_spread(len(self.workers)):
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def strike(self, blow: Callable[[Worker], None]) -> tuple[Worker, Worker]:
-        """Do something to the leader and wait until another one leads; both of them."""
-        struck = await self.leader()
+    async def until_moved(self, worker: Worker) -> None:
+        """Wait until a worker has nothing any more, and others have everything."""
+        async with asyncio.timeout(90):
+            while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def _is_spread(self, workers: int) -> bool:
+        for worker in self.workers:
+            if worker.name not in self.down and not worker.bridge.process.is_running:
+                self.restarts += 1
+                worker.launch()
+        with suppress(psycopg2.Error):
+            held = await self.holdings()
+            return "" not in held and len(held) == workers and self.are_links_up()
+        return False
+
+    # blows
+
+    async def strike(self, blow: Callable[[Worker], None], *, leads: bool) -> Worker:
+        """Do something to a worker and wait until others do what it did."""
+        struck = await self.pick(leads=leads)
+        self.down.add(struck.name)
         began = asyncio.get_running_loop().time()
         blow(struck)
-        following = await self.leader(but=struck)
-        async with asyncio.timeout(60):
-            while not self.are_links_up():
-                await asyncio.sleep(LOOK_SECONDS)
+        await self.leader(but=struck)
+        await self.until_moved(struck)
         self.takeovers.append(asyncio.get_running_loop().time() - began)
-        return struck, following
+        return struck
 
-    async def kill(self) -> None:
-        """End the leader without a warning; its hosts live on."""
-        struck, _ = await self.strike(lambda worker: worker.signal(signal.SIGKILL))
+    async def kill(self, *, leads: bool | None = None) -> None:
+        """End a worker without a warning; its hosts live on for as long as they may."""
+        struck = await self.strike(lambda worker: worker.signal(signal.SIGKILL), leads=self._which(leads))
         await self.revive(struck)
 
-    async def freeze(self) -> None:
-        """Stop the leader's time until after its lease."""
-        struck, _ = await self.strike(lambda worker: worker.signal(signal.SIGSTOP))
+    async def freeze(self, *, leads: bool | None = None) -> None:
+        """Stop a worker's time until after its lease."""
+        struck = await self.strike(lambda worker: worker.signal(signal.SIGSTOP), leads=self._which(leads))
         struck.signal(signal.SIGCONT)
         await self.revive(struck)
 
     async def part(self) -> None:
-        """Cut the leader off from the database until another one leads."""
-        struck, _ = await self.strike(lambda worker: worker.link.cut())
+        """Cut a worker off from the database until others do what it did."""
+        struck = await self.strike(lambda worker: worker.link.cut(), leads=self._which(None))
         struck.link.mend()
         await self.revive(struck)
 
-    async def drain(self) -> None:
-        """Have the leader hand over, as before an upgrade, then start it anew."""
-        number = self.workers.index(await self.leader())
-        said = await self._say(number, "cluster", "drain", f"w{number}")
-        assert f"w{number} hands over" in said, said
+    async def drain(self, *, leads: bool | None = None) -> None:
+        """Have a worker hand over, then start a newer version in its place while the others go on as they are."""
+        worker = await self.pick(leads=self._which(leads))
+        self.down.add(worker.name)
         began = asyncio.get_running_loop().time()
-        worker = self.workers[number]
-        await self.leader(but=worker)
-        self.handovers.append(asyncio.get_running_loop().time() - began)
-        status = json.loads(await self._say(number, "cluster", "status", "--json"))
-        states = {line["name"]: line["state"] for line in status["workers"]}
-        assert states.pop(f"w{number}") in ("drains", "silent")
-        # Of the others one may be on its way back.
-        assert "leads" in states.values()
+        said = await self._say(worker, "cluster", "drain", worker.name)
+        assert f"{worker.name} hands over" in said, said
+        await self.until_moved(worker)
+        self.moves.append(asyncio.get_running_loop().time() - began)
+        status = json.loads(await self._say(worker, "cluster", "status", "--json"))
+        lines = {line["name"]: line for line in status["workers"]}
+        assert lines[worker.name]["state"] in ("drains", "leads")
+        assert lines[worker.name]["logins"] == 0
+        held = set().union(*(await self.holdings()).values())
+        assert sum(line["logins"] for line in lines.values()) == len(held)
         await worker.bridge.stop()
+        await self._upgrade()
         await self.revive(worker)
 
-    async def _say(self, number: int, *words: str) -> str:
+    async def _upgrade(self) -> None:
+        """From now on, whoever starts is of a version with another migration; there is no way back."""
+        folder = self.balancer.folder / "newer"
+        if not folder.exists():
+            await asyncio.to_thread(make_newer, folder)
+        for worker in self.workers:
+            worker.bridge.process.environment["PYTHONPATH"] = f"{folder}:{ROOT}"
+
+    def _which(self, leads: bool | None) -> bool:
+        return self.rng.random() < 1 / len(self.workers) if leads is None else leads
+
+    async def _say(self, worker: Worker, *words: str) -> str:
         """What the command line answers on the machine of a worker."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -235,8 +305,8 @@ class Crew:
             *words,
             "-c",
             "config.yaml",
-            cwd=self.workers[number].bridge.folder,
-            env={**os.environ, **ENVIRONMENT},
+            cwd=worker.bridge.folder,
+            env={**os.environ, **worker.bridge.process.environment},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
@@ -245,9 +315,9 @@ class Crew:
 
 
 @asynccontextmanager
-async def running(workers: list[Worker], balancer: Balancer) -> AsyncIterator[Crew]:
+async def running(crew: Crew) -> AsyncIterator[Crew]:
     """Workers that are started, one of them leading."""
-    crew = Crew(workers=workers, balancer=balancer)
+    workers, balancer = crew.workers, crew.balancer
     for worker in workers:
         await worker.link.start()
     await balancer.start(tuple(worker.bridge.url for worker in workers))

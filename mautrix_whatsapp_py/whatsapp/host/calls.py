@@ -57,6 +57,13 @@ _PASSING = (
     "failed to send usync query",
     "timed out",
     "websocket disconnected",
+    # Its tables are in a database that is away for a moment.
+    "bad connection",
+    "terminating connection",
+    "connection refused",
+    "connection reset",
+    "broken pipe",
+    "unexpected eof",
 )
 
 

@@ -142,6 +142,7 @@ class Host:
         if call.login in self._sessions:
             self._sessions[call.login].restart()
             return
+        self._around.keep.hold(call.login, call.epoch)
         try:
             session = Session(call.login, SessionFolder(path=Path(call.folder)), call.options, self._around)
         except FolderBusy as error:

@@ -24,12 +24,18 @@ class Keep(Protocol):
     def watch(self, on_lost: Callable[[], object]) -> None:
         """Tell, on any thread, when what is kept cannot be reached any more."""
 
+    def hold(self, login: LoginId, epoch: int) -> None:
+        """A login is this host's from now on, in an epoch of its own; 0 where it goes with all the others."""
+
 
 class FolderKeep:
     """Every session has its files in its folder."""
 
     def watch(self, on_lost: Callable[[], object]) -> None:
         """See Keep; files stay where they are."""
+
+    def hold(self, login: LoginId, epoch: int) -> None:
+        """See Keep; the lock of a folder says it."""
 
     def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
         """See Keep."""
@@ -48,16 +54,23 @@ class PostgresKeep:
         from mautrix_whatsapp_py.whatsapp.host.postgres import PostgresLine
 
         self._line = PostgresLine(keeping)
+        self._epochs: dict[LoginId, int] = {}
 
     def watch(self, on_lost: Callable[[], object]) -> None:
         """See Keep."""
         self._line.watch(on_lost)
 
+    def hold(self, login: LoginId, epoch: int) -> None:
+        """See Keep."""
+        self._epochs[login] = epoch
+
     def open_journal(self, folder: SessionFolder, login: LoginId | None) -> EventJournal:
         """See Keep."""
         from mautrix_whatsapp_py.whatsapp.host.postgres_journal import PostgresJournal
 
-        return PostgresJournal(self._line, login or pairing_key(folder))
+        if login is None:
+            return PostgresJournal(self._line, pairing_key(folder))
+        return PostgresJournal(self._line, login, epoch=self._epochs.get(login, 0))
 
     def get_database(self, folder: SessionFolder, login: LoginId | None, jid: str = "") -> Database:
         """See Keep."""

@@ -21,41 +21,32 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
-_HELD = "EXISTS (SELECT 1 FROM leases WHERE name = $1 AND epoch = $2)"
-_APPEND = (
-    "INSERT INTO wa_journal(session, code, received_at_ms, body)"
-    f" SELECT $3::text, $4::int, $5::bigint, $6::bytea WHERE {_HELD} RETURNING seq"
-)
-_ADD_SEND = (
-    "INSERT INTO wa_sends(session, send_id, secret, created_at_ms)"
-    f" SELECT $3::text, $4::text, $5::bytea, $6::bigint WHERE {_HELD} ON CONFLICT DO NOTHING"
-)
-_SET_SENT = (
-    "UPDATE wa_sends SET message_id = $5, outcome = $6"  # noqa: S608  words of ours
-    f" WHERE session = $3 AND send_id = $4 AND {_HELD}"
-)
-_SET_FACT = (
-    "INSERT INTO wa_facts(session, name, value)"
-    f" SELECT $3::text, $4::text, $5::text WHERE {_HELD}"
-    " ON CONFLICT (session, name) DO UPDATE SET value = excluded.value"
-)
+_LEASE_HELD = "EXISTS (SELECT 1 FROM leases WHERE name = $1 AND epoch = $2)"
+_LOGIN_HELD = "EXISTS (SELECT 1 FROM wa_holdings WHERE login = $3 AND holder = $1 AND epoch = $2)"
 
 
 class PostgresJournal:
     """Implements EventJournal; every write is refused to a host whose lease another worker has."""
 
-    def __init__(self, line: PostgresLine, session: str) -> None:
+    def __init__(self, line: PostgresLine, session: str, *, epoch: int = 0) -> None:
+        """With an epoch, the session is held by itself; without, with all others under the lease of this host."""
         self._line = line
         self._session = session
+        keeping = line.keeping
+        self._lease = (keeping.holder, epoch) if epoch else (keeping.lease, keeping.epoch)
+        self._held = _LOGIN_HELD if epoch else _LEASE_HELD
         self._is_closed = threading.Event()
 
     def append(self, code: int, body: bytes, *, as_file: bool = False) -> None:
         """See EventJournal; a large event is a row like others."""
         values = (self._session, code, time.time_ns() // 1_000_000, body)
-        seq = self._line.run(lambda connection: connection.fetchval(_APPEND, *self._lease, *values))
+        statement = (
+            "INSERT INTO wa_journal(session, code, received_at_ms, body)"
+            f" SELECT $3::text, $4::int, $5::bigint, $6::bytea WHERE {self._held} RETURNING seq"
+        )
+        seq = self._line.run(lambda connection: connection.fetchval(statement, *self._lease, *values))
         if seq is None:
-            log.error("the lease of this host is another's: it ends", extra={"login": self._session})
-            os._exit(ExitCode.LEASE_LOST)
+            self._end()
 
     def get_after(self, seq: int, limit: int) -> list[Row]:
         """See EventJournal."""
@@ -76,7 +67,7 @@ class PostgresJournal:
 
     def delete(self, seqs: Sequence[JournalSeq]) -> int:
         """See EventJournal."""
-        statement = f"DELETE FROM wa_journal WHERE session = $3 AND seq = ANY($4::bigint[]) AND {_HELD}"  # noqa: S608
+        statement = f"DELETE FROM wa_journal WHERE session = $3 AND seq = ANY($4::bigint[]) AND {self._held}"  # noqa: S608
         # Once only: a second try would not count what the first has deleted without saying so.
         try:
             return _count(self._line.run(self._executing(statement, list(seqs))))
@@ -91,8 +82,15 @@ class PostgresJournal:
         return int(self._insist(lambda connection: connection.fetchval(statement, self._session)))
 
     def add_send(self, send_id: str, secret: bytes) -> None:
-        """See EventJournal."""
-        self._write(_ADD_SEND, send_id, secret, time.time_ns() // 1_000_000)
+        """See EventJournal; whoever may not note a send may not send either."""
+        statement = (
+            "WITH noted AS (INSERT INTO wa_sends(session, send_id, secret, created_at_ms)"
+            f" SELECT $3::text, $4::text, $5::bytea, $6::bigint WHERE {self._held} ON CONFLICT DO NOTHING)"
+            f" SELECT {self._held}"
+        )
+        values = (*self._lease, self._session, send_id, secret, time.time_ns() // 1_000_000)
+        if not self._insist(lambda connection: connection.fetchval(statement, *values)):
+            self._end()
 
     def get_send(self, send_id: str) -> SendRow | None:
         """See EventJournal."""
@@ -104,11 +102,15 @@ class PostgresJournal:
 
     def set_sent(self, send_id: str, message_id: str, outcome: bytes) -> None:
         """See EventJournal."""
-        self._write(_SET_SENT, send_id, message_id, outcome)
+        statement = (
+            "UPDATE wa_sends SET message_id = $5, outcome = $6"  # noqa: S608  words of ours
+            f" WHERE session = $3 AND send_id = $4 AND {self._held}"
+        )
+        self._write(statement, send_id, message_id, outcome)
 
     def delete_sends(self, send_ids: Sequence[str]) -> None:
         """See EventJournal."""
-        statement = f"DELETE FROM wa_sends WHERE session = $3 AND send_id = ANY($4::text[]) AND {_HELD}"  # noqa: S608
+        statement = f"DELETE FROM wa_sends WHERE session = $3 AND send_id = ANY($4::text[]) AND {self._held}"  # noqa: S608
         self._write(statement, list(send_ids))
 
     def get_fact(self, name: str) -> str:
@@ -120,18 +122,23 @@ class PostgresJournal:
     def set_fact(self, name: str, value: str) -> None:
         """See EventJournal."""
         if value:
-            self._write(_SET_FACT, name, value)
+            statement = (
+                "INSERT INTO wa_facts(session, name, value)"
+                f" SELECT $3::text, $4::text, $5::text WHERE {self._held}"
+                " ON CONFLICT (session, name) DO UPDATE SET value = excluded.value"
+            )
+            self._write(statement, name, value)
         else:
-            statement = f"DELETE FROM wa_facts WHERE session = $3 AND name = $4 AND {_HELD}"  # noqa: S608
+            statement = f"DELETE FROM wa_facts WHERE session = $3 AND name = $4 AND {self._held}"  # noqa: S608
             self._write(statement, name)
 
     def close(self) -> None:
         """See EventJournal."""
         self._is_closed.set()
 
-    @property
-    def _lease(self) -> tuple[str, int]:
-        return self._line.keeping.lease, self._line.keeping.epoch
+    def _end(self) -> None:
+        log.error("the lease of this host is another's: it ends", extra={"login": self._session})
+        os._exit(ExitCode.LEASE_LOST)
 
     def _executing(self, statement: str, *values: Any) -> Callable[[asyncpg.Connection], Awaitable[str]]:
         return lambda connection: connection.execute(statement, *self._lease, self._session, *values)

@@ -70,7 +70,7 @@ network:
 backfill: {enabled: false, max_initial_messages: -1, max_initial_days: 1, max_catchup_messages: 2}
 history: {keep: 0}
 whatsapp: {host_command: [python, -m, host], sessions_per_host: 1, session_folder: s}
-cluster: {enabled: false, worker: a, lease_ttl: 20}
+cluster: {enabled: false, worker: a, lease_ttl: 20, weight: 2}
 double_puppet: {servers: {o.test: "https://o.test"}, secrets: {hs.test: "as_token:c", o.test: "as_token:d"}}
 metrics: {enabled: true, listen: ":9000"}
 provisioning: {prefix: /p, shared_secret: disable, allow_matrix_auth: false, login_page: false}

@@ -29,7 +29,9 @@ class Book:
     connections: int = 0
     said: list[str] = field(default_factory=list)
 
-    async def beat(self, name: str, holder: str, *, version: str, ttl_seconds: float) -> bool | None:
+    async def beat(
+        self, name: str, holder: str, *, version: str, ttl_seconds: float, weight: float
+    ) -> bool | None:
         self._require()
         return self.beats.pop(0) if self.beats else False
 

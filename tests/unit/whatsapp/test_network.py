@@ -119,7 +119,7 @@ async def test_logins_resume_most_recently_used_first(it: Stand) -> None:
     async with it.network(sessions_per_host=2) as (network, sink):
         await sink.until_connected(A, B, C)
         assert network.get_logins() == (A, C, B)
-        assert [tuple(slot.logins) for slot in network._slots] == [(A, C), (B,)]
+        assert [tuple(slot.logins) for slot in network.berths.slots] == [(A, C), (B,)]
 
 
 async def test_repeated_events_reach_the_sink_once(it: Stand) -> None:
@@ -140,12 +140,12 @@ async def test_a_killed_host_is_replaced_and_repeats_nothing_known(it: Stand) ->
     async with it.network() as (network, sink):
         await sink.until(lambda: len(sink.events) == 2)
         sink.states.clear()
-        os.kill(network._slots[0].pid, signal.SIGKILL)
+        os.kill(network.berths.slots[0].pid, signal.SIGKILL)
         await sink.until(lambda: A in sink.states)
         await sink.until_connected(A)
         await it.until_line("start", 2)
         assert sink.events == [(A, 5), (A, 6)]
-        assert network._slots[0].deaths == 1
+        assert network.berths.slots[0].deaths == 1
         assert len(network.host_folders()) == 1
 
 
@@ -173,9 +173,9 @@ async def test_a_host_is_found_again_by_the_next_bridge(it: Stand) -> None:
     it.add_session(A)
     async with it.network(keeps_links_on_stop=True) as (network, sink):
         await sink.until_connected(A)
-        pid = network._slots[0].pid
+        pid = network.berths.slots[0].pid
     async with it.network() as (network, _):
-        assert network._slots[0].pid == pid
+        assert network.berths.slots[0].pid == pid
         assert network.get_logins() == (A,)
         assert sum(line.startswith("start") for line in it.lines) == 1
     assert "Shutdown" in it.lines
@@ -205,13 +205,13 @@ async def test_a_worn_host_is_emptied_and_ended(it: Stand) -> None:
     it.monkeypatch.setenv("THREADS", "99")
     async with it.network(limits=HostLimits(threads=50)) as (network, sink):
         await sink.until_connected(A)
-        worn = network._slots[0]
+        worn = network.berths.slots[0]
         it.monkeypatch.setenv("THREADS", "1")
         await it.until_line("Shutdown")
         assert "StopSession" in it.lines
         await sink.until_connected(A)
         async with asyncio.timeout(20):
-            while worn in network._slots:
+            while worn in network.berths.slots:
                 await asyncio.sleep(0.01)
 
 

@@ -52,6 +52,8 @@ def test_phone_numbers(text: str, result: str | WaPairingFailure) -> None:
             False,
             "not-connected",
         ),
+        ("failed to get group members: driver: bad connection", True, False, "not-connected"),
+        ("failed to store keys: unexpected EOF", False, False, "not-connected"),
         ("server returned error 479", True, True, "refused"),
         ("no LID found for 1 from server", True, True, "failed"),
         ("timed out waiting for message send response", False, False, "not-connected"),
