@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+KEYS_TRIED = 5
+"""A key is given up when somebody's devices change, also between being shared and being used."""
 _PLAIN_KINDS = frozenset({"m.reaction", "com.beeper.message_send_status"})
 """What clients look for unencrypted in encrypted rooms too."""
 _READABLE_KINDS = frozenset({"m.room.message", "m.sticker", "m.reaction"}) | STARTS | VOTES | ENDS | BEACONS
@@ -107,7 +109,9 @@ class Crypto:
         machine = self._require()
         async with self._sharing.setdefault(room_id, asyncio.Lock()):
             sealed = await _whole(machine.encrypt(room_id, kind, content))
-            if sealed is None:
+            for _ in range(KEYS_TRIED):
+                if sealed is not None:
+                    break
                 members = await self._fetch_members(room_id)
                 await _whole(machine.share(room_id, sorted(members)))
                 self._members[room_id] = members
