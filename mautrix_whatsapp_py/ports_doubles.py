@@ -41,9 +41,6 @@ class MatrixDoubles(Protocol):
     async def mark_read(self, room_id: MxRoomId, event_id: MxEventId, *, user: MxUserId) -> None:
         """Move a user's own marks of what is read."""
 
-    async def mark_all_read(self, room_id: MxRoomId, *, user: MxUserId) -> None:
-        """The same, behind everything there is, the user's own invitation included."""
-
     async def add_direct_chat(self, room_id: MxRoomId, ghost: MxUserId, *, user: MxUserId) -> None:
         """List a room among a user's direct chats."""
 

@@ -51,9 +51,6 @@ class Doubles(Protocol):
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         """Show a user how far they have read on the phone."""
 
-    async def mark_all_read(self, user: MxUserId, room_id: MxRoomId) -> None:
-        """Show a user that they have read on the phone what there is of a room; their invitation is no news."""
-
 
 class NoDoubles:
     """Nobody lets us."""
@@ -70,9 +67,6 @@ class NoDoubles:
         """See Doubles."""
 
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
-        """See Doubles."""
-
-    async def mark_all_read(self, user: MxUserId, room_id: MxRoomId) -> None:
         """See Doubles."""
 
 
@@ -160,11 +154,6 @@ class DoublePuppets:
         """See Doubles."""
         if self._doubles.can_act_as(user):
             await self.act(user, room_id, lambda: self._doubles.mark_read(room_id, event_id, user=user))
-
-    async def mark_all_read(self, user: MxUserId, room_id: MxRoomId) -> None:
-        """See Doubles."""
-        if self._doubles.can_act_as(user):
-            await self.act(user, room_id, lambda: self._doubles.mark_all_read(room_id, user=user))
 
     async def log_in(self, user: MxUserId, token: str) -> bool:
         """Act as a user from now on; false when the token is not theirs, MatrixRefused if no server is known."""

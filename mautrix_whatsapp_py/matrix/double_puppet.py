@@ -135,15 +135,6 @@ class HttpDoublePuppets:
         content = {"m.fully_read": event_id, "m.read": event_id}
         await self._require(user).call(Method.POST, Path.v3.rooms[room_id].read_markers, content)
 
-    async def mark_all_read(self, room_id: MxRoomId, *, user: MxUserId) -> None:
-        """See MatrixDoubles."""
-        query = {"dir": "b", "limit": "1"}
-        page = await self._require(user).call(Method.GET, Path.v3.rooms[room_id].messages, query=query)
-        chunk = page.get("chunk")
-        newest = chunk[0].get("event_id") if isinstance(chunk, list) and chunk else None
-        if isinstance(newest, str):
-            await self.mark_read(room_id, MxEventId(newest), user=user)
-
     async def add_direct_chat(self, room_id: MxRoomId, ghost: MxUserId, *, user: MxUserId) -> None:
         """See MatrixDoubles."""
         double, path = self._require(user), Path.v3.user[user].account_data["m.direct"]

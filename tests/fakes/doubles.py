@@ -26,7 +26,6 @@ class FakeMatrixDoubles:
         self.automatic: set[MxUserId] = set()
         self.unaccepted: set[MxUserId] = set()
         self.read: list[tuple[MxRoomId, MxEventId, MxUserId]] = []
-        self.read_whole: list[tuple[MxRoomId, MxUserId]] = []
         self.direct: dict[MxUserId, list[tuple[MxUserId, MxRoomId]]] = {}
         self.redacted: list[tuple[MxEventId, MxUserId]] = []
         self._tokens: dict[MxUserId, str] = {}
@@ -66,10 +65,6 @@ class FakeMatrixDoubles:
     async def mark_read(self, room_id: MxRoomId, event_id: MxEventId, *, user: MxUserId) -> None:
         self._require_accepted(user)
         self.read.append((room_id, event_id, user))
-
-    async def mark_all_read(self, room_id: MxRoomId, *, user: MxUserId) -> None:
-        self._require_accepted(user)
-        self.read_whole.append((room_id, user))
 
     async def add_direct_chat(self, room_id: MxRoomId, ghost: MxUserId, *, user: MxUserId) -> None:
         self._require_accepted(user)

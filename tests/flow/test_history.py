@@ -11,7 +11,7 @@ import pytest
 from mautrix_whatsapp_py.bridge.doubles import NoDoubles
 from mautrix_whatsapp_py.convert.polls import digest_of
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxUserId, PortalKey, WaMessageId
+from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId, MxUserId, PortalKey, WaMessageId
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxMessageContent,
@@ -260,9 +260,9 @@ class Reader(NoDoubles):
         self.read: list[tuple[MxUserId, str]] = []
         self.chats: FakeMatrixChats | None = None
 
-    async def mark_all_read(self, user: MxUserId, room_id: MxRoomId) -> None:
+    async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         assert self.chats is not None
-        content = self.chats.said[-1].content
+        (content,) = [one.content for one in self.chats.said if one.event_id == event_id]
         assert isinstance(content, MxMessageContent)
         self.read.append((user, content.body))
 

@@ -192,8 +192,7 @@ class Fill:
         mark = ReadMark(until=last.sent_at, message_ids=frozenset({last.message_id}))
         await note_read(mark, portal_id, login.id, talk)
         async with self._deps.pace.place():
-            # Homeservers count the invitation, which comes after all that was read.
-            await talk.doubles.mark_all_read(login.user, portal.room_id)
+            await talk.doubles.mark_read(login.user, portal.room_id, last.event_id)
 
     async def _take(self, portal_id: PortalId, work: Callable[[], Awaitable[None]]) -> None:
         await self._talk.following.deps.turns.take(portal_id, work)
