@@ -45,6 +45,7 @@ from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRo
 from mautrix_whatsapp_py.matrix.crypto_rules import forget_keys, require_trust, set_rules
 from mautrix_whatsapp_py.matrix.crypto_store import KeyStore, MachineRooms, ensure_pickle_key, seal
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
+from mautrix_whatsapp_py.matrix.key_tables import DEVICE_TABLES, ensure_facts
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import Backoff
 
@@ -55,17 +56,6 @@ DEVICE_NAME = "WhatsApp bridge"
 BUMP_SECONDS = 300.0
 _SYNC_PATIENCE = Patience(retry_limit=0, attempt_seconds=SYNC_SECONDS + 30.0, total_seconds=SYNC_SECONDS + 30.0)
 _TAKEN = ("to_device", "device_lists", "device_one_time_keys_count")
-_TABLES = (
-    "crypto_account",
-    "crypto_olm_session",
-    "crypto_megolm_outbound_session",
-    "crypto_device",
-    "crypto_tracked_user",
-    "crypto_cross_signing_keys",
-    "crypto_cross_signing_signatures",
-    "bridge_crypto",
-)
-"""What belongs to one device; keys of others that are there already stay."""
 _MARK = "net.mautrix_whatsapp_py.crypto"
 _FILTER = {
     "account_data": {"types": ["m.none"]},
@@ -120,9 +110,7 @@ class Machine:
     async def _start(self) -> None:
         """A store that is not the newest one of ours is given up for a new one."""
         await self._database.start()
-        await self._database.execute(
-            "CREATE TABLE IF NOT EXISTS bridge_crypto (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-        )
+        await ensure_facts(self._database)
         await self._open_store()
         device_id = await self._store.get_device_id() or ""
         self._api.as_user_id = self._client.mxid
@@ -297,7 +285,7 @@ class Machine:
 
     async def _start_over(self) -> None:
         await self._remove_device(str((await self._fetch_mark()).get("device", "")))
-        for table in _TABLES:
+        for table in DEVICE_TABLES:
             await self._database.execute(f"DELETE FROM {table}")  # noqa: S608  names of ours
         self._store = self._machine.crypto_store = self._client.sync_store = self._fresh_store()
 
