@@ -251,8 +251,13 @@ async def _two_who_are_one(office: Office) -> None:
     for addressing in (Addressing.PN_ONLY, Addressing.LID_ONLY):
         dan.addressing, mark = addressing, alice.mark()
         await dan.phone.text(own, f"by {addressing}")
-        rooms.append((await alice.wait_for_invite(sender=BOT, after=mark)).room_id)
-        await alice.join(rooms[-1])
+        room = (await alice.wait_for_invite(sender=BOT, after=mark)).room_id
+        await alice.join(room)
+        said = await office.hears(room, f"by {addressing}")
+        await alice.request("POST", f"/rooms/{room}/receipt/m.read/{said.event_id}", body={})
+        # Sent once it is known what stands for the message: nothing of it is on its way any more.
+        await dan.phone.receipt_next("read", timeout_seconds=WAIT_SECONDS)
+        rooms.append(room)
     dan.addressing = Addressing.LID_AND_PN
     await dan.phone.text(own, "it is me")
     older, younger = rooms
