@@ -193,7 +193,8 @@ class Crypto:
                     room_id=room_id, session=session, device=device, sender_key=sender_key, is_refused=is_refused
                 )
                 raise KeyMissing(name)
-        said = await _whole(machine.decrypt(dict(fields)))
+        is_own = self._is_ours(MxUserId(str(fields.get("sender"))))
+        said = await _whole(machine.decrypt(dict(fields), is_own=is_own))
         return {**fields, "type": said.get("type"), "content": said.get("content")}
 
     def request_key(self, user: MxUserId, name: KeyName) -> None:

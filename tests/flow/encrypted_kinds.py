@@ -144,10 +144,8 @@ async def cross_to_whatsapp(talk: Talk) -> None:
 
 
 async def _files_to_whatsapp(talk: Talk) -> None:
-    voice, webp = (
-        _sound("voice.ogg"),
-        Sample(name="s.webp", mime_type="image/webp", data=saved(quarters(), "WEBP")),
-    )
+    film, voice, song = samples().film, samples().voice, samples().song
+    webp = Sample(name="s.webp", mime_type="image/webp", data=saved(quarters(), "WEBP"))
     gif = Sample(name="moving.gif", mime_type="image/gif", data=moving("GIF"))
     cases: list[tuple[str, Sample, str, dict[str, object]]] = [
         ("m.image", PHOTO, "imageMessage", {}),

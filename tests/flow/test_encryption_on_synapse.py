@@ -133,6 +133,8 @@ async def _restore_backup(stage: Stage, talk: Talk) -> None:
         await ben.text(stage.phone.pn, f"answer {number}")
         await alice.heard(f"answer {number}")
     await _add_device(stage, room, "after the backup")
+    await alice.say(room, "the last before")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "the last before"
     await stage.bridge.stop()
     after = _used_keys(stage.bridge.folder)
     # both sides have changed the keys of the room, and a new device has used a key for first contacts
@@ -140,10 +142,13 @@ async def _restore_backup(stage: Stage, talk: Talk) -> None:
     assert len(after.olm) > len(before.olm)
     assert after.account != before.account
     await alice.say(room, "with a key from after the backup")
+    alice.rotate(room)
+    await alice.say(room, "with a key that only the old device was sent")
     _restore(stage.bridge.folder, backup)
     await stage.bridge.start()
     assert "the keys of encrypted rooms are from an old backup" in stage.bridge.output
     assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "with a key from after the backup"
+    await alice.heard("hasn't received the decryption keys", room=room)
     await _talk_to_new_device(stage, room, "after a backup")
 
 
@@ -251,12 +256,13 @@ async def _add_device(stage: Stage, room: str, name: str) -> None:
     folder = stage.bridge.folder.parent / name
     second = await EncryptedClient.log_in(stage.synapse.url, "@alice:localhost", PASSWORD, folder)
     try:
-        await stage.ben.phone.text(stage.phone.pn, f"to both {name}")
-        await second.heard(f"to both {name}", room=room)
-        await stage.alice.heard(f"to both {name}", room=room)
+        # first, so that it begins with a key of the bridge's for first contacts
         await second.say(room, f"from the second {name}")
         heard = await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)
         assert heard.text == f"from the second {name}"
+        await stage.ben.phone.text(stage.phone.pn, f"to both {name}")
+        await second.heard(f"to both {name}", room=room)
+        await stage.alice.heard(f"to both {name}", room=room)
     finally:
         await second.aclose()
 
