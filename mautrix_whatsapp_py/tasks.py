@@ -33,6 +33,16 @@ def spawn(
     return task
 
 
+async def end_all(tasks: Iterable[asyncio.Future[Any]], *, grace_seconds: float = 0.0) -> None:
+    """Wait until they are over, cancelled after a while; how they end is of no interest."""
+    under_way = tuple(tasks)
+    if under_way and grace_seconds:
+        await asyncio.wait(under_way, timeout=grace_seconds)
+    for task in under_way:
+        task.cancel()
+    await asyncio.gather(*under_way, return_exceptions=True)
+
+
 async def each(items: Iterable[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int) -> None:
     """Do something about every item, so many at a time, in order; the first failure ends all of it."""
     waiting = iter(items)

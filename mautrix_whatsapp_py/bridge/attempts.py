@@ -26,7 +26,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaQrCode,
 )
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WaPairing, WhatsAppNetwork
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -155,12 +155,7 @@ class Attempts:
         """End every attempt."""
         self._stopping.set()
         await asyncio.gather(*(self.cancel(user) for user in list(self._attempts)))
-        tasks = set(self._tasks)
-        if tasks:
-            await asyncio.wait(tasks, timeout=STOP_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._tasks, grace_seconds=STOP_SECONDS)
 
     def _forget_old(self) -> None:
         horizon = self._deps.clock.monotonic() - LIFE_SECONDS

@@ -56,7 +56,7 @@ from mautrix_whatsapp_py.model.mx import (
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.model.wa import WaEvent
 from mautrix_whatsapp_py.model.wa_link import WaState
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -196,9 +196,7 @@ class Bridge:
             await self._unsealing.stop()
         await self._presences.stop()
         await self.missing_files.stop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _settle(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
         """Handle an event and forget it; false when it must be tried again."""

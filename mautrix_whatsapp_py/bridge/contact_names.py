@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.ports_chats import OpenDirectory
 from mautrix_whatsapp_py.ports_groups import MatrixGroups
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +86,7 @@ class ContactNames:
 
     async def stop(self) -> None:
         """Stop what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _on_room(self, portal: Portal, login: Login) -> None:
         if portal.person_id is not None:

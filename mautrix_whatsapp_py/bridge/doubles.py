@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.ports_doubles import MatrixDoubles
 from mautrix_whatsapp_py.store.double_puppets import DoublePuppetRows
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.store import Store
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +111,7 @@ class DoublePuppets:
 
     async def stop(self) -> None:
         """Say nothing more."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def idle(self) -> None:
         """Wait until what is to be told is told."""

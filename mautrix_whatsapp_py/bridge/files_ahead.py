@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 from mautrix_whatsapp_py.ids import WaMessageId
 from mautrix_whatsapp_py.model.media import MediaUnavailable, MxFile
 from mautrix_whatsapp_py.model.portal import PortalId
+from mautrix_whatsapp_py.tasks import end_all
 
 PER_CHAT: Final = 3
 """How many files of one chat are fetched or kept ready at a time, the one whose turn it is included."""
@@ -92,9 +93,7 @@ class FilesAhead:
         self._is_stopped = True
         tasks = [file.task for chat in self._chats.values() for file in chat.values() if file.task is not None]
         self._chats.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(tasks)
 
     def _begin(self) -> None:
         """Start what there is room for; every chat's first files before any chat's second ones."""

@@ -34,7 +34,7 @@ from mautrix_whatsapp_py.model.wa import WaGroup
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory, WhatsAppDirectory
 from mautrix_whatsapp_py.ports_groups import JpegMaker, OpenGroups
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -210,9 +210,7 @@ class Following:
                     yield len(joined)
                     joined.clear()
         finally:
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
+            await end_all(under_way)
 
     async def idle(self) -> None:
         """Wait until nothing is under way in the background."""
@@ -224,9 +222,7 @@ class Following:
         await self.deps.pictures.stop()
         await self.deps.spaces.stop()
         await self.deps.contact_names.stop()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _require_directory(self, login: Login) -> WhatsAppDirectory:
         directory = self.deps.open_directory(login.id)

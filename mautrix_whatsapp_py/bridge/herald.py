@@ -28,7 +28,7 @@ from mautrix_whatsapp_py.ids import LoginId, MxTxnId, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -85,10 +85,7 @@ class LinkHerald:
     async def stop(self) -> None:
         """Say nothing more; what was not said is judged anew at the next start."""
         self._is_stopped = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _look_at_phone(self, login_id: LoginId) -> None:
         client = self._network.get_client(login_id)

@@ -33,7 +33,7 @@ from mautrix_whatsapp_py.model.wa_link import (
     WaQrCode,
 )
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WaPairing, WhatsAppNetwork
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -136,12 +136,7 @@ class Linking:
         """End every attempt and take its code away."""
         self._stopping.set()
         await asyncio.gather(*(self.cancel(user) for user in list(self._attempts)))
-        tasks = set(self._tasks)
-        if tasks:
-            await asyncio.wait(tasks, timeout=STOP_SECONDS)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._tasks, grace_seconds=STOP_SECONDS)
 
     async def require_private(self, room_id: MxRoomId, user: MxUserId) -> None:
         """CommandError where a code must not be shown."""

@@ -15,7 +15,7 @@ from mautrix_whatsapp_py.ids import LoginId, MxRoomId, PersonId, PortalKey
 from mautrix_whatsapp_py.model.group import GroupRole
 from mautrix_whatsapp_py.model.portal import Portal, direct_chat
 from mautrix_whatsapp_py.store.mergers import MergerRecord, MergerRecords
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ class Mergers:
 
     async def stop(self) -> None:
         """Stop what is under way."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _on_merged(self, _merged: Merged) -> None:
         self._talk.portals.forget()

@@ -24,7 +24,7 @@ from mautrix_whatsapp_py.model.media import MediaUnavailable
 from mautrix_whatsapp_py.model.missing import MissingFile
 from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction
 from mautrix_whatsapp_py.model.wa import WaMessage
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +77,7 @@ class MissingFiles:
 
     async def stop(self) -> None:
         """Leave the rest to the next start."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def takes(self, event: MxMessage | MxReaction) -> bool:
         """Whether somebody asks for a file by an event, which then means nothing else."""

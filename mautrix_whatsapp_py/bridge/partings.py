@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.ids import LoginId, MxUserId, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa_link import WaState
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -87,9 +87,7 @@ class Partings:
 
     async def stop(self) -> None:
         """Stop; the next start goes on."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _lose(self, login: Login) -> None:
         await self._talk.clock.sleep(SETTLE_SECONDS)

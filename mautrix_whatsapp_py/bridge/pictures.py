@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.wa_group import WaPicture, WaPictureState
 from mautrix_whatsapp_py.ports import Clock, MatrixApi
 from mautrix_whatsapp_py.ports_groups import MatrixGroups, OpenGroups
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +104,7 @@ class Pictures:
     async def stop(self) -> None:
         """Look at no more of them."""
         self._waiting.clear()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _work(self) -> None:
         while self._waiting:

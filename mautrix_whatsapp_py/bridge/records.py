@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.store import Store
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,7 @@ class Records:
         """Give what is under way some time; the rest comes again at the next start."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _write(self, write: Callable[[], Awaitable[None]], clock: Clock) -> None:
         backoff = retry_backoff()

@@ -24,7 +24,7 @@ from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory
 from mautrix_whatsapp_py.ports_groups import MatrixGroups
 from mautrix_whatsapp_py.store.group_records import SpaceRecords
 from mautrix_whatsapp_py.store.store import Store
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -119,9 +119,7 @@ class Spaces:
 
     async def stop(self) -> None:
         """Stop what is under way; the next room takes it up again."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _on_room(self, _portal: Portal, login: Login) -> None:
         self.want(login)

@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.ids import LoginId, MxEventId
 from mautrix_whatsapp_py.model.content import MxMessageContent
 from mautrix_whatsapp_py.model.media import MediaUnavailable
 from mautrix_whatsapp_py.ports import WhatsAppClient
+from mautrix_whatsapp_py.tasks import end_all
 
 log = logging.getLogger(__name__)
 
@@ -90,9 +91,7 @@ class Uploads:
         """End what is under way; it begins anew at the next start."""
         tasks = [upload.task for upload in self._uploads.values() if upload.task is not None]
         self._uploads.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(tasks)
 
     def _call(self, upload: _Upload) -> None:
         if upload.is_awaited and upload.task is not None and not upload.task.cancelled():

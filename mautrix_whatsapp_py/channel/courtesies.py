@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.errors import MatrixError, StoreError, WhatsAppError
 from mautrix_whatsapp_py.ids import SendId
 from mautrix_whatsapp_py.model.content import WaMessageRef, WaReaction
 from mautrix_whatsapp_py.ports import Clock, WhatsAppClient, WhatsAppNetwork
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -34,9 +34,7 @@ class Courtesies:
 
     async def stop(self) -> None:
         """Show nothing more."""
-        for task in tuple(self.tasks):
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await end_all(self.tasks)
 
     async def _show(self, accepted: Accepted) -> None:
         scene = accepted.scene

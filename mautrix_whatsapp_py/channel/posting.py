@@ -18,6 +18,7 @@ from mautrix_whatsapp_py.model.channel import HookEvent
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.channel_hooks import HookRows
 from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.tasks import end_all
 
 log = logging.getLogger(__name__)
 
@@ -102,9 +103,7 @@ class Postman:
                 wait_seconds = await self._start(hook, running)
                 await self._wait(hook, running, wait_seconds)
         finally:
-            for task in running.values():
-                task.cancel()
-            await asyncio.gather(*running.values(), return_exceptions=True)
+            await end_all(running.values())
 
     async def _start(self, hook: Hook, running: dict[str, asyncio.Task[None]]) -> float | None:
         """Begin to tell what is due; when the next is due, None when there is none."""

@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from mautrix_whatsapp_py.model.mx import MxCheckpoint
 from mautrix_whatsapp_py.ports import Clock
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -47,9 +47,7 @@ class EndpointCheckpoints:
 
     async def stop(self) -> None:
         """Post nothing more."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _post_all(self) -> None:
         while self._waiting:

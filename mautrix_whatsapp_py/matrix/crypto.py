@@ -23,7 +23,7 @@ from mautrix_whatsapp_py.matrix.poll_content import ENDS, STARTS, VOTES
 from mautrix_whatsapp_py.matrix.transaction import MxKeyNews
 from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxOther, MxStored
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 if TYPE_CHECKING:
     from mautrix_whatsapp_py.matrix.crypto_machine import Machine
@@ -79,9 +79,7 @@ class Crypto:
 
     async def stop(self) -> None:
         """Let go of the keys."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         if self._machine is not None:
             await self._machine.stop()
 

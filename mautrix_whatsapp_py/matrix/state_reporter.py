@@ -12,7 +12,7 @@ from mautrix_whatsapp_py.ids import LoginId, MxUserId, login_tag
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.wa_link import WaState, WaStateKind
 from mautrix_whatsapp_py.ports import Clock
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +59,7 @@ class EndpointReporter:
     async def stop(self) -> None:
         """Post nothing more."""
         self._is_stopped = True
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def _post_all(self, link: Link) -> None:
         try:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable, WhatsAppUncertain
 from mautrix_whatsapp_py.model.struct import WaStruct
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.folders import socket_address
 from mautrix_whatsapp_py.whatsapp.process import peer_pid
@@ -72,9 +72,7 @@ class HostConnection:
     async def close(self) -> None:
         """End the connection; the host lives on."""
         self._lose()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         await self.channel.close()
 
     async def _read(self) -> None:

@@ -17,7 +17,7 @@ from mautrix_whatsapp_py.errors import ExitCode, StartupError, WhatsAppError, Wh
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.wa_link import WaDevice, WaHostStats
 from mautrix_whatsapp_py.ports import WaEventSink
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.client import Client
 from mautrix_whatsapp_py.whatsapp.connection import HostConnection
@@ -91,9 +91,7 @@ class Network:
         for client in self._clients.values():
             client.flush()
         await asyncio.gather(*(pairing.cancel() for pairing in self._pairings if not pairing.is_over))
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         keeps_host = self._options.keeps_links_on_stop
         await asyncio.gather(*(slot.stop(keeps_host=keeps_host) for slot in self._slots))
         if self._lock is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import LoginId, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaHostStats
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.connection import (
     HostConnection,
@@ -262,9 +262,7 @@ class Slot:
             process.let_go()
         if connection is not None:
             await connection.close()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _on_frame(self, frame: wire.FromHost) -> None:
         if isinstance(frame, wire.Heartbeat):

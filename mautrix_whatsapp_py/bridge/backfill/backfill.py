@@ -26,7 +26,7 @@ from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.model.wa_history import WaHistoryFigures
 from mautrix_whatsapp_py.model.wa_link import WaState
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -102,9 +102,7 @@ class Backfill:
 
     async def stop(self) -> None:
         """Stop; the next process goes on where this one was."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     async def cancel(self, user: MxUserId) -> bool:
         """Stop what is under way for a user; whether there was something."""

@@ -22,7 +22,7 @@ from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreUn
 from mautrix_whatsapp_py.ids import LoginId, MxEventId, SendId
 from mautrix_whatsapp_py.model.mx import MxOrigin, MxRedaction
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,7 @@ class Departures:
 
     async def stop(self) -> None:
         """Call nobody any more."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         await self._talk.uploads.stop()
 
     async def forget_sends(self) -> None:

@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.errors import WhatsAppError
 from mautrix_whatsapp_py.ids import MxUserId, login_tag
 from mautrix_whatsapp_py.model.mx import MxTyping
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +44,7 @@ class Typists:
 
     async def stop(self) -> None:
         """Refresh nothing more."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _begin(self, place: tuple[PortalId, MxUserId], stage: Stage, talk: Talk) -> None:
         ended = self._typing[place] = asyncio.Event()

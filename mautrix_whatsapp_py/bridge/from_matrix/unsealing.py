@@ -17,7 +17,7 @@ from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, MxInbox
 from mautrix_whatsapp_py.ports_ciphers import Ciphers
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
 
@@ -96,9 +96,7 @@ class Unsealing:
 
     async def stop(self) -> None:
         """Wait for nothing any more."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
 
     def _park(self, sealed: Sealed, name: KeyName) -> None:
         parked = self._parked.setdefault(name.session, [])

@@ -21,7 +21,7 @@ from mautrix_whatsapp_py.model.wa_history import (
     WaHistoryPage,
     WaHistoryPlan,
 )
-from mautrix_whatsapp_py.tasks import spawn
+from mautrix_whatsapp_py.tasks import end_all, spawn
 from mautrix_whatsapp_py.whatsapp import wire_history as wire
 from mautrix_whatsapp_py.whatsapp.folders import ensure_private_folder
 from mautrix_whatsapp_py.whatsapp.host.decode import Account
@@ -77,9 +77,7 @@ class History:
     async def stop(self) -> None:
         """Stop at the next step; a chunk that is not unpacked is unpacked anew."""
         self._is_closed = True
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         await asyncio.to_thread(self._thread.shutdown, wait=True)
         if self._shelf is not None:
             self._shelf.close()

@@ -14,7 +14,7 @@ from functools import partial
 
 from mautrix_whatsapp_py.ids import USER_SERVER, JournalSeq, LoginId, WaJid, login_tag
 from mautrix_whatsapp_py.model.wa_link import WaLinkFact, WaLinkKind, WaSessionStats
-from mautrix_whatsapp_py.tasks import Backoff, spawn
+from mautrix_whatsapp_py.tasks import Backoff, end_all, spawn
 from mautrix_whatsapp_py.whatsapp.folders import SessionFileError, SessionFolder, lock_file, require_session_jid
 from mautrix_whatsapp_py.whatsapp.host.decode import Account, decode_row
 from mautrix_whatsapp_py.whatsapp.host.encode import encode_device_props
@@ -163,9 +163,7 @@ class Session:
         self._is_closed = True
         self.gate.shutdown()
         self._pump.wake()
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_all(self._tasks)
         self._executor.shutdown(wait=True)
         await self.history.stop()
         self._journal.close()
