@@ -165,9 +165,7 @@ class Machine:
         self._api.as_user_id = self._client.mxid
         problem = await self._marks.find_problem(device_id, self._store)
         if problem:
-            log.warning(
-                "%s; the bridge gets a new device, and what was sent to the old one cannot be read", problem
-            )
+            log.warning("%s; the bridge gets a new device, and what only the old one could read is lost", problem)
             await self._start_over()
             device_id = ""
         await self._log_in(device_id)
@@ -183,7 +181,12 @@ class Machine:
         if self._options.signs_itself:
             await self._identity.ensure_signed()
         await self._open_backup(restores=bool(problem))
-        log.info("encrypted rooms are bridged by the device %s", self._client.device_id)
+        assert self._machine.account is not None
+        log.info(
+            "encrypted rooms are bridged by the device %s with the key %s",
+            self._client.device_id,
+            self._machine.account.fingerprint,
+        )
 
     async def stop(self) -> None:
         """Close the store."""
@@ -268,7 +271,7 @@ class Machine:
         return bool(await self._machine.wait_for_session(RoomID(room_id), SessionID(session), timeout=seconds))
 
     async def decrypt(self, event: Any, *, is_own: bool) -> Mapping[str, object]:
-        """What an event says, as its sender wrote it; raises CannotOpen. Our own may be of a device that is gone."""
+        """What an event says, as its sender wrote it; raises CannotOpen. Our own may be of an old device."""
         try:
             sealed = EncryptedEvent.deserialize(event)
             opened = await self._machine.decrypt_megolm_event(sealed)

@@ -15,6 +15,7 @@ import pytest
 import zxingcpp
 from nio import Api
 from PIL import Image
+from ruamel.yaml import YAML
 
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.encrypted_client import EncryptedClient
@@ -172,7 +173,7 @@ async def _lose_store(stage: Stage, talk: Talk, hello: str) -> None:
 async def _keys_with_transactions(stage: Stage, talk: Talk) -> None:
     """The same with keys that come as events do: new keys, new devices, and no sync."""
     await stage.bridge.stop()
-    config = json.loads(stage.bridge.config_path.read_text())
+    config = YAML(typ="safe").load(stage.bridge.config_path)
     config["encryption"]["appservice"] = True
     stage.bridge.config_path.write_text(json.dumps(config))
     synced = _sync_token(stage.bridge.folder)
