@@ -169,6 +169,8 @@ class Machine:
             await self._start_over()
             device_id = ""
         await self._log_in(device_id)
+        # Known from now on, or the library would store with the account that there is none.
+        await self._store.get_next_batch()
         await self._machine.load()
         if not device_id:
             await self._store.put_device_id(self._client.device_id)
