@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -18,7 +19,24 @@ from tests.homeserver import (
     SynapseDatabase,
     SynapseTemplate,
 )
-from tests.homeserver.leaks import find_leaks
+from tests.homeserver.leaks import find_leaks, tells_all
+from tests.order import deal
+
+LONG_FOLDERS = frozenset({"backup", "chaos", "workers"})
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with those that start other programs, the longest of them first."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    if workers:
+        items.sort(
+            key=lambda item: (item.path.parent.name not in LONG_FOLDERS, not item.get_closest_marker("synapse"))
+        )
+        items[:] = deal(items, workers, is_long=_starts_programs)
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    return any(item.get_closest_marker(name) for name in ("synapse", "neonize"))
 
 
 @pytest.fixture
@@ -130,6 +148,7 @@ async def make_bridge(tmp_path: Path) -> AsyncIterator[MakeBridge]:
         await bridge.aclose()
     homeservers = list(tmp_path.glob("synapse*/homeserver.db"))
     for bridge in made:
+        assert tells_all(bridge.folder) or not bridge.has_been_ready
         assert find_leaks(bridge.folder, bridge.registration, homeservers) == []
 
 

@@ -6,11 +6,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.postgres_parts import KeysInTheWay, PostgresParts
 from mautrix_whatsapp_py.app.running import claimed
 from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.config import Config
@@ -23,6 +24,7 @@ from mautrix_whatsapp_py.ops.backups import (
     PlaceTaken,
     Restored,
     back_up,
+    copy_beside,
     restore,
 )
 from mautrix_whatsapp_py.ops.folder import FolderLock
@@ -55,6 +57,7 @@ async def _back_up(places: Places, target: Path, on_step: OnStep) -> Manifest:
         return await back_up(
             places,
             target,
+            PostgresParts(),
             program=f"mautrix-whatsapp-py {__version__}",
             made_at=datetime.now(UTC).isoformat(timespec="seconds"),
             is_hot=_is_in_use(places),
@@ -82,22 +85,33 @@ async def _restore(backup: Path, places: Places, on_step: OnStep, *, resends: bo
     DataFolder(path=places.session_folder).ensure()
     async with _held(places):
         with _translated():
-            return await restore(backup, places, resends=resends, on_step=on_step)
+            return await restore(backup, places, PostgresParts(), resends=resends, on_step=on_step)
 
 
-def run_copy(places: Places, target: DatabaseAddress, on_step: OnStep) -> dict[str, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copied:
+    """What came of a copy."""
+
+    rows: dict[str, int]
+    sessions: int
+    """How many were in the database, and are in files now."""
+
+
+def run_copy(places: Places, target: DatabaseAddress, on_step: OnStep) -> Copied:
     """Copy the database of a bridge that does not run into another, which may be of the other kind."""
     return asyncio.run(_copy(places, target, on_step))
 
 
-async def _copy(places: Places, target: DatabaseAddress, on_step: OnStep) -> dict[str, int]:
+async def _copy(places: Places, target: DatabaseAddress, on_step: OnStep) -> Copied:
     if target == places.database:
         raise StartupError("this is the same database", mend="name another with --to", code=ExitCode.USAGE)
     await _require_current(places.database)
     async with _held(places), _held(replace(places, database=target), with_folder=False):
         with _translated():
             await migrate(target)
-            return await copy_database(places.database, target, lambda table, _rows: on_step(table))
+            rows = await copy_database(places.database, target, lambda table, _rows: on_step(table))
+            sessions, keys = await copy_beside(places, target, PostgresParts())
+            return Copied(rows={**rows, "keys of encrypted rooms": keys}, sessions=sessions)
 
 
 async def _require_current(address: DatabaseAddress) -> None:
@@ -152,6 +166,10 @@ def _translated() -> Iterator[None]:
     except NotEmpty:
         raise StartupError(
             "the target database holds a bridge already", mend="name an empty one", code=ExitCode.USAGE
+        ) from None
+    except KeysInTheWay as error:
+        raise StartupError(
+            f"keys of encrypted rooms cannot be copied: {error}", mend=error.mend, code=ExitCode.USAGE
         ) from None
     except StoreUnavailable as error:
         raise StartupError(

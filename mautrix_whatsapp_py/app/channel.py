@@ -27,6 +27,7 @@ from mautrix_whatsapp_py.channel.fetching import Fetcher
 from mautrix_whatsapp_py.channel.hooks import HookBook, make_hooks
 from mautrix_whatsapp_py.channel.intake import Intake, IntakeDeps
 from mautrix_whatsapp_py.channel.offers import Offers
+from mautrix_whatsapp_py.channel.owners import Owners
 from mautrix_whatsapp_py.channel.posting import Post, Postman, post
 from mautrix_whatsapp_py.channel.sender import Sender
 from mautrix_whatsapp_py.channel.service import Channel, ChannelDeps
@@ -105,12 +106,14 @@ def make_parts(
     sender = Sender(store=store, network=network, door=door, clock=clock)
     book, postman = _make_hooks(section, ground, post)
     offers = Offers(store=store, network=network, door=door, hooks=book, clock=clock, choose=secrets.randbelow)
+    owners = Owners(store=store, clock=clock)
     courtesies = Courtesies(network=network, door=door, clock=clock, tasks=set())
     intake = Intake(
         IntakeDeps(
             store=store,
             persons=ground.persons,
             accounts=accounts,
+            owners=owners,
             offers=offers,
             hooks=book,
             clock=clock,
@@ -120,7 +123,7 @@ def make_parts(
         )
     )
     prunes = (feed.prune, sender.prune, postman.prune)
-    watch = Watch(accounts=accounts, network=network, hooks=book, clock=clock, prunes=prunes)
+    watch = Watch(accounts=accounts, owners=owners, network=network, hooks=book, clock=clock, prunes=prunes)
     channel = Channel(
         ChannelDeps(
             store=store,

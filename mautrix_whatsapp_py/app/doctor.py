@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 
 from aiohttp import ClientSession
@@ -15,16 +17,30 @@ from mautrix_whatsapp_py.ops.doctor_local import (
     check_disk,
     check_files,
     check_libraries,
+    check_media,
     check_python,
     check_registration,
 )
-from mautrix_whatsapp_py.ops.doctor_network import check_bridge, check_homeserver, check_links, check_whatsapp
+from mautrix_whatsapp_py.ops.doctor_network import (
+    check_bridge,
+    check_homeserver,
+    check_links,
+    check_whatsapp,
+    fetch_links,
+)
+from mautrix_whatsapp_py.ops.doctor_probes import (
+    check_client_version,
+    check_doubles,
+    check_encryption,
+    check_ephemeral,
+)
 from mautrix_whatsapp_py.ops.findings import Finding
 
 
 async def diagnose(config: Config, *, config_path: Path | None, registration_path: Path | None) -> list[Finding]:
     """Look at everything, whether or not the bridge runs."""
-    found = [check_python(), check_libraries(), *check_files(config, config_path), check_disk(config)]
+    found = [check_python(), check_libraries(), await asyncio.to_thread(check_media)]
+    found += [*check_files(config, config_path), check_disk(config)]
     if registration_path is not None:
         found.append(check_registration(registration_path, expected_registration(config)))
     about_database, logins = await check_database(config)
@@ -33,8 +49,13 @@ async def diagnose(config: Config, *, config_path: Path | None, registration_pat
         found += await check_homeserver(config, http)
         about_bridge, is_running = await check_bridge(config, http)
         found += about_bridge
+        found += await check_encryption(config, http)
+        found += await check_doubles(config, http)
         if is_running:
-            found += await check_links(config, http, logins)
+            found.append(await check_ephemeral(config, http))
+            links = await fetch_links(config, http, logins)
+            found += check_links(links, logins)
+            found.append(check_client_version(chain.from_iterable((links or {}).values())))
         found += await check_whatsapp(config, http)
     return found
 

@@ -87,7 +87,11 @@ def make_entrance(
     taker: Taker = leading or intake
     server = AppService(
         taker,
-        Hooks(is_ghost=is_ghost, unready_parts=health.unready_parts),
+        Hooks(
+            is_ghost=is_ghost,
+            unready_parts=health.unready_parts,
+            count_ephemeral=lambda: intake.ephemeral_taken,
+        ),
         bot=config.bot_id,
         hs_token=config.appservice.hs_token,
         max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,

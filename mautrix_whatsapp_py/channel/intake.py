@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.channel.accounts import Accounts
 from mautrix_whatsapp_py.channel.activation import parse_activation
 from mautrix_whatsapp_py.channel.hooks import HookBook
 from mautrix_whatsapp_py.channel.offers import Knock, Offers
+from mautrix_whatsapp_py.channel.owners import Owners
 from mautrix_whatsapp_py.channel.policy import (
     Accept,
     Access,
@@ -61,6 +62,7 @@ class IntakeDeps:
     store: Store
     persons: Persons
     accounts: Accounts
+    owners: Owners
     offers: Offers
     hooks: HookBook
     clock: Clock
@@ -86,6 +88,7 @@ class Intake:
         if reading is None:
             return
         for account in self._deps.accounts.of_login(login):
+            await self._deps.owners.note(account.name, login)
             is_echo = self._deps.is_echo(account.name, event.message_id)
             scene = await set_scene(account, login, event, reading, self._deps.persons, is_echo=is_echo)
             await self._take_for(scene)

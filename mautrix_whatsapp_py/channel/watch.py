@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from mautrix_whatsapp_py.channel.accounts import Account, Accounts
 from mautrix_whatsapp_py.channel.hooks import HookBook
+from mautrix_whatsapp_py.channel.owners import Owners
 from mautrix_whatsapp_py.channel.reconnecting import DEGRADED, Reconnecting
 from mautrix_whatsapp_py.errors import StoreError, WhatsAppError
 from mautrix_whatsapp_py.ids import LoginId, login_tag
@@ -40,6 +41,7 @@ class Watch:
     """The channel's care for its accounts."""
 
     accounts: Accounts
+    owners: Owners
     network: WhatsAppNetwork
     hooks: HookBook
     clock: Clock
@@ -94,10 +96,11 @@ class Watch:
     async def _tell(self, account: Account, login: LoginId | None) -> None:
         """Tell webhooks when an account stands elsewhere than at the last look."""
         shown = self.state_of(account)
-        if self._told.get(account.name) == shown:
-            return
         at, state = self.clock.now(), self._get_state(login)
         try:
+            await self.owners.note(account.name, login)
+            if self._told.get(account.name) == shown:
+                return
             await self.hooks.note_state(account.name, state, at=at, shown=shown)
         except StoreError as error:
             log.warning("the state of account %s is told later: %s", account.name, error.text)

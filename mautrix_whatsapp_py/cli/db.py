@@ -108,12 +108,15 @@ def _copy(args: argparse.Namespace) -> int:
         target = decode_database_url(args.to)
     except ValueError as error:
         raise StartupError("--to is no address of a database", mend=str(error), code=ExitCode.USAGE) from None
-    counts = run_copy(places_of(config, path), target, lambda _table: None)
-    print(f"{sum(counts.values())} rows of {len(counts)} tables are in {target}; the old database is as it was.")
+    copied = run_copy(places_of(config, path), target, lambda _table: None)
+    print(f"{sum(copied.rows.values())} rows are in {target}; the old database is as it was.")
+    if copied.sessions:
+        print(
+            f"The sessions of {copied.sessions} accounts, which were in the database, are files now; workers that"
+        )
+        print("share a database take them in when they start.")
     print(f"Now write into {path}:")
     # It may hold a password, and screens are looked at.
     print(f"  database.uri: {'the address you gave' if '@' in args.to else args.to}")
     print(f"  whatsapp.session_folder: {config.session_folder}")
-    if config.encryption.allow:
-        print("Keys of encrypted rooms are not copied: the bridge makes itself a new device.")
     return ExitCode.OK

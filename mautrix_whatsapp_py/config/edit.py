@@ -57,7 +57,8 @@ def add_missing_keys(text: str, example: str) -> str:
     if not isinstance(root, MappingNode) or not isinstance(pattern, MappingNode):
         return text
     changes: list[_Change] = []
-    _complete(root, pattern, (), _Sources(text=text, example=example), changes)
+    sections = frozenset(key.path for key in all_keys() if key.is_section)
+    _complete(root, pattern, (), _Sources(text=text, example=example, sections=sections), changes)
     if not changes:
         return text
     changed = _apply(text, changes)
@@ -84,6 +85,7 @@ def replace_values(text: str, values: Mapping[KeyPath, Value]) -> str:
 class _Sources:
     text: str
     example: str
+    sections: frozenset[KeyPath]
 
 
 def _replacement(text: str, entry: _Entry, value: Value) -> _Change:
@@ -135,7 +137,6 @@ def _contains(whole: object, part: object) -> bool:
 def _complete(
     node: MappingNode, pattern: MappingNode, path: KeyPath, sources: _Sources, changes: list[_Change]
 ) -> None:
-    sections = {key.path for key in all_keys() if key.is_section}
     present = {entry.name: entry for entry in _entries(node)}
     previous: _Entry | None = None
     for wanted in _entries(pattern):
@@ -145,7 +146,7 @@ def _complete(
             continue
         previous = entry
         here = (*path, wanted.name)
-        if here in sections and isinstance(wanted.value, MappingNode):
+        if here in sources.sections and isinstance(wanted.value, MappingNode):
             _complete_section(entry, wanted.value, here, sources, changes)
 
 

@@ -33,6 +33,8 @@ class Hooks:
 
     is_ghost: Callable[[MxUserId], Awaitable[bool]]
     unready_parts: Callable[[], Sequence[str]]
+    count_ephemeral: Callable[[], int] | None = None
+    """How many ephemeral events have come."""
 
 
 class Taker(Protocol):
@@ -70,6 +72,7 @@ class AppService:
             self.app.router.add_get(f"{prefix}/users/{{user_id}}", self._on_user_query)
             self.app.router.add_get(f"{prefix}/rooms/{{alias}}", self._on_room_query)
         self.app.router.add_post(f"{_APP}/ping", self._on_ping)
+        self.app.router.add_get(f"{_APP}/net.mautrix_whatsapp_py/heard", self._on_heard)
         self.app.router.add_get("/_matrix/mau/live", self._on_live)
         self.app.router.add_get("/_matrix/mau/ready", self._on_ready)
         self._runner: web.AppRunner | None = None
@@ -131,6 +134,10 @@ class AppService:
 
     async def _on_ping(self, _request: web.Request) -> web.Response:
         return web.json_response({})
+
+    async def _on_heard(self, _request: web.Request) -> web.Response:
+        count = self._hooks.count_ephemeral
+        return web.json_response({} if count is None else {"ephemeral": count()})
 
     async def _on_live(self, _request: web.Request) -> web.Response:
         return web.json_response({})

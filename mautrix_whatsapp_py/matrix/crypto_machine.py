@@ -56,6 +56,7 @@ from mautrix_whatsapp_py.matrix.crypto_store import (
     is_strong,
 )
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
+from mautrix_whatsapp_py.matrix.key_tables import DEVICE_TABLES
 from mautrix_whatsapp_py.matrix.transaction import MxKeyNews
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import Backoff
@@ -68,17 +69,6 @@ BUMP_SECONDS = 300.0
 GATHER_SECONDS = 3.0
 _SYNC_PATIENCE = Patience(retry_limit=0, attempt_seconds=SYNC_SECONDS + 30.0, total_seconds=SYNC_SECONDS + 30.0)
 _HASTY = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
-_TABLES = (
-    "crypto_account",
-    "crypto_olm_session",
-    "crypto_megolm_outbound_session",
-    "crypto_device",
-    "crypto_tracked_user",
-    "crypto_cross_signing_keys",
-    "crypto_cross_signing_signatures",
-    "bridge_crypto",
-)
-"""What belongs to one device; keys of others that are there already stay."""
 _FILTER = {
     "account_data": {"types": ["m.none"]},
     "presence": {"types": ["m.none"]},
@@ -370,7 +360,7 @@ class Machine:
 
     async def _start_over(self) -> None:
         await self._marks.remove_device()
-        for table in _TABLES:
+        for table in DEVICE_TABLES:
             await self._database.execute(f"DELETE FROM {table}")  # noqa: S608  names of ours
         self._store = self._machine.crypto_store = self._client.sync_store = self._fresh_store()
 

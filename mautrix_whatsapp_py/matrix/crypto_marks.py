@@ -13,6 +13,7 @@ from mautrix.util.async_db import Database
 
 from mautrix_whatsapp_py.matrix.crypto_store import KeyStore
 from mautrix_whatsapp_py.matrix.http import Json
+from mautrix_whatsapp_py.matrix.key_tables import ensure_facts
 
 log = logging.getLogger(__name__)
 
@@ -27,9 +28,7 @@ class Facts:
 
     async def open(self) -> None:
         """Make sure there is a place for them."""
-        await self._database.execute(
-            "CREATE TABLE IF NOT EXISTS bridge_crypto (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
-        )
+        await ensure_facts(self._database)
 
     async def get(self, key: str) -> str | None:
         """A fact; None when it is not known."""

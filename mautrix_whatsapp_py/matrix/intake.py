@@ -75,6 +75,8 @@ class Intake:
         self._gate = gate
         self._handed_over = InboxSeq(0)
         self._is_replayed = False
+        self.ephemeral_taken = 0
+        """For whoever wonders whether any come."""
         self._found: set[InboxSeq] = set()
         """Handed over because they were pending, which others' events are too before they are forwarded."""
         self._forwarded: deque[InboxSeq] = deque(maxlen=MOST_FORWARDED)
@@ -114,8 +116,7 @@ class Intake:
                 if event.seq not in self._found:
                     self._forwarded.append(event.seq)
                     self._sink.on_mx_event(decode_event(event), event.seq)
-            for part in ephemeral:
-                self._sink.on_mx_ephemeral(part)
+            self._hand_over_ephemeral(ephemeral)
 
     async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
         """Store a transaction and hand it over.
@@ -148,8 +149,8 @@ class Intake:
             await self._take_keys(transaction.keys)
         self._hand_over(new)
         self._is_owing = False
-        for event in () if is_repeated else transaction.ephemeral:
-            self._sink.on_mx_ephemeral(event)
+        if not is_repeated:
+            self._hand_over_ephemeral(transaction.ephemeral)
         self._last_taken = mark
 
     async def _add(self, txn_id: MxTxnId, events: Sequence[MxStored]) -> Sequence[MxStored]:
@@ -165,6 +166,11 @@ class Intake:
         owed = [one for one in pending if one.seq > self._handed_over and one.seq not in self._forwarded]
         self._found.update(event.seq for event in owed)
         return owed
+
+    def _hand_over_ephemeral(self, events: Sequence[MxEphemeral]) -> None:
+        self.ephemeral_taken += len(events)
+        for event in events:
+            self._sink.on_mx_ephemeral(event)
 
     def _hand_over(self, events: Sequence[MxStored]) -> None:
         for event in events:

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -17,7 +18,8 @@ from mautrix_whatsapp_py.store.migrate import migrate
 from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
 
 MANIFEST, DATABASE, SESSIONS, BESIDE, DATA = "manifest.json", "database.db", "sessions", "config", "data"
-DATA_FILES = ("crypto.db", "crypto.key", "channel-token")
+KEYS = "crypto.db"
+DATA_FILES = (KEYS, "crypto.key", "channel-token")
 DATA_FOLDERS = ("channel", "cards")
 CONFIG_FILES = ("config.yaml", "registration.yaml", "doublepuppet.yaml")
 OnStep = Callable[[str], None]
@@ -59,14 +61,32 @@ class Places:
         return self.session_folder / "sessions"
 
 
+class Elsewhere(Protocol):
+    """Copies what is in a Postgres database and is not ours."""
+
+    async def export_sessions(self, source: DatabaseAddress, folder: Path) -> int:
+        """Write sessions into a folder for each; how many there were."""
+
+    async def copy_keys(self, source: DatabaseAddress, target: DatabaseAddress) -> int:
+        """Copy the keys of encrypted rooms between a file and Postgres; how many rows."""
+
+
 async def back_up(
-    places: Places, target: Path, *, program: str, made_at: str, is_hot: bool, on_step: OnStep
+    places: Places,
+    target: Path,
+    elsewhere: Elsewhere,
+    *,
+    program: str,
+    made_at: str,
+    is_hot: bool,
+    on_step: OnStep,
 ) -> Manifest:
     """Write a backup into a folder that appears whole or not at all. PlaceTaken, StoreError, OSError."""
     draft = _make_draft(target)
     # Sessions before the database: what their journals still hold is then known in it, if it was handled.
     on_step("sessions")
     accounts = copy_sessions(places.sessions, draft / SESSIONS)
+    accounts += await elsewhere.export_sessions(places.database, draft / SESSIONS)
     on_step("database")
     copy = SqliteAddress(path=draft / DATABASE)
     if isinstance(places.database, SqliteAddress):
@@ -76,6 +96,9 @@ async def back_up(
         await copy_database(places.database, copy, lambda _table, _rows: None)
     on_step("files")
     _copy_beside(places, draft)
+    if not isinstance(places.database, SqliteAddress):
+        (draft / DATA).mkdir(mode=0o700, exist_ok=True)
+        await elsewhere.copy_keys(places.database, SqliteAddress(path=draft / DATA / KEYS))
     manifest = Manifest(
         program=program, schema=HEAD, made_at=made_at, is_hot=is_hot, accounts=accounts, files=_digests(draft)
     )
@@ -134,7 +157,9 @@ class Restored:
     """Messages that were on their way and are not sent again."""
 
 
-async def restore(backup: Path, places: Places, *, resends: bool, on_step: OnStep) -> Restored:
+async def restore(
+    backup: Path, places: Places, elsewhere: Elsewhere, *, resends: bool, on_step: OnStep
+) -> Restored:
     """Put a backup in place, where nothing is yet. BackupBroken, PlaceTaken, StoreError, OSError."""
     manifest = read_manifest(backup)
     if places.sessions.is_dir() and any(places.sessions.iterdir()):
@@ -146,6 +171,7 @@ async def restore(backup: Path, places: Places, *, resends: bool, on_step: OnSte
         held_back = await settle_in_flight(places.database)
     on_step("files")
     _copy_tree(backup / DATA, places.data_folder)
+    await _place_keys(places, elsewhere)
     on_step("sessions")
     # Last: a session in place is a link that comes up.
     _copy_tree(backup / SESSIONS, places.sessions)
@@ -169,6 +195,41 @@ async def _restore_database(copy: Path, target: DatabaseAddress) -> None:
     finally:
         for part in draft.parent.glob(f"{draft.name}*"):
             part.unlink()
+
+
+async def _place_keys(places: Places, elsewhere: Elsewhere) -> None:
+    """With Postgres they are in the database."""
+    file = places.data_folder / KEYS
+    if isinstance(places.database, SqliteAddress) or not file.exists():
+        return
+    await elsewhere.copy_keys(SqliteAddress(path=file), places.database)
+    for part in file.parent.glob(f"{KEYS}*"):
+        part.unlink()
+
+
+async def copy_beside(source: Places, target: DatabaseAddress, elsewhere: Elsewhere) -> tuple[int, int]:
+    """Put beside a copied database what belongs to it; how many sessions, and rows of keys.
+
+    PlaceTaken, StoreError, OSError.
+    """
+    accounts = await elsewhere.export_sessions(source.database, source.sessions)
+    folder = target.path.parent.absolute() if isinstance(target, SqliteAddress) else source.config.parent
+    if folder != source.data_folder:
+        for name in DATA_FILES[1:]:
+            copy_file(source.data_folder / name, folder / name)
+        _copy_tree(source.data_folder / "cards", folder / "cards")
+    old, new = _keys_of(source.database, source.data_folder), _keys_of(target, folder)
+    if isinstance(old, SqliteAddress) and isinstance(new, SqliteAddress):
+        if old != new:
+            copy_file(old.path, new.path)
+        return accounts, 0
+    if isinstance(old, SqliteAddress) and not old.path.exists():
+        return accounts, 0
+    return accounts, await elsewhere.copy_keys(old, new)
+
+
+def _keys_of(database: DatabaseAddress, folder: Path) -> DatabaseAddress:
+    return SqliteAddress(path=folder / KEYS) if isinstance(database, SqliteAddress) else database
 
 
 def _copy_tree(source: Path, target: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -23,9 +24,17 @@ from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import SqliteAddress, decode_database_url
 
 LIBRARIES = (
-    "mautrix", "aiohttp", "SQLAlchemy", "alembic", "asyncpg", "aiosqlite", "msgspec", "uvloop", "neonize",
-    "cryptography", "pillow", "qrcode",
+    "mautrix", "aiohttp", "aiohttp-socks", "asyncpg", "aiosqlite", "SQLAlchemy", "alembic", "ruamel.yaml",
+    "msgspec", "uvloop", "qrcode", "pillow", "av", "pillow-heif", "resvg-py", "rlottie-python", "neonize",
+    "certifi", "cryptography", "regex",
 )  # fmt: skip
+ENCODERS = ("libx264", "aac", "libopus", "gif")
+_MEDIA_SECONDS = 60
+# In a process of its own: these libraries take memory, and one that does not fit the machine ends its process.
+_MEDIA_PROBE = """
+import sys, av, pillow_heif, resvg_py, rlottie_python
+print(av.library_versions["libavcodec"][0], *(name for name in sys.argv[1:] if name not in av.codecs_available))
+"""
 OLDEST_PYTHON, FIRST_UNKNOWN_PYTHON = (3, 11), (3, 14)
 LITTLE_BYTES, NEXT_TO_NOTHING_BYTES = 1_000_000_000, 100_000_000
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -51,6 +60,23 @@ def check_libraries(names: Sequence[str] = LIBRARIES) -> Finding:
     if missing:
         return ill("libraries", f"{', '.join(missing)} missing", "install the package again with pip")
     return well("libraries", ", ".join(f"{name} {number}" for name, number in found.items()))
+
+
+def check_media(encoders: Sequence[str] = ENCODERS) -> Finding:
+    """Whether the libraries that convert files load on this machine, and write what phones play."""
+    command = [sys.executable, "-c", _MEDIA_PROBE, *encoders]
+    try:
+        run = subprocess.run(command, capture_output=True, text=True, timeout=_MEDIA_SECONDS, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", "") or type(error).__name__
+        mend = "install the package again with pip, for this machine and its Python"
+        return ill("media", f"files cannot be converted: {said.strip().splitlines()[-1]}", mend)
+    number, *missing = run.stdout.split()
+    if missing:
+        return ill(
+            "media", f"FFmpeg has no {', '.join(missing)}", "install av from its wheel: pip install --force av"
+        )
+    return well("media", f"FFmpeg (libavcodec {number}) and the other converters load")
 
 
 def check_files(config: Config, config_path: Path | None) -> Iterator[Finding]:

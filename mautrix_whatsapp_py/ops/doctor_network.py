@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -105,7 +105,7 @@ async def _check_ghosts(config: Config, http: ClientSession, whoami: str) -> Fin
 
 async def check_bridge(config: Config, http: ClientSession) -> tuple[list[Finding], bool]:
     """Whether the bridge runs, and the homeserver reaches it; and whether it runs."""
-    reply = await ask(http, "GET", f"{_own_address(config)}/_matrix/mau/ready")
+    reply = await ask(http, "GET", f"{own_address(config)}/_matrix/mau/ready")
     if reply.fault or reply.get("ready") is None:
         return [skipped("bridge", "it does not run here, so nothing that runs was looked at")], False
     waiting = reply.get("waiting_for")
@@ -124,18 +124,26 @@ async def check_bridge(config: Config, http: ClientSession) -> tuple[list[Findin
     return found, True
 
 
-async def check_links(config: Config, http: ClientSession, logins: Iterable[Login]) -> list[Finding]:
-    """How the links of everybody are doing, as the running bridge tells."""
-    section, found = config.provisioning, list[Finding]()
+async def fetch_links(config: Config, http: ClientSession, logins: Iterable[Login]) -> dict[str, list[Any]] | None:
+    """What the running bridge tells of everybody's links; None where it may not be asked."""
+    section = config.provisioning
     secret = section.usable_secret
-    users = dict.fromkeys(login.user for login in logins)
     if secret is None or not section.is_enabled:
-        return [skipped("links", f"{len(users)} users have some; ask the bot for status")] if users else []
-    for user in users:
-        url = f"{_own_address(config)}{section.prefix}/v3/whoami?user_id={quote(user)}"
+        return None
+    found: dict[str, list[Any]] = {}
+    for user in dict.fromkeys(login.user for login in logins):
+        url = f"{own_address(config)}{section.prefix}/v3/whoami?user_id={quote(user)}"
         told = (await ask(http, "GET", url, token=secret)).get("logins")
-        for login in told if isinstance(told, list) else ():
-            found.append(_finding_of(user, login))
+        found[user] = told if isinstance(told, list) else []
+    return found
+
+
+def check_links(links: Mapping[str, Sequence[Any]] | None, logins: Sequence[Login]) -> list[Finding]:
+    """How the links of everybody are doing."""
+    if links is None:
+        users = {login.user for login in logins}
+        return [skipped("links", f"{len(users)} users have some; ask the bot for status")] if users else []
+    found = [_finding_of(user, login) for user, told in links.items() for login in told]
     return found or [well("links", "nobody has linked an account")]
 
 
@@ -178,7 +186,8 @@ def check_skew(name: str, date: str, whose: str, *, now: float | None = None) ->
     return well(name, f"agrees with {whose}")
 
 
-def _own_address(config: Config) -> str:
+def own_address(config: Config) -> str:
+    """Where the bridge of a configuration listens, seen from its machine."""
     host = config.appservice.hostname
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104  what is listened on
     return f"http://{host}:{config.appservice.port}"

@@ -175,6 +175,15 @@ class Metrics:
                 rows=[({"line": line}, age) for line, age in self._ages(depths)],
             ),
             Family(name="rooms", help="Chats that have a room.", rows=[(NO_LABELS, depths.rooms)]),
+            Family(
+                name="backfill_items",
+                help="Of the past of accounts: what there is to bring over, and what is in its rooms.",
+                rows=[
+                    ({"what": share.what, "part": part}, count)
+                    for share in depths.past
+                    for part, count in (("done", share.done), ("total", share.total))
+                ],
+            ),
         )
 
     def _ages(self, depths: Depths) -> Iterable[tuple[str, float]]:

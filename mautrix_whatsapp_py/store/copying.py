@@ -12,12 +12,16 @@ from urllib.parse import quote
 from sqlalchemy import Table, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from mautrix_whatsapp_py.store.cluster_tables import leases, wa_facts, wa_journal, wa_sends, workers
 from mautrix_whatsapp_py.store.engine import create_reader, create_writer, ensure_private_file
 from mautrix_whatsapp_py.store.errors import translated
+from mautrix_whatsapp_py.store.inbox import HANDLED
 from mautrix_whatsapp_py.store.tables import database_owner, inbox, kv, metadata, outbox
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress, SqliteAddress
 
 BATCH_ROWS = 500
+LEFT_OUT = (database_owner, leases, workers, wa_journal, wa_sends, wa_facts)
+"""Who has a database is its own affair; what is kept beside sessions goes with those."""
 MARK = "homeserver mark"
 OnRows = Callable[[str, int], None]
 """Told a table's name and how many of its rows are copied."""
@@ -46,7 +50,7 @@ async def copy_database(source: DatabaseAddress, target: DatabaseAddress, on_row
 
 
 async def _copy_tables(old: AsyncConnection, new: AsyncConnection, on_rows: OnRows) -> dict[str, int]:
-    tables = [table for table in metadata.sorted_tables if table is not database_owner]
+    tables = [table for table in metadata.sorted_tables if table not in LEFT_OUT]
     for table in tables:
         if (await new.execute(select(func.count()).select_from(table))).scalar_one():
             raise NotEmpty
@@ -126,7 +130,7 @@ async def settle_in_flight(address: DatabaseAddress) -> int:
             async with engine.begin() as connection:
                 waiting = inbox.c.body.is_not(None)
                 count = (await connection.execute(select(func.count()).where(waiting))).scalar_one()
-                await connection.execute(update(inbox).where(waiting).values(body=None))
+                await connection.execute(update(inbox).where(waiting).values(HANDLED))
                 await connection.execute(delete(outbox))
                 await connection.execute(delete(kv).where(kv.c.key == MARK))
                 return int(count)

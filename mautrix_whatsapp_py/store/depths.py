@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Executable, func, select
 
 from mautrix_whatsapp_py.store.store import Tx
-from mautrix_whatsapp_py.store.tables import inbox, outbox, portals
+from mautrix_whatsapp_py.store.tables import backfill_runs, inbox, outbox, portals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,16 @@ class Depths:
     inbox: Depth
     outbox: Depth
     rooms: int
+    past: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """How much of the past of all accounts is in its rooms."""
+
+    what: str
+    done: int
+    total: int
 
 
 async def get_depths(tx: Tx) -> Depths:
@@ -37,6 +47,21 @@ async def get_depths(tx: Tx) -> Depths:
         inbox=await _get_depth(tx, waiting),
         outbox=await _get_depth(tx, leaving),
         rooms=int((await tx.execute(rooms)).scalar() or 0),
+        past=await _get_past(tx),
+    )
+
+
+async def _get_past(tx: Tx) -> tuple[Share, ...]:
+    runs = backfill_runs.c
+    columns = {
+        "chats": (runs.chats_done, runs.chats_total),
+        "messages": (runs.messages_done, runs.messages_total),
+        "files": (runs.files_done, runs.files_total),
+    }
+    sums = [func.coalesce(func.sum(column), 0) for pair in columns.values() for column in pair]
+    values = [int(value) for value in (await tx.execute(select(*sums))).one()]
+    return tuple(
+        Share(what=what, done=values[2 * place], total=values[2 * place + 1]) for place, what in enumerate(columns)
     )
 
 

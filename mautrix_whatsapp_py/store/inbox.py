@@ -25,10 +25,12 @@ homeserver that is itself away.
 PRUNE_BATCH_ROWS = 1000
 
 
+HANDLED = {"body": None, "sender": "", "room_id": ""}
+"""What is left of an event then, beside its id."""
 _ADD = prepare_insert(
     inbox, lambda insert: insert.on_conflict_do_nothing().returning(inbox.c.seq, inbox.c.event_id)
 )
-_MARK_HANDLED = update(inbox).where(inbox.c.seq == bindparam("of_seq")).values(body=None)
+_MARK_HANDLED = update(inbox).where(inbox.c.seq == bindparam("of_seq")).values(HANDLED)
 
 
 class InboxRows:
@@ -56,7 +58,7 @@ class InboxRows:
         return [_decode(row) for row in await tx.execute(wanted)]
 
     async def mark_handled(self, tx: Tx, seq: InboxSeq) -> None:
-        """Drop an event's body; its id stays known."""
+        """Forget all of an event but its id."""
         await tx.execute(_MARK_HANDLED, {"of_seq": seq})
 
     async def prune(self, tx: Tx, *, received_before: datetime, limit: int) -> int:
@@ -95,7 +97,7 @@ class Inbox:
             return await self._events.get_pending(tx)
 
     async def mark_handled(self, seq: InboxSeq) -> None:
-        """Forget an event's body; its id stays known. Within a handler's own transaction use InboxRows instead."""
+        """Forget all of an event but its id. Within a handler's own transaction use InboxRows instead."""
         await self._store.write(lambda tx: self._events.mark_handled(tx, seq))
 
     async def prune(self) -> int:

@@ -50,7 +50,7 @@ inbox = Table(
     # A sequence number names one event for ever, also after the last row is pruned.
     sqlite_autoincrement=True,
 )
-"""Events of the homeserver: with a body until they are handled, then only their ids."""
+"""Events of the homeserver: whole until they are handled, then only their ids."""
 Index(
     "ix_inbox_pending",
     inbox.c.room_id,

@@ -10,6 +10,7 @@ from sqlalchemy import delete, or_, select, update
 from mautrix_whatsapp_py.ids import LoginId, MxUserId
 from mautrix_whatsapp_py.model.group import GroupRecord
 from mautrix_whatsapp_py.model.portal import PERSON_SERVER
+from mautrix_whatsapp_py.store.channel_owners import forget_channel_of
 from mautrix_whatsapp_py.store.group_records import SpaceRecords
 from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.tables import (
@@ -18,7 +19,6 @@ from mautrix_whatsapp_py.store.tables import (
     chat_privacy,
     double_puppets,
     filter_rules,
-    inbox,
     kv,
     logins,
     messages,
@@ -60,12 +60,11 @@ class UserEnd:
         await tx.execute(
             update(messages).where(messages.c.login_id.in_(login_ids)).values(login_id="", is_own=False)
         )
-        # Ids of events stay for a while, so that none is handled twice.
-        await tx.execute(update(inbox).where(inbox.c.sender == user, inbox.c.body.is_(None)).values(sender=""))
+        await forget_channel_of(tx, login_ids)
         ends = [kv.c.key.endswith(f":{name}", autoescape=True) for name in (user, *login_ids)]
         await tx.execute(delete(kv).where(or_(*ends)))
-        relayed = (kv.c.key.startswith("relay:"), kv.c.value.in_(login_ids))
-        await tx.execute(delete(kv).where(*relayed))
+        is_about_login = or_(kv.c.key.startswith("relay:"), kv.c.key.startswith("channel-login:"))
+        await tx.execute(delete(kv).where(is_about_login, kv.c.value.in_(login_ids)))
         for table in (double_puppets, filter_rules, shown_codes):
             await tx.execute(delete(table).where(table.c.mxid == user))
         await tx.execute(delete(logins).where(logins.c.mxid == user))

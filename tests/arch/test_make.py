@@ -144,3 +144,21 @@ def test_another_python_makes_another_environment(project: Path) -> None:
     put_python(project / ".venv" / "bin" / "python", version="3.11")
     put_python(project / "path" / "python3.13", version="3.13", body="exit 1")
     assert "python3.13-venv" in the_line(make_venv(project, {"PYTHON": "python3.13"}))
+
+
+@pytest.mark.parametrize(("quiet", "loud"), [(0, 0), (1, 0), (0, 1), (3, 4)])
+def test_two_targets_side_by_side(tmp_path: Path, quiet: int, loud: int) -> None:
+    """What the quiet one says comes in one piece behind the other, and the failure of one is that of both."""
+    make = tmp_path / "make"
+    make.write_text(f'#!/bin/sh\necho "$2"\n[ "$2" = loud ] && exit {loud}\nexit {quiet}\n')
+    make.chmod(0o755)
+    run = subprocess.run(
+        [str(ROOT / "tools" / "both"), "quiet", "loud"],
+        env={"PATH": "/usr/bin:/bin", "MAKE": str(make)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.stdout.split() == ["loud", "quiet"]
+    assert (run.returncode == 0) == (quiet == loud == 0)

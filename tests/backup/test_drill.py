@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +14,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat
 from tests.homeserver import BridgeProcess, MatrixClient, PortPool, Registration
 from tests.homeserver.hosts import end_hosts
-from tests.homeserver.runner import ENVIRONMENT
+from tests.homeserver.runner import run_program
 from tests.simulator.api import Account, host_command, simulator
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
@@ -58,19 +57,6 @@ class Ferry:
         )
 
 
-async def command(*words: str) -> str:
-    """Run the program to its end."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mautrix_whatsapp_py", *words),
-        env={**ENVIRONMENT, "PATH": "/usr/bin:/bin"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()
-    return output.decode()
-
-
 async def lose(bridge: BridgeProcess) -> None:
     """The machine is gone, with everything that ran on it."""
     await bridge.kill()
@@ -100,13 +86,13 @@ async def test_a_backup_under_load_goes_on_elsewhere(
 
         loading = asyncio.create_task(ferry.load())
         await ferry.until_sent(BEFORE)
-        said = await command("db", "backup", "-c", str(first.config_path), str(tmp_path / "backup"))
+        said = await run_program("db", "backup", "-c", str(first.config_path), str(tmp_path / "backup"))
         assert "the links of 1 accounts" in said
         await loading
         await ferry.until_crossed([str(number) for number in range(IN_ALL)])
         await lose(first)
 
-        await command("db", "restore", "-c", str(second.config_path), str(tmp_path / "backup"))
+        await run_program("db", "restore", "-c", str(second.config_path), str(tmp_path / "backup"))
         await second.start()
         alice.bridge = second
         await alice.until_connected()

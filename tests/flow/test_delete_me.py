@@ -7,16 +7,19 @@ from sqlalchemy import select
 
 from mautrix_whatsapp_py.ids import LoginId, MxRoomId
 from mautrix_whatsapp_py.model.content import WaText
+from mautrix_whatsapp_py.store.channel_owners import OwnerRows
 from mautrix_whatsapp_py.store.double_puppets import DoublePuppetRows
 from mautrix_whatsapp_py.store.kv import KvRows
-from mautrix_whatsapp_py.store.tables import metadata
+from mautrix_whatsapp_py.store.tables import CHANNEL_TABLES, metadata
 from mautrix_whatsapp_py.store.user_end import forget_strangers
 from tests.fakes.matrix import BOT
 from tests.flow.chat import BEN, BEN_GHOST, CLUB, LOGIN
 from tests.flow.desk import Desk
 from tests.flow.world import ALICE, BOB, World
+from tests.store.test_channel_owners import NOON, fill
 
 BOBS = LoginId("15550004444")
+HERS, HIS = "what-a-program-read-of-hers", "what-a-program-read-of-his"
 
 
 @pytest.fixture
@@ -31,6 +34,11 @@ async def desk(world: World) -> Desk:
     async with world.store.transaction() as tx:
         await DoublePuppetRows().put(tx, ALICE, "a-token-of-hers")
         await KvRows().put(tx, f"double-hint:{ALICE}", "1")
+        await KvRows().put(tx, "channel-login:default", LOGIN)
+        await OwnerRows().note(tx, "default", LOGIN, NOON)
+        await OwnerRows().note(tx, "bobs", BOBS, NOON)
+        await fill(tx, "default", HERS, NOON, LOGIN)
+        await fill(tx, "bobs", HIS, NOON, BOBS)
     return desk
 
 
@@ -71,7 +79,10 @@ async def test_everything_of_a_user_goes_and_nothing_of_others(desk: Desk) -> No
         assert await forget_strangers(tx) == 1
         # Ben is in bob's group still.
         assert await forget_strangers(tx) == 0
-    assert set(await rows_with(world, ALICE, LOGIN, "a-token-of-hers")) <= {"inbox"}
+    hers = (ALICE, LOGIN, "a-token-of-hers", HERS, direct)
+    assert await rows_with(world, *hers) == []
+    assert set(await rows_with(world, HIS)) == {table.name for table in CHANNEL_TABLES}
+    assert await rows_with(world, BOB)
     await desk.chat.receive(desk.chat.message(WaText(body="still here"), sender=BEN, chat=CLUB), login=BOBS)
     assert world.chats.texts(club)[-1] == "still here"
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 import zxingcpp
@@ -17,11 +18,14 @@ from nio import Api
 from PIL import Image
 from ruamel.yaml import YAML
 
+from mautrix_whatsapp_py.config.document import parse_yaml
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.encrypted_client import EncryptedClient
 from tests.flow.encrypted_kinds import Talk, cross_from_whatsapp, cross_to_whatsapp
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse
+from tests.homeserver.runner import run_program
 from tests.homeserver.synapse import PASSWORD
+from tests.postgres import Postgres
 from tests.simulator.api import Account, Simulator, host_command, simulator
 
 pytestmark = [
@@ -32,6 +36,14 @@ pytestmark = [
 
 BOT = "@whatsappbot:localhost"
 WAIT_SECONDS = 60
+
+
+@pytest.fixture
+def own_database(postgres: Postgres) -> Iterator[str]:
+    name = f"test_{uuid4().hex}"
+    postgres.create_database(name)
+    yield name
+    postgres.drop_database(name)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +85,11 @@ async def stage(
         assert "Traceback" not in bridge.output, bridge.output
 
 
-async def test_everything_is_said_in_secret(stage: Stage) -> None:
+async def test_everything_is_said_in_secret(
+    stage: Stage,
+    postgres: Postgres,
+    own_database: str,
+) -> None:
     """Linking by a QR code, talk both ways with quotes, a rotated key while the bridge is down, a lost store."""
     alice, ben = stage.alice, stage.ben.phone
     dm = await alice.open_dm(BOT)
@@ -100,12 +116,17 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     await _forge(stage, room)
     await _add_device(stage, room, "early")
 
-    # the key goes to the device while nobody is there
-    await stage.bridge.stop()
-    alice.rotate(room)
-    await alice.say(room, "while you were away")
-    await stage.bridge.start()
-    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "while you were away"
+    # the key goes to the device while nobody is there; keys of before go along to another database, and back
+    for uri in (postgres.url(own_database), f"sqlite:///{stage.bridge.folder / 'bridge.db'}"):
+        await stage.bridge.stop()
+        await alice.say(room, "with a key of before")
+        alice.rotate(room)
+        await alice.say(room, "while you were away")
+        await _move(stage, uri)
+        await stage.bridge.start()
+        for words in ("with a key of before", "while you were away"):
+            assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == words
+    assert "new device" not in stage.bridge.output
     await ben.text(stage.phone.pn, "welcome back")
     await alice.heard("welcome back")
 
@@ -117,6 +138,17 @@ async def test_everything_is_said_in_secret(stage: Stage) -> None:
     assert "m.room.encrypted" in types
     # what was repeated and forged by people is all that could not be read
     assert {event.sender for event in alice.unreadable} <= {"@alice:localhost", "@mallory:localhost"}
+
+
+async def _move(stage: Stage, uri: str) -> None:
+    """The bridge goes on with another database; the one it had is not there any more."""
+    path, folder = stage.bridge.config_path, stage.bridge.folder
+    old = parse_yaml(path.read_text())["database"]["uri"]
+    files = [*folder.glob("bridge.db*"), *folder.glob("crypto.db*")]
+    await run_program("db", "copy", "-c", str(path), "--to", uri)
+    for file in files:
+        file.unlink()
+    path.write_text(path.read_text().replace(old, uri))
 
 
 async def _restore_backup(stage: Stage, talk: Talk) -> None:

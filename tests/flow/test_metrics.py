@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from mautrix_whatsapp_py.config.document import parse_yaml
 from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
 from mautrix_whatsapp_py.model.wa_link import WaHostStats, WaSessionStats, WaStateKind
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ops.metrics import Meters, Metrics, Sources
+from mautrix_whatsapp_py.store.backfills import BackfillRows
 from tests.fakes.whatsapp import replace_state
 from tests.flow.chat import LOGIN, Chat
 from tests.flow.world import World
@@ -79,6 +82,23 @@ async def test_hosts_that_were_replaced_are_counted(world: World) -> None:
     assert value_of(text, "pump_deaths") == 1
     assert value_of(text, "journal_depth") == 4
     assert value_of(text, 'host_resident_bytes{host="a"}') == 5
+
+
+async def test_how_far_the_past_has_come(world: World) -> None:
+    metrics = make_metrics(world, Meters())
+    assert value_of(await metrics.text(), 'backfill_items{what="messages",part="total"}') == 0
+    run = BackfillRun(
+        login_id=LOGIN, state=RunState.RUNNING, started_at=world.clock.now(), chats_total=4, chats_done=1,
+        messages_total=90, messages_done=30, files_total=5, files_done=2,
+    )  # fmt: skip
+    async with world.store.transaction() as tx:
+        await BackfillRows().put_run(tx, run)
+        await BackfillRows().put_run(tx, replace(run, login_id=LoginId("1"), messages_done=10))
+    text = await metrics.text()
+    wanted = {"chats": (2, 8), "messages": (40, 180), "files": (4, 10)}
+    for what, (done, total) in wanted.items():
+        assert value_of(text, f'backfill_items{{what="{what}",part="done"}}') == done
+        assert value_of(text, f'backfill_items{{what="{what}",part="total"}}') == total
 
 
 async def test_a_database_that_is_away_is_a_figure(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

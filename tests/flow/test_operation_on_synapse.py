@@ -168,6 +168,8 @@ async def check_doctor(site: Site) -> None:
     output, _ = await asyncio.wait_for(process.communicate(), WAIT_SECONDS)
     told = {one["name"]: one for one in json.loads(output)["findings"]}
     assert {"configuration", "registration", "bot", "ghosts", "ping", "database", "clock"} <= told.keys()
+    for name in ("typing and receipts", "client version"):
+        assert told[name]["outcome"] == "ok", told[name]
     assert told[f"link …{NUMBER[-4:]} of {site.alice.user_id}"]["text"] == "CONNECTED"
     unwell = {name: one for name, one in told.items() if one["outcome"] == "error"}
     assert unwell.keys() <= {"whatsapp"}, unwell

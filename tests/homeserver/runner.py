@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ class BridgeProcess:
         self.config_path.chmod(0o600)
         command = [sys.executable, "-m", "mautrix_whatsapp_py", "-c", "config.yaml", "-r", "registration.yaml"]
         self._process = Process("bridge", command, folder=folder, environment=ENVIRONMENT)
+        self.has_been_ready = False
 
     @property
     def process(self) -> Process:
@@ -68,6 +70,7 @@ class BridgeProcess:
         self._process.launch(*extra)
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
             await self._process.wait_until(lambda: self._is_ready(http), deadline_seconds=deadline_seconds)
+        self.has_been_ready = True
 
     async def run_to_exit(self, *extra: str, deadline_seconds: float = READY_SECONDS) -> int:
         """Start and return the exit code; for starts that are meant to fail or to end."""
@@ -103,6 +106,19 @@ class BridgeProcess:
                 return response.status == 200
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+
+async def run_program(*words: str) -> str:
+    """Run a command of the program to its end; what it printed. AssertionError when it fails."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mautrix_whatsapp_py", *words),
+        env={**ENVIRONMENT, "PATH": "/usr/bin:/bin"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    return output.decode()
 
 
 def _base_config(

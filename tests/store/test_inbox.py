@@ -110,8 +110,8 @@ async def test_old_ids_are_pruned_in_batches_and_pending_events_stay(store: Stor
     box = Inbox(store, clock)
     assert PRUNE_BATCH_ROWS < 1199
     old = await box.add_transaction(MxTxnId("old"), [event(number) for number in range(1200)])
-    for stored in old[:-1]:
-        async with store.transaction() as tx:
+    async with store.transaction() as tx:
+        for stored in old[:-1]:
             await InboxRows().mark_handled(tx, stored.seq)
     clock.advance((KEEP_IDS_DAYS - 1) * DAY_SECONDS)
     (young,) = await box.add_transaction(MxTxnId("young"), [event(5000)])

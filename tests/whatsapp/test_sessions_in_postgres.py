@@ -14,10 +14,12 @@ from uuid import uuid4
 import pytest
 
 from mautrix_whatsapp_py.app.moving import move_sessions
+from mautrix_whatsapp_py.app.postgres_parts import PostgresParts
 from mautrix_whatsapp_py.fencing import machine_seconds
 from mautrix_whatsapp_py.ids import SendId
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa_link import WaSent, WaStateKind
+from mautrix_whatsapp_py.ops.backups import PlaceTaken
 from mautrix_whatsapp_py.store.sessions import SessionRecords
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
@@ -130,7 +132,7 @@ async def test_another_machine_goes_on(
             assert it.network.get_logins() == ()
 
 
-async def test_a_session_in_files_moves_into_the_database(
+async def test_a_session_in_files_moves_into_the_database_and_back(
     tmp_path: Path,
     postgres: Postgres,  # noqa: F811
     database: str,
@@ -167,6 +169,27 @@ async def test_a_session_in_files_moves_into_the_database(
             await bob.phone.text(alice.pn, "after")
             await it.sink.until(lambda: "after" in it.sink.texts())
             assert "before" not in it.sink.texts()
+            await asyncio.sleep(0.3)  # acknowledgements are gathered for a moment
+            it.sink.is_acknowledging = False
+            await bob.phone.text(alice.pn, "journalled there")
+            await it.sink.until(lambda: "journalled there" in it.sink.texts())
+        back, parts = tmp_path / "back", PostgresParts()
+        assert await parts.export_sessions(decode_database_url(url), back / "sessions") == 1
+        with pytest.raises(PlaceTaken):
+            await parts.export_sessions(decode_database_url(url), back / "sessions")
+        async with bench(wa, back) as it:
+            await it.sink.until_state(client.login, WaStateKind.CONNECTED)
+            await it.sink.until(lambda: "journalled there" in it.sink.texts())
+            again = it.network.get_client(client.login)
+            assert again is not None
+            assert sent == await again.send_message(
+                to_wa_jid(bob.pn), WaText(body="once"), send_id=SendId("s1"), secret=secret
+            )
+            await bob.phone.text(alice.pn, "in files again")
+            await it.sink.until(lambda: "in files again" in it.sink.texts())
+            assert it.sink.texts() == ["journalled there", "in files again"]
+            await again.send_message(to_wa_jid(bob.pn), WaText(body="from files"), send_id=SendId("s2"))
+            assert [(await bob.phone.receive_next()).text for _ in range(2)] == ["once", "from files"]
 
 
 async def test_without_its_lease_a_host_ends(

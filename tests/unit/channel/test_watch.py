@@ -10,6 +10,7 @@ import pytest
 
 from mautrix_whatsapp_py.channel.accounts import Accounts
 from mautrix_whatsapp_py.channel.hooks import HookBook
+from mautrix_whatsapp_py.channel.owners import Owners
 from mautrix_whatsapp_py.channel.reconnecting import wait_seconds
 from mautrix_whatsapp_py.channel.watch import Watch
 from mautrix_whatsapp_py.config.channel import ChannelReconnect, ChannelSection
@@ -34,6 +35,16 @@ class _Network(FakeNetwork):
         await super().connect(login)
 
 
+class _Owners(Owners):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.noted: set[tuple[str, LoginId | None]] = set()
+
+    async def note(self, account: str, login: LoginId | None) -> None:
+        self.noted.add((account, login))
+
+
 class Stage:
     """One linked account that is looked at."""
 
@@ -41,9 +52,11 @@ class Stage:
         self.network, self.clock = _Network(), FakeClock()
         self.network.link(device_of(LOGIN))
         nothing: Any = None
+        self.owners = _Owners()
         accounts = Accounts(ChannelSection(enabled=True), self.network.get_logins)
         self.watch = Watch(
             accounts=accounts,
+            owners=self.owners,
             network=self.network,
             hooks=HookBook((), store=nothing, base_url=""),
             draw=lambda: 0.5,
@@ -136,3 +149,11 @@ async def test_health_is_logged_as_often_as_wanted(caplog: pytest.LogCaptureFixt
             stage.clock.advance(10)
     said = [record.getMessage() for record in caplog.records]
     assert said == ["account default (login …1111) is CONNECTED"] * 3
+
+
+async def test_it_remembers_which_link_an_account_uses() -> None:
+    stage = Stage()
+    await stage.watch.look()
+    stage.network.clients.clear()
+    await stage.watch.look()
+    assert stage.owners.noted == {("default", LOGIN), ("default", None)}

@@ -17,6 +17,7 @@ from tests.unit.config.samples import problems_of
 
 ROOT = Path(__file__).resolve().parents[3]
 KEYS = list(all_keys())
+EXAMPLE = YAML().load(example_text())
 
 
 def test_example_is_the_file_at_the_root() -> None:
@@ -36,7 +37,7 @@ def test_example_prints_on_every_terminal() -> None:
 
 @pytest.mark.parametrize("key", KEYS, ids=lambda key: dotted(key.path))
 def test_key_is_in_the_example_with_a_sentence_above_it(key: Key) -> None:
-    node = YAML().load(example_text())
+    node = EXAMPLE
     for name in key.path[:-1]:
         node = node[name]
     line = node.lc.key(key.path[-1])[0]

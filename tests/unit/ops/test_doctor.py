@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,11 +24,14 @@ from mautrix_whatsapp_py.config.tree import (
     NetworkSection,
 )
 from mautrix_whatsapp_py.matrix.registration import build_registration, encode_registration
+from mautrix_whatsapp_py.ops import doctor_local
 from mautrix_whatsapp_py.ops.doctor_local import (
+    LIBRARIES,
     check_database,
     check_disk,
     check_files,
     check_libraries,
+    check_media,
     check_python,
     check_registration,
 )
@@ -36,6 +41,7 @@ from mautrix_whatsapp_py.ops.socks import SocksRefused, connect_through
 
 DATE = "Sat, 21 Nov 2026 08:00:00 GMT"
 AT_DATE = 1795248000.0
+ROOT = Path(__file__).parents[3]
 
 
 def config_in(folder: Path) -> Config:
@@ -69,6 +75,24 @@ def test_this_machine_is_well() -> None:
     assert check_python().outcome is Outcome.WELL
     assert check_libraries().outcome is Outcome.WELL
     assert check_libraries(("aiohttp", "no-such-library")).text == "no-such-library missing"
+
+
+def test_every_library_is_looked_for() -> None:
+    """Those that the package depends on."""
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert set(LIBRARIES) == {re.split(r"[\[=<>~!]", name)[0] for name in declared}
+
+
+def test_converters_load() -> None:
+    assert check_media().outcome is Outcome.WELL
+    missing = check_media(("aac", "no_such_encoder"))
+    assert (missing.outcome, missing.text) == (Outcome.ILL, "FFmpeg has no no_such_encoder")
+
+
+def test_converters_that_do_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor_local, "_MEDIA_PROBE", "import no_such_converter")
+    found = check_media()
+    assert (found.outcome, "no_such_converter" in found.text, bool(found.mend)) == (Outcome.ILL, True, True)
 
 
 def test_files_that_others_can_read_are_named(tmp_path: Path) -> None:
