@@ -76,6 +76,10 @@ class Crypto:
             on_refused=self._refused.add,
         )
         await self._machine.start()
+        if not self._options.syncs:
+            log.warning(
+                "keys come with the events (encryption.appservice): those sent while the bridge is down are lost"
+            )
 
     async def stop(self) -> None:
         """Let go of the keys."""
