@@ -77,9 +77,7 @@ class Crypto:
         )
         await self._machine.start()
         if not self._options.syncs:
-            log.warning(
-                "keys come with the events (encryption.appservice): those sent while the bridge is down are lost"
-            )
+            log.warning("with encryption.appservice keys that are sent while the bridge is down are lost for ever")
 
     async def stop(self) -> None:
         """Let go of the keys."""
