@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,7 +17,7 @@ from bench.talk.stage import Chat, Stage, cores, open_chats, stage
 from tests.flow.encrypted_client import EncryptedClient
 from tests.homeserver.synapse import PASSWORD
 
-ROOMS = 60
+ROOMS = 300
 """Rooms of which the memory is measured; there is one more that stays plain."""
 ECHOES = 60
 WARM_UP = 5
@@ -26,6 +28,8 @@ _ALICE = "@alice:localhost"
 
 async def measure() -> Sequence[Figure]:
     """Echoes of both kinds in turn, then a key for every room."""
+    # It tells of every event it sees.
+    logging.getLogger("nio").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as folder:
         async with stage(Path(folder), more={"encryption": {"allow": True}}) as it:
             await open_chats(it, ROOMS + 1)
@@ -33,7 +37,7 @@ async def measure() -> Sequence[Figure]:
             alice = await EncryptedClient.log_in(it.synapse.url, _ALICE, PASSWORD, Path(folder) / "nio")
             try:
                 plain_ms, secret_ms = await _measure_echoes(it, alice, plain, others[0])
-                grown_mb = await _measure_memory(it, alice, others)
+                growth = await _measure_memory(it, alice, others)
             finally:
                 await alice.aclose()
     difference = statistics.median(secret_ms) - statistics.median(plain_ms)
@@ -46,10 +50,22 @@ async def measure() -> Sequence[Figure]:
         ),
         Figure(what="encrypted echo less plain echo, p50", value=f"{difference:+.1f} ms", target="≤ 25 ms"),
         Figure(
-            what=f"memory of 1,000 rooms with keys, beyond that of plain ones (from {ROOMS - 1} rooms)",
-            value=f"{grown_mb * 1000 / (ROOMS - 1):.0f} MB",
+            what=f"memory of 1,000 rooms with keys, beyond that of plain ones ({growth.rooms} rooms measured)",
+            value=f"{growth.of_keys_mb * 1000 / growth.rooms:.1f} MB; another plain message in each: "
+            f"{growth.of_messages_mb * 1000 / growth.rooms:.1f} MB",
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """By how many megabytes the bridge grows."""
+
+    rooms: int
+    of_messages_mb: float
+    """With one more plain message in each room: what any such round costs."""
+    of_keys_mb: float
+    """With a key for each room, and a message encrypted with it."""
 
 
 async def _measure_echoes(
@@ -76,20 +92,31 @@ async def _echo(it: Stage, alice: EncryptedClient, chat: Chat, text: str) -> flo
     return time.perf_counter() - started
 
 
-async def _measure_memory(it: Stage, alice: EncryptedClient, chats: Sequence[Chat]) -> float:
-    """By how many megabytes the bridge grows when all but the first of these rooms get a key."""
+async def _measure_memory(it: Stage, alice: EncryptedClient, chats: Sequence[Chat]) -> Growth:
+    """All but the first of these rooms get a key."""
     rest = chats[1:]
+    await _write_to_all(it, alice, rest, "warm-up")
+    start = await _settle(it)
+    await _write_to_all(it, alice, rest, "plain")
+    plain = await _settle(it)
     for chat in rest:
-        await chat.person.phone.text(it.own.pn, f"plain in {chat.person.pn.user}")
-        await _hears(alice, f"plain in {chat.person.pn.user}")
+        await _send_encryption(it, chat)
     await asyncio.sleep(SETTLE_SECONDS)
-    before = it.usage().bridge_bytes
-    for chat in rest:
-        await _encrypt(it, chat)
-        await chat.person.phone.text(it.own.pn, f"secret in {chat.person.pn.user}")
-        await _hears(alice, f"secret in {chat.person.pn.user}")
+    await _write_to_all(it, alice, rest, "secret")
+    secret = await _settle(it)
+    return Growth(rooms=len(rest), of_messages_mb=(plain - start) / 1e6, of_keys_mb=(secret - plain) / 1e6)
+
+
+async def _settle(it: Stage) -> int:
     await asyncio.sleep(SETTLE_SECONDS)
-    return (it.usage().bridge_bytes - before) / 1e6
+    return it.usage().bridge_bytes
+
+
+async def _write_to_all(it: Stage, alice: EncryptedClient, chats: Sequence[Chat], word: str) -> None:
+    for chat in chats:
+        text = f"{word} in {chat.person.pn.user}"
+        await chat.person.phone.text(it.own.pn, text)
+        await _hears(alice, text)
 
 
 async def _hears(alice: EncryptedClient, text: str) -> None:
@@ -97,10 +124,14 @@ async def _hears(alice: EncryptedClient, text: str) -> None:
 
 
 async def _encrypt(it: Stage, chat: Chat) -> None:
-    """Have the bot encrypt a room, and wait until the bridge has seen it."""
+    """Have the bot encrypt a room, and give the bridge the time to see it."""
+    await _send_encryption(it, chat)
+    await asyncio.sleep(0.3)
+
+
+async def _send_encryption(it: Stage, chat: Chat) -> None:
     path = f"/_matrix/client/v3/rooms/{quote(chat.room)}/state/m.room.encryption/?user_id={quote(_BOT)}"
     headers = {"Authorization": f"Bearer {it.registration.as_token}"}
     content = {"algorithm": "m.megolm.v1.aes-sha2"}
     async with it.http.put(f"{it.synapse.url}{path}", json=content, headers=headers) as response:
         assert response.status == 200, await response.text()
-    await asyncio.sleep(0.3)

@@ -102,7 +102,7 @@ async def run_once(folder: Path, *, synchronous: str) -> Run:
         return False
 
     appservice = AppService(
-        Intake(inbox, sink, on_to_device=lambda _messages: None),
+        Intake(inbox, sink),
         Hooks(is_ghost=is_ghost, unready_parts=lambda: ()),
         bot=MxUserId("@bot:example.org"),
         hs_token=TOKEN,

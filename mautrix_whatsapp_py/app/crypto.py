@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.config.encryption import DeleteKeysSection
 from mautrix_whatsapp_py.config.tree import SQLITE
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.crypto import Crypto
@@ -58,6 +59,8 @@ def crypto_options(config: Config) -> CryptoOptions:
         pickle_key="" if chosen.pickle_key == "generate" else chosen.pickle_key,
         signs_itself=chosen.self_sign,
         uses_msc4190=chosen.msc4190,
+        syncs=not chosen.appservice,
+        backs_up_keys=chosen.key_backup and not _forgets(chosen.delete_keys),
         shares_keys=chosen.allow_key_sharing,
         rotation_ms=rotation.milliseconds if rotation.enable_custom else 0,
         rotation_messages=rotation.messages if rotation.enable_custom else 0,
@@ -69,3 +72,8 @@ def crypto_options(config: Config) -> CryptoOptions:
         forgets_ageless_keys=chosen.delete_keys.delete_outdated_inbound,
         keeps_key_of_devices=rotation.disable_device_change_key_rotation,
     )
+
+
+def _forgets(section: DeleteKeysSection) -> bool:
+    """Whether keys are to be nowhere any more at some time: then they are not in a backup either."""
+    return section.dont_store_outbound or section.periodically_delete_expired or section.delete_outdated_inbound

@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks, Taker
 from mautrix_whatsapp_py.matrix.catch_up import CatchUp, Gate
-from mautrix_whatsapp_py.matrix.intake import Intake, see_nothing
+from mautrix_whatsapp_py.matrix.intake import Intake, see_nothing, take_no_keys
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.inbox import Inbox
@@ -79,7 +79,7 @@ def make_entrance(
     intake = Intake(
         inbox,
         bridge,
-        on_to_device=lambda _messages: None,
+        take_keys=take_no_keys if crypto is None or not config.encryption.appservice else crypto.take_keys,
         is_ours=bridge.is_ours,
         gate=gate,
         witness=see_nothing if crypto is None else crypto.note,

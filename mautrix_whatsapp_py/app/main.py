@@ -133,7 +133,7 @@ async def _start(
     await _set_profile(config, hasty)
     if homeserver.crypto is not None:
         await homeserver.crypto.start()
-        services.append(homeserver.crypto.sync)
+        services.extend(homeserver.crypto.services)
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(

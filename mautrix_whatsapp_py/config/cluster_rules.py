@@ -35,6 +35,9 @@ def check_cluster(config: Config, findings: Findings) -> None:
     if config.encryption.allow and config.encryption.pickle_key == GENERATE:
         text = "must be one long random text, the same for every worker, when cluster.enabled is set"
         findings.add(("encryption", "pickle_key"), text)
+    if config.encryption.appservice:
+        text = "does not go with cluster.enabled: keys would come to workers that do not lead"
+        findings.add(("encryption", "appservice"), text)
     if config.whatsapp.keep_links_on_stop:
         text = "does not go with cluster.enabled: another worker takes the links over"
         findings.add(("whatsapp", "keep_links_on_stop"), text)

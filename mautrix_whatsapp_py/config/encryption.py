@@ -51,8 +51,10 @@ class EncryptionSection(Section):
     allow: bool = False
     default: bool = False
     require: bool = False
+    appservice: bool = False
     msc4190: bool = True
     self_sign: bool = False
+    key_backup: bool = True
     allow_key_sharing: bool = True
     pickle_key: str = field(default="generate", repr=False)
     verification_levels: VerificationSection = field(default_factory=VerificationSection)

@@ -60,7 +60,6 @@ _BRIDGE: Final[Defaults] = {
 }
 
 _ENCRYPTION: Final[Defaults] = {
-    "appservice": False,
     "plaintext_mentions": False,
     "delete_keys": {
         "delete_outbound_on_ack": False,

@@ -106,6 +106,8 @@ class Quoted:
     sender: WaJid
     content: MxMessageContent | None = None
     thumbnail: bytes | None = None
+    relaying: Relaying | None = None
+    """Who said it, where that was not the owner of the account that sent it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

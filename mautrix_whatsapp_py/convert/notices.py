@@ -179,6 +179,10 @@ KEY_MISSING: Final = (
     "The bridge hasn't received the decryption keys. It goes on trying for a day; "
     "if the message matters, send it again."
 )
+KEY_REFUSED: Final = (
+    "Your client does not give its keys to the bridge, whose session it does not take for verified. Verify that "
+    "session by hand, or let your client write to sessions that are not verified, and send it again."
+)
 NOT_DECRYPTABLE: Final = "It could not be decrypted. Send it again."
 REPEATED_CIPHER: Final = "Your client encrypted several messages with the same key. Restart it and send it again."
 UNKNOWN_CIPHER: Final = "It is encrypted in a way the bridge does not know."

@@ -15,7 +15,13 @@ from mautrix_whatsapp_py.convert.mx_html import MAX_HTML, read_html
 from mautrix_whatsapp_py.convert.needs import reply_target
 from mautrix_whatsapp_py.convert.notices import Refusal
 from mautrix_whatsapp_py.convert.quotes import has_caption, kind_of, strip_fallback
-from mautrix_whatsapp_py.convert.relay import note_sender, relay_text, tell_relayed_reaction
+from mautrix_whatsapp_py.convert.relay import (
+    Relaying,
+    note_sender,
+    relay_question,
+    relay_text,
+    tell_relayed_reaction,
+)
 from mautrix_whatsapp_py.convert.results import Refused, Skipped, SkipReason, ToWhatsApp, WaSend
 from mautrix_whatsapp_py.convert.rich_to_whatsapp import (
     answering,
@@ -96,7 +102,7 @@ def encode_quote(quoted: Quoted, addressed: Addressed) -> WaQuote:
     return WaQuote(
         message_id=quoted.ref.message_id,
         sender=quoted.sender,
-        preview=None if quoted.content is None else _encode_preview(quoted.content, quoted.thumbnail, addressed),
+        preview=None if quoted.content is None else _encode_preview(quoted.content, quoted, addressed),
     )
 
 
@@ -142,12 +148,16 @@ def _send_file(content: MxMessageContent, context: ToWhatsAppContext) -> ToWhats
 
 
 def _relay(content: MxMessageContent, said: WaMarkup, context: ToWhatsAppContext) -> WaMarkup:
+    return _name_writer(content, said, context.relaying)
+
+
+def _name_writer(content: MxMessageContent, said: WaMarkup, relaying: Relaying | None) -> WaMarkup:
     """What is said, with who says it where the account is not theirs."""
-    if context.relaying is None:
+    if relaying is None:
         return said
     is_file = content.msgtype in FILE_TYPES
     name = (content.file_name or content.body) if is_file else ""
-    return relay_text(context.relaying, content.msgtype, said, is_caption=is_file, file_name=name)
+    return relay_text(relaying, content.msgtype, said, is_caption=is_file, file_name=name)
 
 
 def _context_of(content: MxMessageContent, markup: WaMarkup, context: ToWhatsAppContext) -> WaContext:
@@ -220,18 +230,19 @@ def _revoke(content: MxRedactionContent, context: ToWhatsAppContext) -> ToWhatsA
             assert_never(context.target)
 
 
-def _encode_preview(content: MxMessageContent, thumbnail: bytes | None, addressed: Addressed) -> WaPreview:
-    kind = kind_of(content)
+def _encode_preview(content: MxMessageContent, quoted: Quoted, addressed: Addressed) -> WaPreview:
+    kind, relaying = kind_of(content), quoted.relaying
     said = WaMarkup(text="")
     if kind is WaKind.TEXT or has_caption(content):
-        said = encode_text(content, addressed)
+        said = _name_writer(content, encode_text(content, addressed), relaying)
     elif kind in _NAMED:
-        said = WaMarkup(text=clean(content.body).partition("\n")[0].removeprefix("📍 ").removeprefix("📊 "))
+        text = clean(content.body).partition("\n")[0].removeprefix("📍 ").removeprefix("📊 ")
+        said = WaMarkup(text=text if relaying is None else relay_question(relaying, text))
     return WaPreview(
         kind=kind,
         text=said.text[:_MAX_QUOTED],
         file_name=clean(content.file_name or content.body) if kind is WaKind.DOCUMENT else "",
-        thumbnail=thumbnail,
+        thumbnail=quoted.thumbnail,
         mentions=said.mentions,
     )
 

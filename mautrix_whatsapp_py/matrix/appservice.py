@@ -10,7 +10,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from mautrix_whatsapp_py.errors import ExitCode, StartupError
+from mautrix_whatsapp_py.errors import ExitCode, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.answers import answer_errors, matrix_error, token_check
 from mautrix_whatsapp_py.matrix.fields import is_id
@@ -119,6 +119,8 @@ class AppService:
             return matrix_error(400, error.errcode, str(error))
         except OutOfTurn:
             return matrix_error(503, "M_UNKNOWN", "A transaction before this one is missing. Send that one first.")
+        except MatrixUnreachable:
+            return matrix_error(503, "M_UNKNOWN", "What its keys need could not be asked. Send it again.")
         return web.json_response({})
 
     async def _on_user_query(self, request: web.Request) -> web.Response:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from mautrix.api import Method, Path
+from mautrix.errors import MatrixError as LibraryError
 
-from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError, StoreUnavailable
+from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, MatrixUnreachable, StartupError, StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
 from mautrix_whatsapp_py.matrix.crypto_options import ALGORITHM, CryptoOptions
@@ -19,6 +20,7 @@ from mautrix_whatsapp_py.matrix.fields import Fields, decode_fields, get_fields,
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp
 from mautrix_whatsapp_py.matrix.place_content import BEACONS
 from mautrix_whatsapp_py.matrix.poll_content import ENDS, STARTS, VOTES
+from mautrix_whatsapp_py.matrix.transaction import MxKeyNews
 from mautrix_whatsapp_py.model.mx import MxEncrypted, MxEvent, MxOther, MxStored
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import end_all, spawn
@@ -31,6 +33,8 @@ log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 KEYS_TRIED = 5
 """A key is given up when somebody's devices change, also between being shared and being used."""
+MOST_REFUSED = 1000
+"""So many sessions are remembered whose keys their owners do not give."""
 _PLAIN_KINDS = frozenset({"m.reaction", "com.beeper.message_send_status"})
 """What clients look for unencrypted in encrypted rooms too."""
 _READABLE_KINDS = frozenset({"m.room.message", "m.sticker", "m.reaction"}) | STARTS | VOTES | ENDS | BEACONS
@@ -51,6 +55,7 @@ class Crypto:
         self._members: dict[MxRoomId, frozenset[MxUserId]] = {}
         self._sharing: dict[MxRoomId, asyncio.Lock] = {}
         self._machine: Machine | None = None
+        self._refused = RecentNames(MOST_REFUSED)
         self._listeners: list[Callable[[str], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,8 +69,17 @@ class Crypto:
                 mend="run pip install 'mautrix-whatsapp-py[encryption]', or set encryption.allow to false",
                 code=ExitCode.CONFIG_INVALID,
             ) from error
-        self._machine = Machine(self._http, self._options, rooms=self, user=self._bot, on_key=self._on_key)
+        self._machine = Machine(
+            self._http,
+            self._options,
+            rooms=self,
+            user=self._bot,
+            on_key=self._on_key,
+            on_refused=self._refused.add,
+        )
         await self._machine.start()
+        if not self._options.syncs:
+            log.warning("with encryption.appservice keys that are sent while the bridge is down are lost for ever")
 
     async def stop(self) -> None:
         """Let go of the keys."""
@@ -73,9 +87,18 @@ class Crypto:
         if self._machine is not None:
             await self._machine.stop()
 
-    async def sync(self) -> None:
-        """Take keys as they come; runs for ever."""
-        await self._require().sync()
+    @property
+    def services(self) -> tuple[Callable[[], Coroutine[Any, Any, None]], ...]:
+        """What has to run, for ever, once it is started."""
+        machine = self._require()
+        return (machine.sync, machine.tend) if self._options.syncs else (machine.tend,)
+
+    async def take_keys(self, news: MxKeyNews) -> None:
+        """Take what a transaction tells the device; StoreUnavailable or MatrixUnreachable when it cannot."""
+        try:
+            await _whole(self._require().take(news))
+        except LibraryError as error:
+            raise MatrixUnreachable from error
 
     def add_listener(self, listener: Callable[[str], None]) -> None:
         """Tell somebody the session of every key that comes; the listener must not wait or raise."""
@@ -161,14 +184,21 @@ class Crypto:
             raise CannotOpen(OpenFailure.UNKNOWN_KIND)
         machine, room_id = self._require(), MxRoomId(str(fields.get("room_id")))
         if not await _whole(machine.has_key(room_id, session)):
-            has_come = patience_seconds > 0 and await _whole(
-                machine.wait_for_key(room_id, session, patience_seconds)
+            is_refused = session in self._refused
+            has_come = (
+                patience_seconds > 0
+                and not is_refused
+                and await _whole(machine.wait_for_key(room_id, session, patience_seconds))
             )
             if not has_come:
                 device = get_text(content, "device_id") or ""
                 sender_key = get_text(content, "sender_key") or ""
-                raise KeyMissing(KeyName(room_id=room_id, session=session, device=device, sender_key=sender_key))
-        said = await _whole(machine.decrypt(dict(fields)))
+                name = KeyName(
+                    room_id=room_id, session=session, device=device, sender_key=sender_key, is_refused=is_refused
+                )
+                raise KeyMissing(name)
+        is_own = self._is_ours(MxUserId(str(fields.get("sender"))))
+        said = await _whole(machine.decrypt(dict(fields), is_own=is_own))
         return {**fields, "type": said.get("type"), "content": said.get("content")}
 
     def request_key(self, user: MxUserId, name: KeyName) -> None:
@@ -187,6 +217,7 @@ class Crypto:
         return frozenset(user for user in users if not self._is_ours(user))
 
     def _on_key(self, session: str) -> None:
+        self._refused.discard(session)
         for listener in self._listeners:
             listener(session)
 
@@ -199,6 +230,27 @@ def _comes_or_goes(fields: Fields) -> bool:
     """Whether a membership changed who may read; a new name or picture does not."""
     before = get_fields(get_fields(fields, "unsigned"), "prev_content")
     return get_text(before, "membership") != get_text(get_fields(fields, "content"), "membership")
+
+
+class RecentNames:
+    """The last so many names that were added."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names: dict[str, None] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def add(self, name: str) -> None:
+        """Remember one."""
+        self._names[name] = None
+        while len(self._names) > self._most:
+            del self._names[next(iter(self._names))]
+
+    def discard(self, name: str) -> None:
+        """Forget one."""
+        self._names.pop(name, None)
 
 
 async def _whole(work: Awaitable[Result]) -> Result:

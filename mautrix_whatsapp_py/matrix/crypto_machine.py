@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from mautrix.api import HTTPAPI, Method, Path
@@ -40,12 +40,24 @@ from mautrix.util.async_db import Database, UpgradeTable
 
 from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto_backup import KeyBackup
 from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.crypto_identity import BotIdentity
+from mautrix_whatsapp_py.matrix.crypto_marks import AccountData, Facts, Marks
+from mautrix_whatsapp_py.matrix.crypto_news import KeyDesk, decode_synced
 from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRooms
 from mautrix_whatsapp_py.matrix.crypto_rules import forget_keys, require_trust, set_rules
-from mautrix_whatsapp_py.matrix.crypto_store import KeyStore, MachineRooms, ensure_pickle_key, seal
+from mautrix_whatsapp_py.matrix.crypto_store import (
+    STRONG_LENGTH,
+    KeyStore,
+    MachineRooms,
+    database_arguments,
+    ensure_pickle_key,
+    is_strong,
+)
 from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
-from mautrix_whatsapp_py.matrix.key_tables import DEVICE_TABLES, ensure_facts
+from mautrix_whatsapp_py.matrix.key_tables import DEVICE_TABLES
+from mautrix_whatsapp_py.matrix.transaction import MxKeyNews
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
 from mautrix_whatsapp_py.tasks import Backoff
 
@@ -54,9 +66,9 @@ log = logging.getLogger(__name__)
 SYNC_SECONDS = 30
 DEVICE_NAME = "WhatsApp bridge"
 BUMP_SECONDS = 300.0
+GATHER_SECONDS = 3.0
 _SYNC_PATIENCE = Patience(retry_limit=0, attempt_seconds=SYNC_SECONDS + 30.0, total_seconds=SYNC_SECONDS + 30.0)
-_TAKEN = ("to_device", "device_lists", "device_one_time_keys_count")
-_MARK = "net.mautrix_whatsapp_py.crypto"
+_HASTY = Patience(retry_limit=0, attempt_seconds=10.0, total_seconds=10.0)
 _FILTER = {
     "account_data": {"types": ["m.none"]},
     "presence": {"types": ["m.none"]},
@@ -78,6 +90,7 @@ class Machine:
         rooms: EncryptedRooms,
         user: MxUserId,
         on_key: Callable[[str], None],
+        on_refused: Callable[[str], None],
     ) -> None:
         # Below that it speaks of whose devices are not signed, again and again.
         logging.getLogger("mau").setLevel(logging.ERROR)
@@ -85,14 +98,40 @@ class Machine:
         self._pickle_key = ensure_pickle_key(options)
         table: UpgradeTable = PgCryptoStore.upgrade_table
         self._database = Database.create(
-            options.database, upgrade_table=table, log=logging.getLogger("mau.crypto.db")
+            options.database,
+            upgrade_table=table,
+            log=logging.getLogger("mau.crypto.db"),
+            db_args=database_arguments(options.database),
         )
         self._store = KeyStore("", self._pickle_key, self._database)
-        self._store.on_key = on_key
+        self._on_key = on_key
+        self._store.on_key = self._note_key
         self._api: HTTPAPI = http.with_patience(_SYNC_PATIENCE)
+        self._hasty: HTTPAPI = http.with_patience(_HASTY)
+        self._hasty.as_user_id = UserID(user)
         self._client = Client(mxid=UserID(user), api=self._api, sync_store=self._store)
         self._machine = OlmMachine(self._client, self._store, MachineRooms(rooms))
         self._machine.allow_key_share = self._allows_key_share
+        self._desk = KeyDesk(self._machine, on_refused)
+        self._facts = Facts(self._database)
+        data = AccountData(self._api, self._client)
+        self._marks = Marks(self._api, self._client, self._facts, data)
+        is_kept = options.backs_up_keys and is_strong(self._pickle_key)
+        self._backup = KeyBackup(
+            self._api,
+            self._machine,
+            self._database,
+            hasty=self._hasty,
+            facts=self._facts,
+            data=data,
+            pickle_key=self._pickle_key,
+        )
+        self._identity = BotIdentity(
+            self._machine, facts=self._facts, data=data, pickle_key=self._pickle_key, is_kept=is_kept
+        )
+        self._backs_up = is_kept
+        self._has_new_keys = asyncio.Event()
+        self._is_stale = False
         set_rules(self._machine, options)
 
     async def start(self) -> None:
@@ -110,18 +149,18 @@ class Machine:
     async def _start(self) -> None:
         """A store that is not the newest one of ours is given up for a new one."""
         await self._database.start()
-        await ensure_facts(self._database)
+        await self._facts.open()
         await self._open_store()
         device_id = await self._store.get_device_id() or ""
         self._api.as_user_id = self._client.mxid
-        problem = await self._find_problem(device_id)
+        problem = await self._marks.find_problem(device_id, self._store)
         if problem:
-            log.warning(
-                "%s; the bridge gets a new device, and what was sent to the old one cannot be read", problem
-            )
+            log.warning("%s; the bridge gets a new device, and what only the old one could read is lost", problem)
             await self._start_over()
             device_id = ""
         await self._log_in(device_id)
+        # Known from now on, or the library would store with the account that there is none.
+        await self._store.get_next_batch()
         await self._machine.load()
         if not device_id:
             await self._store.put_device_id(self._client.device_id)
@@ -130,37 +169,68 @@ class Machine:
         # What a key was shared with is known of this run only: rooms get a new one with their next message.
         await self._database.execute("DELETE FROM crypto_megolm_outbound_session")
         await forget_keys(self._store, self._options, is_start=True)
-        await self._bump()
+        await self._marks.bump()
         if self._options.signs_itself:
-            await self._sign()
-        log.info("encrypted rooms are bridged by the device %s", self._client.device_id)
+            await self._identity.ensure_signed()
+        await self._open_backup(restores=bool(problem))
+        assert self._machine.account is not None
+        log.info(
+            "encrypted rooms are bridged by the device %s with the key %s",
+            self._client.device_id,
+            self._machine.account.fingerprint,
+        )
 
     async def stop(self) -> None:
         """Close the store."""
+        if self._backup.is_open:
+            await self._put_away()
         await self._store.close()
         await self._database.stop()
 
     async def sync(self) -> None:
         """Take what is sent to the device, for ever; what is not handled yet comes again."""
-        backoff, bumped = Backoff(first_seconds=1.0, cap_seconds=60.0), asyncio.get_running_loop().time()
+        backoff = Backoff(first_seconds=1.0, cap_seconds=60.0)
         since: SyncToken | None = await self._store.get_next_batch() or None
         while True:
             try:
                 data = await self._fetch(since)
-                await self._take(data)
+                # Not given up in the middle: what is half taken could not be taken again.
+                await asyncio.shield(asyncio.ensure_future(self.take(self._decode(data))))
                 taken = SyncToken(str(data["next_batch"]))
                 await self._store.put_next_batch(taken)
                 since = taken
                 backoff.reset()
-                if asyncio.get_running_loop().time() - bumped > BUMP_SECONDS:
-                    bumped = asyncio.get_running_loop().time()
-                    await self._bump()
-                    await forget_keys(self._store, self._options)
             except Exception as error:
                 if not isinstance(error, MatrixError) and not is_of_database(error):
                     raise
                 log.info("keys have to wait: %s", type(error).__name__)
                 await asyncio.sleep(backoff.next_seconds())
+
+    async def take(self, news: MxKeyNews) -> None:
+        """Take what the device is told; raises MatrixError, or what the database raises, when it is not stored."""
+        if self._is_stale:
+            # What memory holds may be ahead of what is stored.
+            self._store.forget_memory()
+            self._machine.account = await self._store.get_account()
+        self._is_stale = True
+        await self._desk.take(news)
+        self._is_stale = False
+
+    async def tend(self) -> None:
+        """What has to be done from time to time, for ever."""
+        loop = asyncio.get_running_loop()
+        bumped = loop.time()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._has_new_keys.wait(), BUMP_SECONDS)
+            # Keys seldom come alone.
+            await asyncio.sleep(GATHER_SECONDS)
+            self._has_new_keys.clear()
+            await self._put_away()
+            if loop.time() - bumped > BUMP_SECONDS:
+                bumped = loop.time()
+                await self._see_to(self._marks.bump())
+                await self._see_to(forget_keys(self._store, self._options))
 
     async def encrypt(self, room_id: MxRoomId, kind: str, content: Json) -> Json | None:
         """Ciphertext; None when the room has no key that may still be used."""
@@ -192,8 +262,8 @@ class Machine:
         """Whether a key comes within this time."""
         return bool(await self._machine.wait_for_session(RoomID(room_id), SessionID(session), timeout=seconds))
 
-    async def decrypt(self, event: Any) -> Mapping[str, object]:
-        """What an event says, as its sender wrote it. Raises CannotOpen."""
+    async def decrypt(self, event: Any, *, is_own: bool) -> Mapping[str, object]:
+        """What an event says, as its sender wrote it; raises CannotOpen. Our own may be of an old device."""
         try:
             sealed = EncryptedEvent.deserialize(event)
             opened = await self._machine.decrypt_megolm_event(sealed)
@@ -205,7 +275,8 @@ class Machine:
         except (DecryptionError, SessionNotFound, GroupSessionWithheldError, SerializerError, ValueError) as error:
             log.info("an event could not be decrypted: %s", type(error).__name__)
             raise CannotOpen(OpenFailure.CORRUPT) from error
-        require_trust(opened["mautrix"]["trust_state"], self._options)
+        if not is_own:
+            require_trust(opened["mautrix"]["trust_state"], self._options)
         outer = event.get("content", {}).get("m.relates_to")
         if outer is not None and isinstance(said.get("content"), dict):
             said["content"].setdefault("m.relates_to", outer)
@@ -238,6 +309,32 @@ class Machine:
                 code=ExitCode.DATABASE_UNSUPPORTED,
             ) from error
 
+    def _note_key(self, session: str) -> None:
+        self._has_new_keys.set()
+        self._on_key(session)
+
+    async def _open_backup(self, *, restores: bool) -> None:
+        if self._options.backs_up_keys and not self._backs_up:
+            log.warning("keys are not backed up: encryption.pickle_key has less than %d characters", STRONG_LENGTH)
+        if self._backs_up:
+            await self._see_to(self._backup.open(restores=restores))
+
+    async def _put_away(self) -> None:
+        if not self._backs_up:
+            return
+        if not self._backup.is_open:
+            await self._open_backup(restores=False)
+        await self._see_to(self._backup.upload())
+
+    async def _see_to(self, work: Awaitable[object]) -> None:
+        """Do what can be done later as well."""
+        try:
+            await work
+        except Exception as error:
+            if not isinstance(error, MatrixError) and not is_of_database(error):
+                raise
+            log.warning("the keys of encrypted rooms could not be seen to: %s", type(error).__name__)
+
     async def _fetch(self, since: SyncToken | None) -> Json:
         query = {"filter": json.dumps(_FILTER), "timeout": str(SYNC_SECONDS * 1000 if since else 0)}
         if since:
@@ -245,12 +342,8 @@ class Machine:
         data: Json = await self._api.request(Method.GET, Path.v3.sync, query_params=query, metrics_method="sync")
         return data
 
-    async def _take(self, data: Any) -> None:
-        """What is in a sync; the homeserver forgets it when the next one is asked for."""
-        # Rooms are none of its business here: who comes and goes is told by the transactions.
-        taken: Any = {key: data[key] for key in _TAKEN if key in data}
-        tasks = self._client.handle_sync(taken)
-        await asyncio.shield(asyncio.gather(*tasks, return_exceptions=True))
+    def _decode(self, data: Json) -> MxKeyNews:
+        return decode_synced(data, MxUserId(self._client.mxid), self._client.device_id)
 
     async def _log_in(self, device_id: str) -> None:
         if self._options.uses_msc4190:
@@ -265,26 +358,8 @@ class Machine:
             update_hs_url=False,
         )
 
-    async def _find_problem(self, device_id: str) -> str:
-        """Why the store cannot be used; empty when it can.
-
-        Both the store and the homeserver have a mark that changes all the time: a store whose mark is another one
-        is older than the newest, and would encrypt with keys that were used before.
-        """
-        marked = str((await self._fetch_mark()).get("mark", ""))
-        known = await self._get_fact("mark"), await self._get_fact("next_mark")
-        if not device_id:
-            return "the keys of encrypted rooms are lost" if marked else ""
-        if marked not in known:
-            return "the keys of encrypted rooms are from an old backup"
-        answer = await self._client.query_keys([self._client.mxid])
-        if DeviceID(device_id) not in answer.device_keys.get(self._client.mxid, {}):
-            account = await self._store.get_account()
-            return "the device of the bridge is gone from the homeserver" if account and account.shared else ""
-        return ""
-
     async def _start_over(self) -> None:
-        await self._remove_device(str((await self._fetch_mark()).get("device", "")))
+        await self._marks.remove_device()
         for table in DEVICE_TABLES:
             await self._database.execute(f"DELETE FROM {table}")  # noqa: S608  names of ours
         self._store = self._machine.crypto_store = self._client.sync_store = self._fresh_store()
@@ -293,43 +368,6 @@ class Machine:
         store = KeyStore("", self._pickle_key, self._database)
         store.on_key = self._store.on_key
         return store
-
-    async def _bump(self) -> None:
-        mark = secrets.token_hex(8)
-        await self._put_fact("next_mark", mark)
-        path = Path.v3.user[self._client.mxid].account_data[_MARK]
-        content = {"mark": mark, "device": self._client.device_id}
-        await self._api.request(Method.PUT, path, content, metrics_method="mark")
-        await self._put_fact("mark", mark)
-
-    async def _remove_device(self, device_id: str) -> None:
-        """Have nobody encrypt for a device whose keys are gone."""
-        if not device_id:
-            return
-        try:
-            await self._api.request(Method.DELETE, Path.v3.devices[device_id], {}, metrics_method="device")
-        except MatrixError as error:
-            log.info("the old device stays at the homeserver: %s", type(error).__name__)
-
-    async def _fetch_mark(self) -> Json:
-        path = Path.v3.user[self._client.mxid].account_data[_MARK]
-        try:
-            answer = await self._api.request(Method.GET, path, metrics_method="mark")
-        except MatrixError as error:
-            if getattr(error, "http_status", 0) == 404:
-                return {}
-            raise
-        mark: Json = answer
-        return mark
-
-    async def _sign(self) -> None:
-        """Have the bot vouch for its device, and keep what that takes."""
-        trust = await self._machine.resolve_trust(self._machine.own_identity)
-        if trust >= TrustState.CROSS_SIGNED_UNTRUSTED:
-            return
-        recovery_key = await self._machine.generate_recovery_key()
-        await self._put_fact("recovery_key", seal(recovery_key, self._pickle_key))
-        log.info("the bridge has signed its device")
 
     async def _allows_key_share(self, device: DeviceIdentity, request: RequestedKeyInfo) -> bool:
         """Whether a device of somebody who reads along may have a key again."""
@@ -344,15 +382,3 @@ class Machine:
             Method.GET, Path.v3.rooms[room_id].joined_members, metrics_method="members"
         )
         return frozenset(answer.get("joined", {}))
-
-    async def _get_fact(self, key: str) -> str | None:
-        value = await self._database.fetchval("SELECT value FROM bridge_crypto WHERE key=$1", key)
-        return None if value is None else str(value)
-
-    async def _put_fact(self, key: str, value: str) -> None:
-        await self._database.execute(
-            "INSERT INTO bridge_crypto (key, value) VALUES ($1, $2) "
-            "ON CONFLICT (key) DO UPDATE SET value=excluded.value",
-            key,
-            value,
-        )

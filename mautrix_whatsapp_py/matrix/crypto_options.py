@@ -25,6 +25,10 @@ class CryptoOptions:
     """What opens them, where the configuration names it itself."""
     signs_itself: bool = False
     uses_msc4190: bool = True
+    syncs: bool = True
+    """Whether keys come by a sync of the bot's own, or with the transactions."""
+    backs_up_keys: bool = False
+    """Whether the homeserver keeps an encrypted copy of the keys."""
     shares_keys: bool = True
     rotation_ms: int = 0
     rotation_messages: int = 0

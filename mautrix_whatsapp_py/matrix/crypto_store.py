@@ -6,7 +6,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from mautrix.crypto import PgCryptoStore, StateStore
 from mautrix.types import RoomEncryptionStateEventContent, RoomID, UserID
@@ -14,6 +14,11 @@ from mautrix.types import RoomEncryptionStateEventContent, RoomID, UserID
 from mautrix_whatsapp_py.config.files import create_file
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
 from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRooms
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
+
+STRONG_LENGTH: Final = 32
 
 
 class MachineRooms(StateStore):
@@ -42,6 +47,16 @@ class KeyStore(PgCryptoStore):
         await super().put_group_session(room_id, sender_key, session_id, session)
         self.on_key(session_id)
 
+    def forget_memory(self) -> None:
+        """Read again what is stored."""
+        self._olm_cache.clear()
+        self._account = None
+
+
+def database_arguments(uri: str) -> dict[str, Any]:
+    """What the library is told about a database: a commit is on the disk, or a key could be used twice."""
+    return {"init_commands": ["PRAGMA synchronous = FULL"]} if uri.startswith("sqlite") else {}
+
 
 def ensure_pickle_key(options: CryptoOptions) -> str:
     """What opens the store: a file of its own, so that whoever has the database alone has nothing."""
@@ -54,7 +69,26 @@ def ensure_pickle_key(options: CryptoOptions) -> str:
 
 def seal(text: str, key: str) -> str:
     """A secret as it may lie in the database."""
+    return _fernet(key).encrypt(text.encode()).decode()
+
+
+def unseal(sealed: str, key: str) -> str | None:
+    """What `seal` was given; None when it was sealed with another key."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return _fernet(key).decrypt(sealed.encode()).decode()
+    except InvalidToken:
+        return None
+
+
+def is_strong(pickle_key: str) -> bool:
+    """Whether nobody can guess it who has what it seals."""
+    return len(pickle_key) >= STRONG_LENGTH
+
+
+def _fernet(key: str) -> Fernet:
     from cryptography.fernet import Fernet
 
     digest = hashlib.sha256(f"recovery:{key}".encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(digest)).encrypt(text.encode()).decode()
+    return Fernet(base64.urlsafe_b64encode(digest))

@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.matrix.decode import decode_event
 from mautrix_whatsapp_py.matrix.gaps import GapWatch
 from mautrix_whatsapp_py.matrix.transaction import (
     BadBody,
-    MxToDevice,
+    MxKeyNews,
     MxTransaction,
     TooOdd,
     decode_odd_transaction,
@@ -30,12 +30,16 @@ MISSED = MxTxnId("missed")
 MOST_FORWARDED = 10_000
 """So many others' events are remembered as handed over."""
 
-ToDeviceSink = Callable[[Sequence[MxToDevice]], None]
+KeyTaker = Callable[[MxKeyNews], Awaitable[None]]
 Witness = Callable[[Sequence[MxStored]], Awaitable[None]]
 
 
 async def see_nothing(_events: Sequence[MxStored]) -> None:
     """What a homeserver without encrypted rooms needs."""
+
+
+async def take_no_keys(_news: MxKeyNews) -> None:
+    """What a bridge needs to which keys come another way."""
 
 
 class OutOfTurn(Exception):
@@ -50,16 +54,19 @@ class Intake:
         inbox: MxInbox,
         sink: MxEventSink,
         *,
-        on_to_device: ToDeviceSink,
+        take_keys: KeyTaker = take_no_keys,
         is_ours: Callable[[MxUserId], bool] = lambda _user: False,
         witness: Witness = see_nothing,
         gate: Gate | None = None,
     ) -> None:
-        """`witness` sees all events, those of our own users too, before anything comes of them."""
+        """`witness` sees all events, those of our own users too, before anything comes of them.
+
+        What `take_keys` has taken is stored when it returns.
+        """
         self._witness = witness
         self._inbox = inbox
         self._sink = sink
-        self._on_to_device = on_to_device
+        self._take_keys = take_keys
         self._is_ours = is_ours
         self._turn = asyncio.Lock()
         self._last_taken: tuple[MxTxnId, int] | None = None
@@ -138,8 +145,8 @@ class Intake:
         is_repeated, self._last_taken = mark == self._last_taken, None
         new = await self._add(txn_id, transaction.events)
         # Keys come before what they decrypt.
-        if transaction.to_device and not is_repeated:
-            self._on_to_device(transaction.to_device)
+        if not (transaction.keys.is_empty or is_repeated):
+            await self._take_keys(transaction.keys)
         self._hand_over(new)
         self._is_owing = False
         if not is_repeated:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from ruamel.yaml import YAML
 
 from mautrix_whatsapp_py.config import Config
+from mautrix_whatsapp_py.config.encryption import EncryptionSection
 from mautrix_whatsapp_py.config.tree import GHOST_ID
 
 SENDER_LENGTH = 32
@@ -70,10 +71,15 @@ def build_registration(
         sender_localpart=sender,
         user_patterns=patterns,
         alias_pattern=alias_pattern(config),
-        wants_ephemeral=config.appservice.ephemeral_events,
+        # Keys come the same way.
+        wants_ephemeral=config.appservice.ephemeral_events or _takes_keys(config.encryption),
         wants_encryption=config.encryption.allow,
         wants_msc4190=config.encryption.allow and config.encryption.msc4190,
     )
+
+
+def _takes_keys(section: EncryptionSection) -> bool:
+    return section.allow and section.appservice
 
 
 def encode_doubles_registration(config: Config, *, as_token: str) -> str:

@@ -39,12 +39,36 @@ class MxToDevice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MxKeyCount:
+    """How many keys for first contacts the homeserver still has of a device."""
+
+    user: MxUserId
+    device: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MxKeyNews:
+    """What concerns the keys of devices."""
+
+    messages: tuple[MxToDevice, ...] = ()
+    changed: tuple[MxUserId, ...] = ()
+    """Users who have other devices than before."""
+    counts: tuple[MxKeyCount, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing new."""
+        return not (self.messages or self.changed or self.counts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MxTransaction:
     """What a homeserver pushed at once."""
 
     events: tuple[MxStored, ...]
     ephemeral: tuple[MxEphemeral, ...]
-    to_device: tuple[MxToDevice, ...]
+    keys: MxKeyNews
     skipped: tuple[str, ...]
     """Ids of malformed events, as far as they have one."""
 
@@ -58,6 +82,17 @@ class _Envelope(msgspec.Struct):
     to_device: msgspec.Raw = msgspec.Raw(b"[]")
     unstable_to_device: msgspec.Raw = msgspec.field(
         default=msgspec.Raw(b"[]"), name="de.sorunome.msc2409.to_device"
+    )
+    device_lists: msgspec.Raw = msgspec.Raw(b"{}")
+    unstable_device_lists: msgspec.Raw = msgspec.field(
+        default=msgspec.Raw(b"{}"), name="org.matrix.msc3202.device_lists"
+    )
+    counts: msgspec.Raw = msgspec.field(default=msgspec.Raw(b"{}"), name="device_one_time_keys_count")
+    unstable_counts: msgspec.Raw = msgspec.field(
+        default=msgspec.Raw(b"{}"), name="org.matrix.msc3202.device_one_time_keys_count"
+    )
+    older_counts: msgspec.Raw = msgspec.field(
+        default=msgspec.Raw(b"{}"), name="org.matrix.msc3202.device_one_time_key_counts"
     )
 
 
@@ -81,11 +116,28 @@ class _ToDevice(msgspec.Struct):
     content: msgspec.Raw
 
 
+class _DeviceLists(msgspec.Struct):
+    changed: list[str] = []
+
+
+_Counts = dict[str, dict[str, dict[str, int]]]
+_LISTS = ("device_lists", "org.matrix.msc3202.device_lists")
+_COUNTS = (
+    "device_one_time_keys_count",
+    "org.matrix.msc3202.device_one_time_keys_count",
+    "org.matrix.msc3202.device_one_time_key_counts",
+)
+_KEY_KIND = "signed_curve25519"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Parts:
     events: Sequence[bytes | msgspec.Raw]
     ephemeral: Sequence[bytes | msgspec.Raw]
     to_device: Sequence[bytes | msgspec.Raw]
+    device_lists: Sequence[bytes | msgspec.Raw]
+    """The same under one name or another, as with the counts."""
+    counts: Sequence[bytes | msgspec.Raw]
 
 
 def decode_transaction(raw: bytes) -> MxTransaction:
@@ -102,6 +154,8 @@ def decode_transaction(raw: bytes) -> MxTransaction:
             events=events,
             ephemeral=_decode_lists(envelope.ephemeral, envelope.unstable_ephemeral),
             to_device=_decode_lists(envelope.to_device, envelope.unstable_to_device),
+            device_lists=(envelope.device_lists, envelope.unstable_device_lists),
+            counts=(envelope.counts, envelope.unstable_counts, envelope.older_counts),
         )
     )
 
@@ -142,6 +196,8 @@ def decode_odd_transaction(raw: bytes) -> MxTransaction:
             events=events,
             ephemeral=_split_lists(members, "ephemeral"),
             to_device=_split_lists(members, "to_device"),
+            device_lists=[members[name] for name in _LISTS if name in members],
+            counts=[members[name] for name in _COUNTS if name in members],
         )
     )
 
@@ -168,7 +224,11 @@ def _decode_parts(parts: _Parts) -> MxTransaction:
     return MxTransaction(
         events=tuple(events),
         ephemeral=tuple(event for raw in parts.ephemeral for event in decode_ephemeral(bytes(raw))),
-        to_device=tuple(_decode_to_device(parts.to_device)),
+        keys=MxKeyNews(
+            messages=tuple(_decode_to_device(parts.to_device)),
+            changed=_decode_changed(parts.device_lists),
+            counts=_decode_counts(parts.counts),
+        ),
         skipped=tuple(skipped),
     )
 
@@ -215,6 +275,31 @@ def _decode_to_device(raws: Sequence[bytes | msgspec.Raw]) -> Iterator[MxToDevic
                 kind=message.type,
                 body=body,
             )
+
+
+def _decode_changed(raws: Sequence[bytes | msgspec.Raw]) -> tuple[MxUserId, ...]:
+    users: dict[MxUserId, None] = {}
+    for raw in map(bytes, raws):
+        try:
+            lists = msgspec.json.decode(raw, type=_DeviceLists)
+        except (ValueError, RecursionError):
+            continue
+        users.update((MxUserId(user), None) for user in lists.changed if is_id(user))
+    return tuple(users)
+
+
+def _decode_counts(raws: Sequence[bytes | msgspec.Raw]) -> tuple[MxKeyCount, ...]:
+    counts: dict[tuple[str, str], int] = {}
+    for raw in map(bytes, raws):
+        try:
+            by_user = msgspec.json.decode(raw, type=_Counts)
+        except (ValueError, RecursionError):
+            continue
+        for user, by_device in by_user.items():
+            counts.update(((user, device), left.get(_KEY_KIND, 0)) for device, left in by_device.items())
+    return tuple(
+        MxKeyCount(user=MxUserId(user), device=device, left=left) for (user, device), left in counts.items()
+    )
 
 
 def is_object(raw: msgspec.Raw) -> bool:

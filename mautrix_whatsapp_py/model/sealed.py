@@ -26,6 +26,8 @@ class KeyName:
     session: str
     device: str
     sender_key: str
+    is_refused: bool = False
+    """Whether its owner has said that the bridge shall not have it."""
 
 
 class KeyMissing(Exception):

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import io
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nio import Api, AsyncClient, AsyncClientConfig, InviteMemberEvent, MegolmEvent, RoomMessage
+from nio import Api, AsyncClient, AsyncClientConfig, BadEvent, Event, InviteMemberEvent, MegolmEvent, RoomMessage
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
+
+from tests.data.media.sample import Sample
 
 DEADLINE_SECONDS = 60
 
@@ -20,6 +23,7 @@ class EncryptedClient:
     def __init__(self, client: AsyncClient) -> None:
         self.client = client
         self.messages: list[RoomMessage] = []
+        self.events: list[Event | BadEvent] = []
         self.unreadable: list[MegolmEvent] = []
         self._news = asyncio.Condition()
         self._task: asyncio.Task[None] | None = None
@@ -32,6 +36,8 @@ class EncryptedClient:
         client = AsyncClient(url, user, store_path=str(folder), config=config)
         await client.login(password)
         self = cls(client)
+        # nio knows no encrypted stickers
+        client.add_event_callback(self._on_event, (Event, BadEvent))
         client.add_event_callback(self._on_message, RoomMessage)
         client.add_event_callback(self._on_unreadable, MegolmEvent)
         client.add_event_callback(self._on_invite, InviteMemberEvent)
@@ -53,9 +59,12 @@ class EncryptedClient:
 
     async def say(self, room: str, body: str, **more: object) -> str:
         """Say something, encrypted."""
-        content = {"msgtype": "m.text", "body": body, **more}
+        return await self.send(room, "m.room.message", {"msgtype": "m.text", "body": body, **more})
+
+    async def send(self, room: str, kind: str, content: dict[str, Any]) -> str:
+        """Send an event, encrypted."""
         await self.until(lambda: room in self.client.rooms and self.client.rooms[room].encrypted)
-        answer = await self.client.room_send(room, "m.room.message", content, ignore_unverified_devices=True)
+        answer = await self.client.room_send(room, kind, content, ignore_unverified_devices=True)
         return str(answer.event_id)
 
     async def fetch_sealed(self, room: str, event_id: str) -> dict[str, object]:
@@ -97,6 +106,34 @@ class EncryptedClient:
         assert message.decrypted, message
         return message
 
+    def mark(self) -> int:
+        """What there was until now."""
+        return len(self.events)
+
+    async def saw(self, kind: str, *, room: str, content_part: str, is_secret: bool = True) -> Any:
+        """What somebody else did, as soon as it is there; encrypted, or not."""
+
+        def fits(event: Event | BadEvent) -> bool:
+            return event.source["type"] == kind and content_part in str(event.source)
+
+        event = await self._saw(fits, room=room)
+        assert event.decrypted == is_secret, event
+        return event
+
+    async def saw_file(self, *, room: str, after: int) -> Any:
+        """The next file of somebody else's, which is encrypted as its event is."""
+        event = await self._saw(lambda event: "file" in event.source["content"], room=room, after=after)
+        assert event.decrypted, event
+        return event
+
+    async def _saw(self, fits: Callable[[Event | BadEvent], bool], *, room: str, after: int = 0) -> Any:
+        def find() -> Event | BadEvent | None:
+            others = (event for event in self.events[after:] if event.sender != self.client.user_id)
+            return next((event for event in others if event.source["room_id"] == room and fits(event)), None)
+
+        await self.until(lambda: find() is not None)
+        return find()
+
     async def until(self, condition: Any) -> None:
         """Wait until something is so."""
         try:
@@ -117,12 +154,16 @@ class EncryptedClient:
         sealed = message.source["content"]["file"]
         return decrypt_attachment(answer.body, sealed["key"]["k"], sealed["hashes"]["sha256"], sealed["iv"])
 
-    async def show(self, room: str, data: bytes, mimetype: str) -> None:
-        """Send a picture, encrypted as well."""
-        sealed, keys = encrypt_attachment(data)
+    async def show(self, room: str, sample: Sample, msgtype: str, more: dict[str, object]) -> None:
+        """Send a file, encrypted as its event is."""
+        sealed, keys = encrypt_attachment(sample.data)
         answer, _ = await self.client.upload(io.BytesIO(sealed), "application/octet-stream", filesize=len(sealed))
-        file = {**keys, "url": answer.content_uri, "mimetype": mimetype}
-        await self.say(room, "picture", msgtype="m.image", file=file, info={"mimetype": mimetype})
+        file = {**keys, "url": answer.content_uri, "mimetype": sample.mime_type}
+        content = {"body": sample.name, "file": file, "info": {"mimetype": sample.mime_type}, **more}
+        if msgtype == "m.sticker":
+            await self.send(room, msgtype, content)
+        else:
+            await self.send(room, "m.room.message", {**content, "msgtype": msgtype})
 
     def rotate(self, room: str) -> None:
         """Use another key from the next message on."""
@@ -132,6 +173,12 @@ class EncryptedClient:
         event.source["room_id"] = room.room_id
         async with self._news:
             self.messages.append(event)
+            self._news.notify_all()
+
+    async def _on_event(self, room: Any, event: Event | BadEvent) -> None:
+        event.source["room_id"] = room.room_id
+        async with self._news:
+            self.events.append(event)
             self._news.notify_all()
 
     async def _on_unreadable(self, _room: Any, event: MegolmEvent) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from mautrix_whatsapp_py.bridge.doubles import LOST
 from mautrix_whatsapp_py.commands.doubles import ON
 from tests.conftest import MakeBridge, MakeSynapse
+from tests.data.media.pictures import quarters, saved
 from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.flow.marks_on_synapse import follow_each_other, is_marked_unread, past_of, until, was_read
 from tests.homeserver import MatrixClient, PortPool, Registration
@@ -178,6 +180,8 @@ async def _relayed(double: Double, room: str) -> None:
     for _ in ("revocation", "edit"):
         await ben.receive_next()
 
+    await _relayed_kinds(double, room, dora, name)
+
     # an edit of her words by somebody else is sent by no homeserver's rule, and by none of ours
     await alice.send(room, "m.room.message", _edit(said, "forged"))
     await heard("only your own messages")
@@ -187,6 +191,48 @@ async def _relayed(double: Double, room: str) -> None:
     await heard("does not reach WhatsApp")
     await alice.send_text(room, "still me")
     assert (await ben.receive_next()).text == "still me"
+
+
+async def _relayed_kinds(double: Double, room: str, dora: MatrixClient, name: str) -> None:
+    """Files, places, polls and votes of Dora's, and a quote of hers."""
+    ben = double.ben.phone
+
+    async def received() -> Any:
+        return (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).message
+
+    data = saved(quarters(), "JPEG", quality=95)
+    url = await dora.upload(data, mimetype="image/jpeg", filename="photo.jpg")
+    photo = {"msgtype": "m.image", "body": "look", "filename": "photo.jpg", "url": url}
+    await dora.send(room, "m.room.message", {**photo, "info": {"mimetype": "image/jpeg"}})
+    assert (await received()).imageMessage.caption == f"*{name}* sent an image: look"
+    file = {"msgtype": "m.file", "body": "a.bin", "url": url, "info": {"mimetype": "application/octet-stream"}}
+    await dora.send(room, "m.room.message", file)
+    sent = await received()
+    is_wrapped = sent.HasField("documentWithCaptionMessage")
+    document = (sent.documentWithCaptionMessage.message if is_wrapped else sent).documentMessage
+    assert (document.fileName, name in document.caption) == ("a.bin", True)
+    await dora.send(room, "m.room.message", {"msgtype": "m.location", "body": "Zoo", "geo_uri": "geo:5,6"})
+    place = (await received()).locationMessage
+    assert place.degreesLatitude == 5
+    assert name in f"{place.name} {place.comment}"
+
+    text, start, vote = (
+        "org.matrix.msc1767.text",
+        "org.matrix.msc3381.poll.start",
+        "org.matrix.msc3381.poll.response",
+    )
+    poll = {"question": {text: "Tea?"}, "answers": [{"id": one, text: one} for one in ("Yes", "No")]}
+    asked = await dora.send(room, start, {start: {**poll, "kind": "org.matrix.msc3381.poll.disclosed"}})
+    assert (await received()).pollCreationMessageV3.name == f"{name}: Tea?"
+    about = {"rel_type": "m.reference", "event_id": asked}
+    await dora.send(room, vote, {vote: {"answers": ["Yes"]}, "m.relates_to": about})
+    assert (await received()).extendedTextMessage.text == f"*{name}* voted: Yes"
+    said = await dora.send_text(room, "who quotes me?")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == f"*{name}*: who quotes me?"
+    reply = {"m.in_reply_to": {"event_id": said}}
+    await double.alice.send(room, "m.room.message", {"msgtype": "m.text", "body": "me", "m.relates_to": reply})
+    quoted = (await received()).extendedTextMessage.contextInfo.quotedMessage
+    assert f"*{name}*: who quotes me?" in (quoted.conversation, quoted.extendedTextMessage.text)
 
 
 def _edit(event_id: str, body: str) -> dict[str, object]:

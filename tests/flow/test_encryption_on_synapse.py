@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -12,18 +14,19 @@ from uuid import uuid4
 
 import pytest
 import zxingcpp
+from nio import Api
 from PIL import Image
+from ruamel.yaml import YAML
 
 from mautrix_whatsapp_py.config.document import parse_yaml
 from tests.conftest import MakeBridge, MakeSynapse
-from tests.data.media.pictures import quarters, saved
 from tests.flow.encrypted_client import EncryptedClient
+from tests.flow.encrypted_kinds import Talk, cross_from_whatsapp, cross_to_whatsapp
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse
 from tests.homeserver.runner import run_program
 from tests.homeserver.synapse import PASSWORD
 from tests.postgres import Postgres
-from tests.simulator.api import Account, Simulator, host_command, kinds, simulator
-from tests.simulator.media_crypto import decrypt_media
+from tests.simulator.api import Account, Simulator, host_command, simulator
 
 pytestmark = [
     pytest.mark.synapse,
@@ -31,7 +34,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
 ]
 
-PHOTO = saved(quarters(), "JPEG", quality=95)
 BOT = "@whatsappbot:localhost"
 WAIT_SECONDS = 60
 
@@ -103,23 +105,16 @@ async def test_everything_is_said_in_secret(
     answer = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
     assert "hello" in str(answer.message.extendedTextMessage.contextInfo.quotedMessage)
 
-    # a file is encrypted on the homeserver too
-    file = kinds.upload(stage.wa.media, PHOTO, "image")
-    await ben.send(stage.phone.pn, kinds.image(file, caption="look"))
-    photo = await alice.heard("look")
-    assert await alice.fetch_file(photo) == PHOTO
-    assert "url" not in photo.source["content"]
-    assert "thumbnail_url" not in photo.source["content"]["info"]
+    talk = Talk(wa=stage.wa, alice=alice, phone=stage.phone, ben=stage.ben, room=room)
+    await cross_from_whatsapp(talk)
+    await cross_to_whatsapp(talk)
+    photo = await alice.saw_file(room=room, after=0)
     await alice.say(room, "who is it?", **{"m.relates_to": {"m.in_reply_to": {"event_id": photo.event_id}}})
-    asked = (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).message.extendedTextMessage
+    asked = await talk.received("extendedTextMessage")
     assert asked.contextInfo.quotedMessage.imageMessage.JPEGThumbnail.startswith(b"\xff\xd8\xff")
-    await alice.show(room, PHOTO, "image/jpeg")
-    part = (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).message.imageMessage
-    blob = stage.wa.media.blobs[part.directPath.partition("?")[0]]
-    assert decrypt_media(blob, part.mediaKey, "image") == PHOTO
 
     await _forge(stage, room)
-    await _add_device(stage, room)
+    await _add_device(stage, room, "early")
 
     # the key goes to the device while nobody is there; keys of before go along to another database, and back
     for uri in (postgres.url(own_database), f"sqlite:///{stage.bridge.folder / 'bridge.db'}"):
@@ -135,7 +130,9 @@ async def test_everything_is_said_in_secret(
     await ben.text(stage.phone.pn, "welcome back")
     await alice.heard("welcome back")
 
-    await _restore_backup(stage, room)
+    await _restore_backup(stage, talk)
+    await _lose_store(stage, talk, hello.event_id)
+    await _keys_with_transactions(stage, talk)
     types = await asyncio.to_thread(_kinds_of, stage.synapse.folder / "homeserver.db", (dm, room))
     assert "m.room.message" not in types
     assert "m.room.encrypted" in types
@@ -154,21 +151,114 @@ async def _move(stage: Stage, uri: str) -> None:
     path.write_text(path.read_text().replace(old, uri))
 
 
-async def _restore_backup(stage: Stage, room: str) -> None:
-    """A store from an old backup is noticed."""
-    alice, ben = stage.alice, stage.ben.phone
-    backup = _copy(stage.bridge.folder)
-    await stage.bridge.restart()
+async def _restore_backup(stage: Stage, talk: Talk) -> None:
+    """A store from an old backup is noticed, and what was said with newer keys is read all the same."""
+    alice, ben, room = stage.alice, stage.ben.phone, talk.room
     await stage.bridge.stop()
+    backup = _copy(stage.bridge.folder)
+    before = _used_keys(stage.bridge.folder)
+    await stage.bridge.start()
+    for number in range(3):
+        alice.rotate(room)
+        await alice.say(room, f"later {number}")
+        assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == f"later {number}"
+        await alice.say(room, "!wa discard-megolm-session")
+        await ben.text(stage.phone.pn, f"answer {number}")
+        await alice.heard(f"answer {number}")
+    await _add_device(stage, room, "after the backup")
+    await alice.say(room, "the last before")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "the last before"
+    await stage.bridge.stop()
+    after = _used_keys(stage.bridge.folder)
+    # both sides have changed the keys of the room, and a new device has used a key for first contacts
+    assert len(after.megolm - before.megolm) >= 6
+    assert len(after.olm) > len(before.olm)
+    assert after.account != before.account
+    await alice.say(room, "with a key from after the backup")
+    alice.rotate(room)
+    await alice.say(room, "with a key that only the old device was sent")
     _restore(stage.bridge.folder, backup)
     await stage.bridge.start()
     assert "the keys of encrypted rooms are from an old backup" in stage.bridge.output
-    alice.rotate(room)
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "with a key from after the backup"
+    await alice.heard("hasn't received the decryption keys", room=room)
+    await _talk_to_new_device(stage, room, "after a backup")
+
+
+async def _lose_store(stage: Stage, talk: Talk, hello: str) -> None:
+    """Without the store, but with what opens it: the keys come back, and the bot is who it was."""
+    alice, room = stage.alice, talk.room
+    identity = await _identity_of_bot(stage)
+    await stage.bridge.stop()
+    for path in stage.bridge.folder.glob("crypto.db*"):
+        path.unlink()
+    await alice.say(room, "while there is no store", **{"m.relates_to": {"m.in_reply_to": {"event_id": hello}}})
+    await stage.bridge.start()
+    assert "the keys of encrypted rooms are lost" in stage.bridge.output
+    answer = (await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)).message.extendedTextMessage
+    assert answer.text == "while there is no store"
+    assert "hello" in str(answer.contextInfo.quotedMessage)
+    assert await _identity_of_bot(stage) == identity
+    await _talk_to_new_device(stage, room, "after a loss")
+
+
+async def _keys_with_transactions(stage: Stage, talk: Talk) -> None:
+    """The same with keys that come as events do: new keys, new devices, and no sync."""
+    await stage.bridge.stop()
+    config = YAML(typ="safe").load(stage.bridge.config_path)
+    config["encryption"]["appservice"] = True
+    stage.bridge.config_path.write_text(json.dumps(config))
+    synced = _sync_token(stage.bridge.folder)
+    await stage.bridge.start()
+    stage.alice.rotate(talk.room)
+    await stage.alice.say(talk.room, "with a transaction")
+    assert (await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "with a transaction"
+    await _add_device(stage, talk.room, "without a sync")
+    assert _sync_token(stage.bridge.folder) == synced
+
+
+async def _talk_to_new_device(stage: Stage, room: str, when: str) -> None:
+    stage.alice.rotate(room)
     await _until_there_is_a_new_device(stage)
-    await alice.say(room, "to the new device")
-    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "to the new device"
-    await ben.text(stage.phone.pn, "from the new device")
-    await alice.heard("from the new device")
+    await stage.alice.say(room, f"to the new device {when}")
+    assert (await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == f"to the new device {when}"
+    await stage.ben.phone.text(stage.phone.pn, f"from the new device {when}")
+    await stage.alice.heard(f"from the new device {when}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedKeys:
+    """What a store of keys holds, as far as it changes with use."""
+
+    megolm: frozenset[str]
+    olm: frozenset[str]
+    account: bytes
+
+
+def _used_keys(folder: Path) -> UsedKeys:
+    with closing(sqlite3.connect(folder / "crypto.db")) as database:
+
+        def names(query: str) -> frozenset[str]:
+            return frozenset(str(row[0]) for row in database.execute(query))
+
+        return UsedKeys(
+            megolm=names("SELECT session_id FROM crypto_megolm_inbound_session"),
+            olm=names("SELECT session_id FROM crypto_olm_session"),
+            account=bytes(database.execute("SELECT account FROM crypto_account").fetchone()[0]),
+        )
+
+
+def _sync_token(folder: Path) -> str:
+    with closing(sqlite3.connect(folder / "crypto.db")) as database:
+        return str(database.execute("SELECT sync_token FROM crypto_account").fetchone()[0])
+
+
+async def _identity_of_bot(stage: Stage) -> dict[str, str]:
+    method, path, data = Api.keys_query(stage.alice.client.access_token, {BOT})
+    answer = await (await stage.alice.client.send(method, path, data)).json()
+    keys: dict[str, str] = answer["master_keys"][BOT]["keys"]
+    assert keys
+    return keys
 
 
 async def _forge(stage: Stage, room: str) -> None:
@@ -194,16 +284,18 @@ async def _forge(stage: Stage, room: str) -> None:
     assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "and then this"
 
 
-async def _add_device(stage: Stage, room: str) -> None:
+async def _add_device(stage: Stage, room: str, name: str) -> None:
     """A new device of alice's reads what comes, and what it writes is bridged."""
-    url, folder = stage.synapse.url, stage.bridge.folder.parent / "second"
-    second = await EncryptedClient.log_in(url, "@alice:localhost", PASSWORD, folder)
+    folder = stage.bridge.folder.parent / name
+    second = await EncryptedClient.log_in(stage.synapse.url, "@alice:localhost", PASSWORD, folder)
     try:
-        await stage.ben.phone.text(stage.phone.pn, "to both of you")
-        await second.heard("to both of you", room=room)
-        await stage.alice.heard("to both of you", room=room)
-        await second.say(room, "from the second")
-        assert (await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "from the second"
+        # first, so that it begins with a key of the bridge's for first contacts
+        await second.say(room, f"from the second {name}")
+        heard = await stage.ben.phone.receive_next(timeout_seconds=WAIT_SECONDS)
+        assert heard.text == f"from the second {name}"
+        await stage.ben.phone.text(stage.phone.pn, f"to both {name}")
+        await second.heard(f"to both {name}", room=room)
+        await stage.alice.heard(f"to both {name}", room=room)
     finally:
         await second.aclose()
 

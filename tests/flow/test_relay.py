@@ -135,6 +135,20 @@ async def test_replies_edits_and_redactions(party: Party) -> None:
     assert revoke.target == edit.target
 
 
+async def test_a_quote_says_who_wrote_it(party: Party) -> None:
+    """Phones would show the words as those of the account's owner."""
+    others = await party.chat.say("of Rey", sender=RELAYED)
+    own = await party.chat.say("of the owner")
+    for event_id, quoted in ((others, "*Rey*: of Rey"), (own, "of the owner")):
+        for sender in (ALICE, NOLOGIN):
+            await party.chat.say("an answer", sender=sender, relation=MxReply(event_id=event_id))
+            answer = party.sent[-1]
+            assert isinstance(answer, WaText)
+            assert answer.context.quote is not None
+            assert answer.context.quote.preview is not None
+            assert answer.context.quote.preview.text == quoted
+
+
 async def test_nobody_changes_what_others_wrote_with_the_same_account(party: Party) -> None:
     owners = await party.chat.say("of the owner")
     others = await party.chat.say("of Rey", sender=RELAYED)

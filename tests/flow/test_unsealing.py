@@ -27,6 +27,7 @@ class FakeCiphers:
     """Opens what it has the key of."""
 
     has_key: bool = True
+    is_refused: bool = False
     said: dict[MxEventId, str] = field(default_factory=dict)
     broken: dict[MxEventId, OpenFailure] = field(default_factory=dict)
     requests: list[MxUserId] = field(default_factory=list)
@@ -38,7 +39,10 @@ class FakeCiphers:
         if origin.event_id in self.broken:
             raise CannotOpen(self.broken[origin.event_id])
         if not self.has_key:
-            raise KeyMissing(KeyName(room_id=origin.room_id, session=SESSION, device="D", sender_key="K"))
+            name = KeyName(
+                room_id=origin.room_id, session=SESSION, device="D", sender_key="K", is_refused=self.is_refused
+            )
+            raise KeyMissing(name)
         content = MxMessageContent(body=self.said[origin.event_id], mentions=MxMentions())
         return MxMessage(origin=replace(origin, was_encrypted=True), content=content)
 
@@ -154,6 +158,16 @@ async def test_a_key_that_does_not_come_is_told_of_and_comes_after_a_restart(sta
     stage.ciphers.listeners.clear()
     await stage.chat.restart()
     assert stage.sent == []
+    stage.ciphers.give_key()
+    await stage.world.settled()
+    assert stage.sent == ["one"]
+
+
+async def test_a_key_that_somebody_refuses_is_told_of_at_once(stage: Stage) -> None:
+    stage.ciphers.has_key, stage.ciphers.is_refused = False, True
+    await stage.say("one")
+    await stage.world.heard("does not give its keys to the bridge", room_id=stage.room)
+    # it may be given after all
     stage.ciphers.give_key()
     await stage.world.settled()
     assert stage.sent == ["one"]

@@ -23,7 +23,7 @@ async def serve(url: str) -> None:
 
     inbox = Inbox(Store(decode_database_url(url)), FakeClock())
     appservice = AppService(
-        Intake(inbox, FakeMxSink(), on_to_device=lambda _messages: None),
+        Intake(inbox, FakeMxSink()),
         Hooks(is_ghost=is_ghost, unready_parts=lambda: ()),
         bot=MxUserId("@bot:example.org"),
         hs_token=TOKEN,

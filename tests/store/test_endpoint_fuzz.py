@@ -93,7 +93,7 @@ async def pusher(inbox: MxInbox) -> AsyncIterator[Pusher]:
 
     sink = FakeMxSink()
     appservice = AppService(
-        Intake(inbox, sink, on_to_device=lambda _messages: None),
+        Intake(inbox, sink),
         Hooks(is_ghost=is_ghost, unready_parts=lambda: ()),
         bot=MxUserId("@bot:example.org"),
         hs_token=TOKEN,

@@ -169,7 +169,22 @@ async def _fetch_quoted(event_id: MxEventId | None, stage: Stage, talk: Talk) ->
         return None
     content = await talk.chats.fetch_message(stage.portal.room_id, event_id)
     thumbnail = None if content is None else await fetch_thumbnail(content, talk)
-    return Quoted(ref=_ref(part, stage), sender=part.sender, content=content, thumbnail=thumbnail)
+    relaying = None if content is None else await _find_writer(part, stage, talk)
+    return Quoted(
+        ref=_ref(part, stage), sender=part.sender, content=content, thumbnail=thumbnail, relaying=relaying
+    )
+
+
+async def _find_writer(part: MessagePart, stage: Stage, talk: Talk) -> Relaying | None:
+    """Who wrote what an account sent for somebody else; None where it was its owner."""
+    room_id = stage.portal.room_id
+    if not part.is_own or talk.relays is None or room_id is None or await talk.relays.get(stage.portal) is None:
+        return None
+    sender = await talk.relays.fetch_sender(room_id, part.event_id)
+    is_known = sender is not None and (talk.logins.of_user(sender) or await talk.persons.get_by_ghost(sender))
+    if sender is None or is_known:
+        return None
+    return await talk.relays.describe(sender, room_id, part.event_id, part.sender)
 
 
 async def _fetch_addresses(users: Iterable[MxUserId], stage: Stage, talk: Talk) -> dict[MxUserId, WaJid]:

@@ -114,13 +114,13 @@ class Unsealing:
         origin = sealed.event.origin
         self._ciphers.request_key(origin.sender, name)
         try:
-            told = await self._tell(sealed, notices.KEY_AWAITED)
+            told = await self._tell(sealed, notices.KEY_REFUSED if name.is_refused else notices.KEY_AWAITED)
             if told is not None:
                 self._told[origin.event_id] = told
             await self._clock.sleep(ANSWER_SECONDS)
             if not self._waits(sealed, name):
                 return
-            if told is not None:
+            if told is not None and not name.is_refused:
                 await self._tell(sealed, notices.KEY_MISSING, edits=told)
             await self._clock.sleep(KEEP_SECONDS)
             if self._waits(sealed, name):

@@ -34,6 +34,11 @@ const COMMANDS = {
     send: async ({ room, kind, content }) => (await client.sendEvent(room, kind, content)).event_id,
     trust: ({ strict }) => client.getCrypto().setDeviceIsolationMode(
         strict ? new api.OnlySignedDevicesIsolationMode() : new api.AllDevicesIsolationMode(false)),
+    blacklist: ({ on }) => { client.getCrypto().globalBlacklistUnverifiedDevices = on },
+    verify: async ({ user }) => {
+        const devices = (await client.getCrypto().getUserDeviceInfo([user], true)).get(user)
+        await Promise.all([...devices.keys()].map(id => client.getCrypto().setDeviceVerified(user, id, true)))
+    },
     redact: async ({ room, event }) => (await client.redactEvent(room, event)).event_id,
     rotate: ({ room }) => client.getCrypto().forceDiscardSession(room),
     knows: ({ room }) => Boolean(client.getRoom(room)?.hasEncryptionStateEvent()),

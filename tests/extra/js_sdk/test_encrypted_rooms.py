@@ -113,6 +113,7 @@ async def test_a_strict_client_talks_in_encrypted_rooms(stage: Stage) -> None:
     await _to_whatsapp(stage)
     await _while_the_bridge_is_down(stage)
     await _other_devices(stage)
+    await _verified_only(stage)
     await _burst(stage)
     await _old_backup(stage)
     kinds_there = await asyncio.to_thread(
@@ -246,6 +247,21 @@ async def _other_devices(stage: Stage) -> None:
         await stage.alice.heard("a session that is not verified", room=stage.room)
     await stage.alice.say(stage.room, "signed")
     assert await stage.read() == "signed"
+
+
+async def _verified_only(stage: Stage) -> None:
+    """A client that gives keys to verified devices only: who writes is told why, and how it is mended."""
+    alice = stage.alice
+    await alice.ask("blacklist", on=True)
+    await alice.ask("rotate", room=stage.room)
+    await alice.say(stage.room, "for verified devices")
+    await alice.heard("does not give its keys to the bridge", room=stage.room)
+    await stage.ben.phone.text(stage.phone.pn, "it reads as before")
+    await alice.heard("it reads as before", room=stage.room)
+    await alice.ask("verify", user=BOT)
+    await alice.say(stage.room, "to a verified device")
+    assert await stage.read() == "to a verified device"
+    await alice.ask("blacklist", on=False)
 
 
 async def _burst(stage: Stage) -> None:

@@ -35,6 +35,7 @@ def problems_of(config: Config) -> list[str]:
         (replace(SHARED, database=DatabaseSection()), "needs Postgres"),
         (replace(SHARED, channel=ChannelSection(enabled=True)), "channel.enabled"),
         (replace(SHARED, encryption=EncryptionSection(allow=True)), "encryption.pickle_key"),
+        (replace(SHARED, encryption=EncryptionSection(appservice=True)), "encryption.appservice"),
         (replace(SHARED, whatsapp=WhatsappSection(keep_links_on_stop=True)), "keep_links_on_stop"),
         (replace(SHARED, cluster=ClusterSection(worker="a b")), "cluster.worker"),
         (replace(SHARED, cluster=ClusterSection(worker="a" * 33)), "cluster.worker"),

@@ -78,8 +78,10 @@ encryption:
     allow: true
     default: true
     require: true
+    appservice: true
     msc4190: false
     self_sign: true
+    key_backup: false
     allow_key_sharing: false
     pickle_key: mine
     rotation: {enable_custom: true, milliseconds: 60000, messages: 5, disable_device_change_key_rotation: true}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,18 +13,18 @@ from mautrix_whatsapp_py.convert import group_words, mentions
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.convert.media import Uploaded, name_file
 from mautrix_whatsapp_py.convert.polls import to_poll_start
-from mautrix_whatsapp_py.convert.results import MxLive, MxPollSend, MxSend, WaSend
-from mautrix_whatsapp_py.convert.text import clean_name
+from mautrix_whatsapp_py.convert.results import MxLive, MxPollSend, MxSend, Refused, WaSend
+from mautrix_whatsapp_py.convert.text import clean, clean_name
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.convert.to_whatsapp import to_whatsapp
 from mautrix_whatsapp_py.convert.vcard import read_vcards, write_vcards
 from mautrix_whatsapp_py.ids import MxUri, MxUserId, WaMessageId
+from mautrix_whatsapp_py.matrix.poll_content import decode_poll_start
 from mautrix_whatsapp_py.model import rich
 from mautrix_whatsapp_py.model.content import (
     MxMentions,
     MxMessageContent,
     MxMsgType,
-    MxPollStart,
     WaContent,
     WaContext,
     WaKind,
@@ -34,8 +35,7 @@ from mautrix_whatsapp_py.model.content import (
 from mautrix_whatsapp_py.model.media import MxFile, WaFile, WaMedia
 from mautrix_whatsapp_py.model.media_ready import ReadyFile
 from mautrix_whatsapp_py.model.people import MxPerson
-from mautrix_whatsapp_py.model.polls import MxPollOption
-from tests.data.hostile import HOSTILE
+from tests.data.hostile import HOSTILE, MARKUP
 from tests.unit.convert.builders import (
     ALICE,
     ALICE_MX,
@@ -136,10 +136,25 @@ def test_no_name_of_whatsapp_is_more_than_text(bad: str) -> None:
     for name in (clean_name(bad), group_words.clean_name(bad)):
         assert not re.search("[\n\r\x00-\x1f\u202a-\u202e\u2066-\u2069]", name)
         name.encode()
-    group_words.clean_topic(bad).encode()
+    topic = group_words.clean_topic(bad)
+    assert not _CONTROLS.search(topic)
+    assert not re.search("[\u202a-\u202e\u2066-\u2069]", topic)
+    topic.encode()
     assert "<" not in mentions.encode_pill(MxPerson(user_id=ALICE_MX, name=bad)).removeprefix("<a ").removesuffix(
         "</a>"
     )
+
+
+def test_what_is_not_escaped_would_be_found(bad: str) -> None:
+    """The checks above are none that anything passes: of what is not made harmless they say so."""
+    escaped = html.escape(bad)
+    if bad in MARKUP and "&" not in bad:
+        with pytest.raises(AssertionError):
+            require_harmless(MxMessageContent(body="x", html=bad))
+    if _CONTROLS.search(bad):
+        with pytest.raises(AssertionError):
+            require_harmless(MxMessageContent(body=bad))
+    require_harmless(MxMessageContent(body="x", html=f"<strong>{clean(escaped)}</strong>"))
 
 
 def test_what_the_bot_repeats_is_no_markup(bad: str) -> None:
@@ -189,8 +204,22 @@ def test_nothing_from_matrix_calls_or_breaks(bad: str) -> None:
 
 
 def test_polls_and_cards_of_matrix_break_nothing(bad: str) -> None:
-    start = MxPollStart(question="x", options=(MxPollOption(id="a", text=bad), MxPollOption(id="b", text="b")))
-    assert to_whatsapp(start, TO_WHATSAPP) is not None
+    text = "org.matrix.msc1767.text"
+    answers = [{"id": "a", text: bad}, {"id": "b", text: "b"}]
+    start = decode_poll_start(
+        {"org.matrix.msc3381.poll.start": {"question": {text: f"x {bad}"}, "answers": answers}}
+    )
+    assert start is not None
+    result = to_whatsapp(start, TO_WHATSAPP)
+    if isinstance(result, WaSend):
+        poll = result.content
+        assert isinstance(poll, rich.WaPoll)
+        for said in (poll.question, *poll.options):
+            assert not _CONTROLS.search(said)
+            said.encode()
+    else:
+        assert isinstance(result, Refused)
+        assert not clean(bad).strip() or len(bad) > 100, "an option that could be sent was refused"
     card = f"BEGIN:VCARD\nFN:{bad[:200]}\nEND:VCARD".encode("utf-8", "replace")
     for read in read_vcards(card):
         assert "\n" not in read.name

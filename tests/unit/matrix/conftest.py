@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 
+from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import MxUserId
 from mautrix_whatsapp_py.matrix.appservice import AppService, Hooks
 from mautrix_whatsapp_py.matrix.intake import Intake
-from mautrix_whatsapp_py.matrix.transaction import MxToDevice
+from mautrix_whatsapp_py.matrix.transaction import MxKeyNews
 from tests.fakes.mx_inbox import FakeMxInbox
 from tests.fakes.mx_sink import FakeMxSink
 
@@ -25,7 +26,8 @@ class Endpoint:
 
     inbox: FakeMxInbox = field(default_factory=FakeMxInbox)
     sink: FakeMxSink = field(default_factory=FakeMxSink)
-    to_device: list[MxToDevice] = field(default_factory=list)
+    keys: list[MxKeyNews] = field(default_factory=list)
+    key_failures: int = 0
     unready: list[str] = field(default_factory=list)
     max_body_bytes: int = 1024 * 1024
 
@@ -35,11 +37,14 @@ class Endpoint:
                 raise ZeroDivisionError
             return user.startswith("@whatsapp_")
 
-        def on_to_device(messages: Sequence[MxToDevice]) -> None:
-            self.to_device += messages
+        async def take_keys(news: MxKeyNews) -> None:
+            if self.key_failures:
+                self.key_failures -= 1
+                raise StoreUnavailable("The keys of encrypted rooms cannot be read.")
+            self.keys.append(news)
 
         return AppService(
-            Intake(self.inbox, self.sink, on_to_device=on_to_device),
+            Intake(self.inbox, self.sink, take_keys=take_keys),
             Hooks(is_ghost=is_ghost, unready_parts=lambda: self.unready),
             bot=BOT,
             hs_token=TOKEN,

@@ -53,7 +53,7 @@ async def test_repetition_is_a_no_op(http: aiohttp.ClientSession, endpoint: Endp
     assert await put(http, "/transactions/2", {"events": events(1, 2)}) == (200, {})
     assert endpoint.sink.event_ids == ["$event1", "$event2"]
     assert len(endpoint.sink.ephemeral) == 4
-    assert len(endpoint.to_device) == 2
+    assert [len(news.messages) for news in endpoint.keys] == [2]
 
 
 @pytest.mark.parametrize("name", ["ephemeral", "de.sorunome.msc2409.ephemeral"])
@@ -66,7 +66,37 @@ async def test_ephemeral_parts(name: str, http: aiohttp.ClientSession, endpoint:
 @pytest.mark.parametrize("name", ["to_device", "de.sorunome.msc2409.to_device"])
 async def test_to_device_parts(name: str, http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
     assert await put(http, PATH, {"events": [], name: TO_DEVICE}) == (200, {})
-    assert [part.kind for part in endpoint.to_device] == ["m.room.encrypted", "m.room_key_request"]
+    (news,) = endpoint.keys
+    assert [part.kind for part in news.messages] == ["m.room.encrypted", "m.room_key_request"]
+
+
+@pytest.mark.parametrize("prefix", ["", "org.matrix.msc3202."])
+async def test_changes_of_devices_and_counts_of_keys(
+    prefix: str, http: aiohttp.ClientSession, endpoint: Endpoint
+) -> None:
+    counts = {BOT: {"DEVICE": {"signed_curve25519": 7, "curve25519": 1}, "OTHER": {}}}
+    body = {
+        "events": [],
+        f"{prefix}device_lists": {"changed": ["@ann:example.org", ""], "left": ["@bob:example.org"]},
+        f"{prefix}device_one_time_keys_count": counts,
+    }
+    assert await put(http, PATH, body) == (200, {})
+    (news,) = endpoint.keys
+    assert news.changed == ("@ann:example.org",)
+    assert [(one.user, one.device, one.left) for one in news.counts] == [(BOT, "DEVICE", 7), (BOT, "OTHER", 0)]
+
+
+async def test_keys_are_stored_before_they_are_acknowledged(
+    http: aiohttp.ClientSession, endpoint: Endpoint
+) -> None:
+    endpoint.key_failures = 2
+    body = {"events": events(1), "to_device": TO_DEVICE}
+    for _ in range(2):
+        assert (await put(http, PATH, body))[0] == 500
+    assert endpoint.sink.event_ids == []
+    assert await put(http, PATH, body) == (200, {})
+    assert endpoint.sink.event_ids == ["$event1"]
+    assert [len(news.messages) for news in endpoint.keys] == [2]
 
 
 async def test_a_database_that_is_away_is_a_500_and_a_later_try_succeeds(

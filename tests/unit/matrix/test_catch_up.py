@@ -103,7 +103,7 @@ class Scene:
     def restart(self) -> None:
         """The bridge of the next run."""
         self.gate = Gate(self.clock)
-        self.intake = Intake(self.inbox, self.sink, on_to_device=lambda _messages: None, gate=self.gate)
+        self.intake = Intake(self.inbox, self.sink, gate=self.gate)
         self.catch_up = CatchUp(
             self.homeserver, self.marks, gate=self.gate, deliver=self.intake.take_missed, clock=self.clock
         )

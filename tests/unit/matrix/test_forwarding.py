@@ -110,7 +110,7 @@ def forwarder(database: Database) -> Forwarder:
 
 
 def leader(database: Database, sink: Sink) -> LeadingIntake:
-    intake = Intake(database, sink, on_to_device=lambda _messages: None, is_ours=lambda user: user == OURS)
+    intake = Intake(database, sink, is_ours=lambda user: user == OURS)
     return LeadingIntake(intake, database)
 
 

@@ -42,7 +42,7 @@ def test_all_shapes_come_out_untouched_and_in_order(decoder: object) -> None:
     assert [json.loads(event.body) for event in transaction.events] == events
     assert [event.kind for event in transaction.events] == [event["type"] for event in events]
     assert len(transaction.ephemeral) == 4
-    assert [json.loads(message.body) for message in transaction.to_device] == TO_DEVICE
+    assert [json.loads(message.body) for message in transaction.keys.messages] == TO_DEVICE
     assert transaction.skipped == ()
 
 
@@ -52,7 +52,7 @@ def test_the_unstable_names_of_parts(decoder: object) -> None:
     body = {"events": [], "de.sorunome.msc2409.ephemeral": EPHEMERAL, "de.sorunome.msc2409.to_device": TO_DEVICE}
     transaction = decoder(json.dumps(body).encode())
     assert len(transaction.ephemeral) == 4
-    assert [message.to_device for message in transaction.to_device] == ["BOT", "*"]
+    assert [message.to_device for message in transaction.keys.messages] == ["BOT", "*"]
 
 
 GOOD = json.dumps({**message({"msgtype": "m.text", "body": "fine"}), "event_id": "$good"}).encode()
@@ -164,7 +164,7 @@ def test_other_parts_may_be_anything() -> None:
     for transaction in (decode_transaction(raw), decode_odd_transaction(raw)):
         assert [event.event_id for event in transaction.events] == ["$good"]
         assert transaction.ephemeral == ()
-        assert transaction.to_device == ()
+        assert transaction.keys.is_empty
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,12 @@ from mautrix_whatsapp_py.app.crypto import crypto_options, new_room_encryption
 from mautrix_whatsapp_py.config import Config, load
 from mautrix_whatsapp_py.errors import ExitCode, MatrixRefused, StartupError
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxUserId
-from mautrix_whatsapp_py.matrix.crypto import Crypto
+from mautrix_whatsapp_py.matrix.crypto import Crypto, RecentNames
 from mautrix_whatsapp_py.matrix.crypto_options import ALGORITHM, CryptoOptions
 from mautrix_whatsapp_py.matrix.encode import encode_picture
 from mautrix_whatsapp_py.model.media import MxFileKey
 from mautrix_whatsapp_py.model.mx import MxPicture, MxStored
-from mautrix_whatsapp_py.model.sealed import CannotOpen, OpenFailure
+from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyMissing, OpenFailure
 from tests.unit.config.samples import SMALLEST
 
 ROOM = MxRoomId("!room:localhost")
@@ -46,6 +46,12 @@ class Machine:
 
     async def discard(self, room_id: MxRoomId) -> None:
         self.discarded.append(room_id)
+
+    async def has_key(self, _room_id: MxRoomId, _session: str) -> bool:
+        return False
+
+    async def wait_for_key(self, _room_id: MxRoomId, _session: str, _seconds: float) -> bool:
+        raise AssertionError("nobody is to wait")
 
 
 def make(tmp_path: Path) -> tuple[Crypto, Homeserver, Machine]:
@@ -103,6 +109,39 @@ async def test_an_odd_cipher_is_refused(content: dict[str, object], tmp_path: Pa
     with pytest.raises(CannotOpen) as caught:
         await crypto.open_fields({"room_id": ROOM, "content": content}, patience_seconds=0)
     assert caught.value.failure is OpenFailure.UNKNOWN_KIND
+
+
+async def test_who_refuses_a_key_is_not_waited_for(tmp_path: Path) -> None:
+    crypto, _, _ = make(tmp_path)
+    sealed = {"room_id": ROOM, "content": {"algorithm": ALGORITHM, "session_id": "s", "device_id": "D"}}
+    crypto._refused.add("s")
+    with pytest.raises(KeyMissing) as caught:
+        await crypto.open_fields(sealed, patience_seconds=1000)
+    assert caught.value.name.is_refused
+    # it came after all, and then went
+    crypto._on_key("s")
+    with pytest.raises(KeyMissing) as caught:
+        await crypto.open_fields(sealed, patience_seconds=0)
+    assert not caught.value.name.is_refused
+
+
+def test_refusals_are_not_remembered_for_ever() -> None:
+    names = RecentNames(2)
+    for name in "abc":
+        names.add(name)
+    assert [name in names for name in "abc"] == [False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_kept"), [("", True), ("dont_store_outbound", False), ("periodically_delete_expired", False)]
+)
+def test_keys_that_are_to_go_are_not_kept_elsewhere(rule: str, is_kept: bool, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    rules = f"    delete_keys: {{{rule}: true}}\n" if rule else ""
+    path.write_text(f"{SMALLEST}encryption:\n    allow: true\n    appservice: true\n{rules}")
+    options = crypto_options(load(path, {}))
+    assert options.backs_up_keys == is_kept
+    assert not options.syncs
 
 
 async def test_without_the_ciphers_the_start_says_what_to_install(

@@ -166,7 +166,7 @@ async def test_a_session_that_could_not_be_started_is_started_later(it: Stand) -
     async with it.network(session_retry_seconds=0.01) as (network, sink):
         await sink.until_connected(A)
         await it.until_line("StartSession", 2)
-        assert network._slots[0].deaths == 0
+        assert network.berths.slots[0].deaths == 0
 
 
 async def test_a_host_is_found_again_by_the_next_bridge(it: Stand) -> None:
