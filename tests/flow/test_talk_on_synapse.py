@@ -115,7 +115,6 @@ async def talk(
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
             "matrix": {"delivery_receipts": True},
-            "bridge": {"private_receipts": True},
             "homeserver": {"message_send_checkpoint_endpoint": watcher.url},
         }
         bridge = make_bridge(synapse.url, registration, port=port, database_uri=database_uri, sections=sections)
@@ -268,10 +267,10 @@ async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
 @pytest.mark.parametrize("database_uri", ["sqlite"], indirect=True)
 async def test_timers_played_receipts_absences_and_moderation(talk: Talk, watcher: Watcher) -> None:
     alice, ben = talk.alice, talk.ben.phone
-    # A receipt given while WhatsApp is away is told on return; a private one, since that is wanted.
+    # A receipt given while WhatsApp is away is told on return.
     talk.stage.wa.proxy.network = Network.AWAY
     await talk.stage.alice.ask("ping", answer="not connected")
-    await alice.send_receipt(talk.room, talk.first.event_id, kind="m.read.private")
+    await alice.send_receipt(talk.room, talk.first.event_id)
     talk.stage.wa.proxy.network = Network.UP
     assert (await ben.receipt_next("read", timeout_seconds=60)).get("id") == talk.first_id
     # What was played was read.
