@@ -60,6 +60,7 @@ class Persons:
         self._known: OrderedDict[WaJid, Person] = OrderedDict()
         self._by_id: dict[PersonId, Person] = {}
         self._listeners: list[OnMerged] = []
+        self._successors: dict[PersonId, PersonId] = {}
 
     def add_listener(self, listener: OnMerged) -> None:
         """Tell somebody when two rows became one; the listener must not wait or raise."""
@@ -71,6 +72,12 @@ class Persons:
         if person is None or (alternate is not None and self._known.get(alternate.bare) is not person):
             return None
         return person
+
+    def get_current(self, person_id: PersonId) -> PersonId:
+        """Whose row it is by now; for what was begun before two people turned out to be one."""
+        while (successor := self._successors.get(person_id)) is not None:
+            person_id = successor
+        return person_id
 
     async def resolve(self, jid: WaJid, alternate: WaJid | None = None) -> Person:
         """Who has these addresses: found, completed, merged or new. ValueError when nobody can."""
@@ -161,6 +168,8 @@ class Persons:
         chats = {"keep_chat": str(direct_chat(keep.id)), "drop_chat": str(direct_chat(drop.id))}
         await self._rows.merge(tx, keep=keep.id, drop=drop.id, **chats)
         await self._rows.put(tx, person)
+        # Before the commit: who writes next must not miss it. Should it fail, the next message merges them anew.
+        self._successors[drop.id] = keep.id
         await self._mergers.put(tx, drop.id, MergerRecord(kept=keep.id, ghost=drop.ghost))
         return person
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable
 
 from mautrix_whatsapp_py.bridge.lanes import retry_backoff
-from mautrix_whatsapp_py.errors import StoreUnavailable
+from mautrix_whatsapp_py.errors import StoreError, StoreUnavailable
 from mautrix_whatsapp_py.model.portal import PortalId
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.store import Store
@@ -87,12 +87,20 @@ class Records:
 
     async def _write(self, write: Callable[[], Awaitable[None]], clock: Clock) -> None:
         backoff = retry_backoff()
+        was_refused = False
         while True:
             try:
                 await write()
                 break
             except StoreUnavailable:
                 log.warning("a message has to wait to be recorded: the database is away")
+            except StoreError:
+                # What it speaks of may just have gone, as when two people turn out to be one.
+                if was_refused:
+                    log.exception("a message could not be recorded")
+                    break
+                was_refused = True
+                continue
             except Exception:
                 # A fault of ours would repeat for ever; the message is in its room.
                 log.exception("a message could not be recorded")

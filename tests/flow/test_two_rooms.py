@@ -7,9 +7,10 @@ import pytest
 
 from mautrix_whatsapp_py.errors import MatrixUnreachable
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
-from mautrix_whatsapp_py.model.content import WaText
+from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaEdit, WaText
 from mautrix_whatsapp_py.model.wa import WaGroupMember
-from tests.flow.chat import BEN, BEN_GHOST, BEN_LID, CLUB, LOGIN, Chat, source_of
+from mautrix_whatsapp_py.store.store import Work
+from tests.flow.chat import BEN, BEN_GHOST, BEN_LID, CLUB, LOGIN, Chat, ref, source_of
 from tests.flow.test_group_rooms import GROUP, join
 from tests.flow.world import ALICE, World
 
@@ -98,3 +99,31 @@ async def test_in_groups_they_are_one_member(world: World) -> None:
     room = world.matrix.rooms[room_id]
     (ghost,) = {BEN_GHOST, LID_GHOST} & room.joined
     assert world.groups.shape(room_id).users[ghost] == 50
+
+
+async def test_what_is_under_way_is_recorded_for_who_they_turned_out_to_be(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = await Chat.open(world)
+    members = (*GROUP.members[:1], WaGroupMember(jid=BEN), WaGroupMember(jid=BEN_LID))
+    world.directories.require(LOGIN).described[CLUB] = msgspec.structs.replace(GROUP, members=members)
+    await join(chat, msgspec.structs.replace(GROUP, members=members))
+    talk = world.work.deps.talk
+    write = talk.store.write
+    first = chat.message(WaText(body="on its way"), sender=BEN_LID, chat=CLUB)
+
+    async def merge_first(work: Work[None], *, is_patient: bool = False) -> None:
+        await talk.persons.resolve(BEN_LID, BEN)
+        await write(work, is_patient=is_patient)
+
+    monkeypatch.setattr(talk.store, "write", merge_first)
+    await chat.receive(first)
+    monkeypatch.undo()
+    target = ref(first.message_id, BEN_LID, CLUB)
+    await chat.receive(
+        chat.message(WaEdit(target=target, content=WaText(body="it came")), sender=BEN_LID, chat=CLUB)
+    )
+    (event_id,) = [one.event_id for one in world.chats.said if "on its way" in str(one.content)]
+    edit = world.chats.said[-1].content
+    assert isinstance(edit, MxMessageContent)
+    assert edit.relation == MxEdit(event_id=event_id)

@@ -247,10 +247,12 @@ async def _record(
     missing = _missing_file(sent, told, fetched, talk)
 
     async def record(tx: Tx) -> None:
-        await talk.rows.messages.add(tx, parts)
+        # Who wrote may have turned out to be somebody else since.
+        sender = talk.persons.get_current(scene.sender.id)
+        await talk.rows.messages.add(tx, [replace(part, person_id=sender) for part in parts])
         await add_disappearing(tx, sent.timers, room_id=told.room_id, sent_at=event.timestamp, talk=talk)
         if fetched.context.placeholder is not None and not isinstance(content, WaUndecryptable):
-            await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, scene.sender.id)
+            await talk.rows.messages.settle_placeholder(tx, scene.portal.id, message_id, sender)
         if missing is not None:
             await talk.rows.missing.add(tx, missing)
 
@@ -297,8 +299,8 @@ async def _react(result: MxReact, told: Told, fetched: Fetched, talk: Talk) -> N
             row = ReactionRow(
                 portal_id=target.portal_id,
                 message_id=target.message_id,
-                author_id=target.person_id,
-                person_id=person.id,
+                author_id=talk.persons.get_current(target.person_id),
+                person_id=talk.persons.get_current(person.id),
                 event_id=event_id,
                 key=result.sends.key,
             )
