@@ -55,6 +55,9 @@ class MatrixDoubles(Protocol):
     async def mark_read(self, room_id: MxRoomId, event_id: MxEventId, *, user: MxUserId) -> None:
         """Move a user's own marks of what is read."""
 
+    async def fetch_newest(self, room_id: MxRoomId, *, user: MxUserId) -> MxEventId | None:
+        """What came last to a room, as a user sees it."""
+
     async def mark_unread(self, room_id: MxRoomId, *, is_unread: bool, user: MxUserId) -> None:
         """Mark a room as unread for a user, whether or not there is anything to read, or no longer."""
 

@@ -55,6 +55,9 @@ class Doubles(Protocol):
     async def welcome(self, user: MxUserId, room_id: MxRoomId, ghost: MxUserId | None = None) -> None:
         """Have a user accept an invitation, best effort; with a ghost the room is their direct chat."""
 
+    async def fetch_newest(self, user: MxUserId, room_id: MxRoomId) -> MxEventId | None:
+        """What came last to a room where a user is; None when nobody lets us look."""
+
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         """Show a user how far they have read on the phone."""
 
@@ -86,6 +89,10 @@ class NoDoubles:
 
     async def welcome(self, user: MxUserId, room_id: MxRoomId, ghost: MxUserId | None = None) -> None:
         """See Doubles."""
+
+    async def fetch_newest(self, user: MxUserId, room_id: MxRoomId) -> MxEventId | None:
+        """See Doubles."""
+        return None
 
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         """See Doubles."""
@@ -196,6 +203,12 @@ class DoublePuppets:
             await self._question(user)
         except MatrixError:
             log.info("%s has to accept an invitation themselves: their server is away", user)
+
+    async def fetch_newest(self, user: MxUserId, room_id: MxRoomId) -> MxEventId | None:
+        """See Doubles."""
+        if not self._doubles.can_act_as(user):
+            return None
+        return await self.act(user, room_id, lambda: self._doubles.fetch_newest(room_id, user=user))
 
     async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
         """See Doubles."""

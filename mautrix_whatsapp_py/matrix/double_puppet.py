@@ -136,6 +136,14 @@ class HttpDoublePuppets:
         content = {"m.fully_read": event_id, "m.read": event_id}
         await self._require(user).call(Method.POST, Path.v3.rooms[room_id].read_markers, content)
 
+    async def fetch_newest(self, room_id: MxRoomId, *, user: MxUserId) -> MxEventId | None:
+        """See MatrixDoubles."""
+        query = {"dir": "b", "limit": "1"}
+        page = await self._require(user).call(Method.GET, Path.v3.rooms[room_id].messages, query=query)
+        chunk = page.get("chunk")
+        newest = chunk[0].get("event_id") if isinstance(chunk, list) and chunk else None
+        return MxEventId(newest) if isinstance(newest, str) else None
+
     async def mark_unread(self, room_id: MxRoomId, *, is_unread: bool, user: MxUserId) -> None:
         """See MatrixDoubles."""
         path = Path.v3.user[user].rooms[room_id].account_data[UNREAD_KIND]

@@ -26,6 +26,7 @@ class PortalEnd:
         for prefix in (
             f"invited:{portal_id}:",
             f"read:{portal_id}:",
+            f"own-mark:{portal_id}:",
             f"post:{portal_id}:",
             f"live:{portal_id}:",
             f"pinned:{portal_id}:",

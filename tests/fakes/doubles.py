@@ -67,6 +67,10 @@ class FakeMatrixDoubles:
         self._require_accepted(user)
         self.read.append((room_id, event_id, user))
 
+    async def fetch_newest(self, room_id: MxRoomId, *, user: MxUserId) -> MxEventId | None:
+        self._require_accepted(user)
+        return MxEventId(f"$join of {user}") if user in self.homeserver.rooms[room_id].joined else None
+
     async def mark_unread(self, room_id: MxRoomId, *, is_unread: bool, user: MxUserId) -> None:
         self._require_accepted(user)
         self.unread[user, room_id] = is_unread

@@ -30,7 +30,7 @@ from mautrix_whatsapp_py.model.content import (
     WaMessageRef,
     WaText,
 )
-from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxRedaction
+from mautrix_whatsapp_py.model.mx import MxMessage, MxReaction, MxReceipt, MxRedaction
 from mautrix_whatsapp_py.model.wa import WaEvent, WaMessage, WaReceipt, WaReceiptKind, WaSource, WaTyping
 from mautrix_whatsapp_py.model.wa_link import WaState, WaStateKind
 from tests.fakes.whatsapp import START, FakeClient, device_of
@@ -178,6 +178,18 @@ class Chat:
         await self.world.deliver(event)
         await self.world.settled()
         return event.origin.event_id
+
+    async def read(self, event_id: MxEventId, *, is_private: bool = False) -> None:
+        """Alice has read up to an event."""
+        receipt = MxReceipt(
+            room_id=self.room_id,
+            user=ALICE,
+            event_id=event_id,
+            is_private=is_private,
+            read_at=self.world.clock.now(),
+        )
+        self.world.bridge.on_mx_ephemeral(receipt)
+        await self.world.settled()
 
     async def redact(self, event_id: MxEventId, *, sender: MxUserId = ALICE) -> None:
         """Alice takes something back, or another."""

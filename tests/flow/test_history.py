@@ -290,6 +290,31 @@ async def test_what_was_read_on_the_phone_is_read_by_whoever_lets_us(
     await past.backfill.stop()
 
 
+class Guest(Reader):
+    """One whose own coming is the last event of the room."""
+
+    async def fetch_newest(self, user: MxUserId, room_id: MxRoomId) -> MxEventId | None:
+        return MxEventId("$join")
+
+    async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
+        self.read.append((user, event_id))
+
+
+async def test_a_mark_of_the_bridge_behind_the_invitation_says_nothing_of_what_comes_after(world: World) -> None:
+    world.doubles = guest = Guest()
+    await world.restart()
+    past = await Past.open(world)
+    ids = past.write(10)
+    past.history.add(*ids, unread=3)
+    await past.bring()
+    assert guest.read == [(ALICE, "$join")]
+    await past.chat.read(MxEventId("$join"))
+    assert past.chat.client.marked == []
+    await past.chat.read(past.world.chats.said[-1].event_id)
+    assert sum(len(mark.message_ids) for mark in past.chat.client.marked) == 3
+    await past.backfill.stop()
+
+
 async def test_a_second_link_adds_only_what_is_new(past: Past) -> None:
     past.history.add(*past.write(5))
     await past.bring()

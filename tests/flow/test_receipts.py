@@ -8,28 +8,14 @@ from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUncertain
 from mautrix_whatsapp_py.ids import MxEventId, WaMessageId
 from mautrix_whatsapp_py.model.content import WaText
-from mautrix_whatsapp_py.model.mx import MxReceipt
 from mautrix_whatsapp_py.model.wa import WaReceiptKind
 from tests.flow.chat import BEN_GHOST, Chat
-from tests.flow.world import ALICE, World
+from tests.flow.world import World
 
 
 @pytest.fixture
 async def chat(world: World) -> Chat:
     return await Chat.open(world)
-
-
-async def read(chat: Chat, event_id: MxEventId, *, is_private: bool = False) -> None:
-    """Alice has read up to an event."""
-    receipt = MxReceipt(
-        room_id=chat.room_id,
-        user=ALICE,
-        event_id=event_id,
-        is_private=is_private,
-        read_at=chat.world.clock.now(),
-    )
-    chat.world.bridge.on_mx_ephemeral(receipt)
-    await chat.world.settled()
 
 
 def marked(chat: Chat) -> list[WaMessageId]:
@@ -40,8 +26,8 @@ async def test_what_is_read_while_whatsapp_is_away_is_told_on_return(chat: Chat)
     ids = [await chat.hear(str(number)) for number in range(3)]
     events = [one.event_id for one in chat.world.chats.said]
     chat.go_offline()
-    await read(chat, events[1])
-    await read(chat, events[0])
+    await chat.read(events[1])
+    await chat.read(events[0])
     assert not marked(chat)
     await chat.restart()
     await chat.go_online()
@@ -50,7 +36,7 @@ async def test_what_is_read_while_whatsapp_is_away_is_told_on_return(chat: Chat)
     await chat.world.settled()
     chat.go_offline()
     await chat.go_online()
-    await read(chat, events[2])
+    await chat.read(events[2])
     assert marked(chat) == ids
 
 
@@ -58,12 +44,12 @@ async def test_messages_of_one_second_are_told_once_each(chat: Chat) -> None:
     """WhatsApp's times are whole seconds: more may come in the second that was read already."""
     first = await chat.hear("one")
     first_event = chat.world.chats.said[-1].event_id
-    await read(chat, first_event)
+    await chat.read(first_event)
     at = chat.world.chats.said[-1].sent_at
     second = chat.message(WaText(body="two"), at=at)
     await chat.receive(second)
-    await read(chat, chat.world.chats.said[-1].event_id)
-    await read(chat, chat.world.chats.said[-1].event_id)
+    await chat.read(chat.world.chats.said[-1].event_id)
+    await chat.read(chat.world.chats.said[-1].event_id)
     assert marked(chat) == [first, second.message_id]
 
 
@@ -71,12 +57,12 @@ async def test_messages_of_one_second_are_told_once_each(chat: Chat) -> None:
 async def test_a_receipt_that_got_lost_is_told_again(chat: Chat, is_answered: bool) -> None:
     message_id = await chat.hear("hello")
     chat.client.mark_faults.append(WhatsAppRefused() if is_answered else WhatsAppUncertain())
-    await read(chat, chat.world.chats.said[0].event_id)
+    await chat.read(chat.world.chats.said[0].event_id)
     assert not marked(chat)
     chat.go_offline()
     await chat.go_online()
     later_id = await chat.hear("more")
-    await read(chat, chat.world.chats.said[1].event_id)
+    await chat.read(chat.world.chats.said[1].event_id)
     await chat.world.until(lambda: len(marked(chat)) == 2)
     assert marked(chat) == [message_id, later_id]
 
@@ -87,7 +73,7 @@ async def test_private_receipts_go_as_the_option_says(world: World, is_wanted: b
     chat = await Chat.open(world)
     await chat.restart()
     message_id = await chat.hear("hello")
-    await read(chat, world.chats.said[0].event_id, is_private=True)
+    await chat.read(world.chats.said[0].event_id, is_private=True)
     assert marked(chat) == ([message_id] if is_wanted else [])
 
 
@@ -101,6 +87,6 @@ async def test_what_was_played_was_read(chat: Chat) -> None:
 async def test_a_receipt_for_the_unknown_is_nothing(chat: Chat) -> None:
     await chat.hear("hello")
     await chat.receive(chat.receipt(WaMessageId("NEVER")))
-    await read(chat, MxEventId("$never"))
+    await chat.read(MxEventId("$never"))
     assert not chat.world.chats.receipts
     assert not chat.unacknowledged()

@@ -9,7 +9,7 @@ from mautrix_whatsapp_py.errors import MatrixUnreachable
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
 from mautrix_whatsapp_py.model.content import MxEdit, MxMessageContent, WaEdit, WaText
 from mautrix_whatsapp_py.model.wa import WaGroupMember
-from mautrix_whatsapp_py.store.store import Work
+from mautrix_whatsapp_py.store.tx import Work
 from tests.flow.chat import BEN, BEN_GHOST, BEN_LID, CLUB, LOGIN, Chat, ref, source_of
 from tests.flow.test_group_rooms import GROUP, join
 from tests.flow.world import ALICE, World

@@ -12,7 +12,7 @@ from typing import Final
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.moving import Moving
-from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_read
+from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_own, note_read
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
 from mautrix_whatsapp_py.convert.history_words import tell_gap
 from mautrix_whatsapp_py.ids import MxTxnId
@@ -198,7 +198,12 @@ class Fill:
         mark = ReadMark(until=last.sent_at, message_ids=frozenset({last.message_id}))
         await note_read(mark, portal_id, login.id, talk)
         async with self._deps.pace.place():
-            await talk.doubles.mark_read(login.user, portal.room_id, last.event_id)
+            # The user's own coming is behind what was read, and homeservers count it.
+            newest = await talk.doubles.fetch_newest(login.user, portal.room_id)
+        if newest is not None:
+            await note_own(newest, portal_id, login.id, talk)
+        async with self._deps.pace.place():
+            await talk.doubles.mark_read(login.user, portal.room_id, newest or last.event_id)
 
     async def _mark_unread(self, portal_id: PortalId) -> None:
         """Its user has marked the chat as unread on the phone, though nothing is."""

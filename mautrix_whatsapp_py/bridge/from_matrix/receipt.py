@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login
 from mautrix_whatsapp_py.bridge.from_matrix.context import set_stage
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused
-from mautrix_whatsapp_py.ids import LoginId, WaJid, WaMessageId
+from mautrix_whatsapp_py.ids import LoginId, MxEventId, WaJid, WaMessageId
 from mautrix_whatsapp_py.model.mx import MxReceipt
 from mautrix_whatsapp_py.model.portal import MessagePart, Portal, PortalId
 
@@ -53,6 +53,9 @@ async def handle(event: MxReceipt, portal: Portal, talk: Talk) -> None:
         return
     async with talk.store.reading() as tx:
         part = await talk.rows.messages.get_by_event(tx, event.event_id)
+        own = None if part is not None else await talk.rows.facts.get(tx, _own_key(portal.id, login.id))
+    if own == event.event_id:
+        return
     until = part.sent_at if part is not None and part.portal_id == portal.id else event.read_at
     if until is None:
         return
@@ -109,6 +112,12 @@ async def note_read(mark: ReadMark, portal_id: PortalId, login_id: LoginId, talk
             await talk.rows.facts.put(tx, key, _encode_mark(both))
 
 
+async def note_own(event_id: MxEventId, portal_id: PortalId, login_id: LoginId, talk: Talk) -> None:
+    """That the bridge says of an account's user to have read up to an event is no news from them."""
+    async with talk.store.transaction() as tx:
+        await talk.rows.facts.put(tx, _own_key(portal_id, login_id), event_id)
+
+
 async def get_waiting(talk: Talk, login_id: LoginId | None = None) -> list[WaitingReceipt]:
     """What waits for one login, or for any."""
     async with talk.store.reading() as tx:
@@ -159,6 +168,10 @@ def _by_sender(parts: Sequence[MessagePart]) -> dict[WaJid, list[WaMessageId]]:
 
 def _read_key(portal_id: PortalId, login_id: LoginId) -> str:
     return f"read:{portal_id}:{login_id}"
+
+
+def _own_key(portal_id: PortalId, login_id: LoginId) -> str:
+    return f"own-mark:{portal_id}:{login_id}"
 
 
 def _ms(moment: datetime) -> int:
