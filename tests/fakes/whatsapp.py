@@ -32,6 +32,7 @@ from mautrix_whatsapp_py.model.wa_link import (
 from mautrix_whatsapp_py.ports import WaEventSink, WaPairing, WhatsAppClient, WhatsAppNetwork
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_DEADLINE_SECONDS = 30
 
 
 def device_of(number: str, *, name: str = "Ana") -> WaDevice:
@@ -234,9 +235,10 @@ class FakeNetwork:
 
     async def wait_for_pairing(self, count: int = 1) -> FakePairing:
         """The attempt of that number, as soon as it was begun."""
-        while len(self.pairings) < count:
-            self._paired.clear()
-            await self._paired.wait()
+        async with asyncio.timeout(_DEADLINE_SECONDS):
+            while len(self.pairings) < count:
+                self._paired.clear()
+                await self._paired.wait()
         return self.pairings[count - 1]
 
     def get_logins(self) -> Sequence[LoginId]:

@@ -21,5 +21,6 @@ from tests.store.conftest import (  # noqa: F401  fixtures of the store's tests
 async def world(store: Store) -> AsyncIterator[World]:  # noqa: F811
     """A running bridge with a room of Alice's."""
     world = World(store)
+    await world.bridge.load()
     yield world
     await world.stop()
