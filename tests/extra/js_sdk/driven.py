@@ -65,7 +65,7 @@ class JsClient:
             async with asyncio.timeout(PATIENCE_SECONDS), self._changed:
                 await self._changed.wait_for(lambda: find() is not None)
         except TimeoutError:
-            raise AssertionError(f"none of these fits: {self.events}") from None
+            raise AssertionError(f"none fits; the last of {len(self.events)}: {self.events[-20:]}") from None
         return find()
 
     async def failed(self, sender: str) -> Json:
