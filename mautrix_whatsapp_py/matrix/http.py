@@ -56,6 +56,12 @@ class _Answer:
         return self.data if isinstance(self.data, dict) else {}
 
     @property
+    def blamed_status(self) -> int:
+        """The status that says whose fault it is: whatever refused the homeserver's ping will do so again."""
+        told = self.fields.get("status") if self.fields.get("errcode") == "M_BAD_STATUS" else None
+        return told if isinstance(told, int) and 400 <= told < 500 else self.status
+
+    @property
     def retry_after_seconds(self) -> float:
         """What the server asks us to wait; 0 when it does not say."""
         after = self.fields.get("retry_after_ms")
@@ -216,7 +222,7 @@ def _unwrap(answer: _Answer | None) -> tuple[Any, ClientResponse]:
         return answer.data, answer.response
     errcode, message = answer.fields.get("errcode"), answer.fields.get("error")
     raise make_request_error(
-        http_status=answer.status,
+        http_status=answer.blamed_status,
         text=answer.text,
         errcode=errcode if isinstance(errcode, str) else None,
         message=message if isinstance(message, str) else "",
@@ -229,6 +235,15 @@ def _translate(error: MatrixRequestError) -> MatrixUnreachable | MatrixRefused:
     if status in _RETRIED_STATUS or status >= 500 or status == 401:
         return MatrixUnreachable(errcode=errcode, status=status)
     return MatrixRefused(errcode=errcode, status=status)
+
+
+def raise_passing(error: Exception) -> None:
+    """Raise MatrixUnreachable for an error of the library that another try may not meet; others are let be."""
+    if isinstance(error, MatrixConnectionError):
+        raise MatrixUnreachable from error
+    problem = _translate(error) if isinstance(error, MatrixRequestError) else None
+    if isinstance(problem, MatrixUnreachable):
+        raise problem from error
 
 
 def _shape(url: URL) -> str:
