@@ -26,6 +26,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_secrets
 from mautrix_whatsapp_py.whatsapp.host.session import Session
+from mautrix_whatsapp_py.whatsapp.host.settling import is_repeatable
 from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
 from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
@@ -195,11 +196,20 @@ class Calls:
         return known
 
     def _find_begun(self, call: wire.SendMessage) -> WaSendOutcome | None:
-        """What became of a send that was tried before; None when it never began to leave."""
+        """What became of a send that was tried before; None when it never began to leave, or is to leave again."""
         if self._session.journal.get_send(call.send_id) is None:
             return None
         outcome = self._find(call.send_id, call.secret)
-        return None if isinstance(outcome, WaSendUnknown) else outcome
+        if isinstance(outcome, WaSendUnknown):
+            return None
+        settling = self._session.settling
+        if isinstance(outcome, WaSendUncertain) and settling.is_open(call.send_id):
+            if is_repeatable(call.content):
+                return None
+            # Somebody may still say that they have it.
+            raise CallFailed("unsettled", is_certain=False)
+        settling.settled(call.send_id)
+        return outcome
 
     def _send_now(self, call: wire.SendMessage) -> WaSendOutcome:
         """Note, send, note what came of it: all in one turn of a thread, for turns cost more than the notes."""
@@ -214,6 +224,7 @@ class Calls:
             raise self._note_failure(call.send_id, answer.Error)
         outcome = self._decode_sent(call.send_id, answer.SendResponse)
         self._session.journal.set_sent(call.send_id, outcome.message_id, msgspec.msgpack.encode(outcome))
+        self._session.settling.settled(call.send_id)
         self._session.counters.last_send_at = outcome.timestamp
         return outcome
 
@@ -264,9 +275,12 @@ class Calls:
         known = (row.secret if row else b"") or secret
         message_id = get_message_id(self._session.database, known)
         identity = SendId(send_id)
-        if message_id is not None:
+        if message_id is None:
+            return WaSendUnknown(send_id=identity)
+        arrived_at = self._session.settling.get_arrival(message_id)
+        if arrived_at is None:
             return WaSendUncertain(send_id=identity, message_id=message_id)
-        return WaSendUnknown(send_id=identity)
+        return WaSent(send_id=identity, message_id=message_id, timestamp=arrived_at)
 
 
 def _jid_of(message: Any, name: str) -> WaJid | None:
