@@ -26,7 +26,6 @@ from mautrix_whatsapp_py.whatsapp.host.library import Library
 from mautrix_whatsapp_py.whatsapp.host.protobuf import Protobuf, get_jid
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_message_id, get_secrets
 from mautrix_whatsapp_py.whatsapp.host.session import Session
-from mautrix_whatsapp_py.whatsapp.host.settling import is_repeatable
 from mautrix_whatsapp_py.whatsapp.host.upload import MEDIA_TYPES, decode_upload
 from mautrix_whatsapp_py.whatsapp.wire_directory import DirectoryCall
 from mautrix_whatsapp_py.whatsapp.wire_groups import GroupCall
@@ -183,38 +182,36 @@ class Calls:
 
     async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
-            if not self._session.gate.is_open:
-                return await self._answer_from_journal(call)
-            return await self._through_gate(lambda: self._send_now(call))
+            if self._session.gate.is_open:
+                outcome = await self._through_gate(lambda: self._send_now(call))
+            else:
+                outcome = await self._answer_from_journal(call)
+        settling = self._session.settling
+        settling.settled(call.send_id)
+        if isinstance(outcome, WaSendUncertain) and (at := await settling.fetch_arrival(outcome.message_id)):
+            return WaSent(send_id=call.send_id, message_id=outcome.message_id, timestamp=at)
+        return outcome
 
     async def _answer_from_journal(self, call: wire.SendMessage) -> WaSendOutcome:
         """What is known of a send while nothing can be sent."""
         known = await self._session.in_journal_thread(lambda: self._find_begun(call))
-        if known is None:
-            raise CallFailed("not-connected")
-        assert isinstance(known, WaSent | WaSendUncertain)
-        return known
+        if isinstance(known, WaSent):
+            return known
+        # Of what may have left nobody tells before the link is up.
+        raise CallFailed("not-connected", is_certain=known is None)
 
     def _find_begun(self, call: wire.SendMessage) -> WaSendOutcome | None:
-        """What became of a send that was tried before; None when it never began to leave, or is to leave again."""
+        """What became of a send that was tried before; None when it never began to leave."""
         if self._session.journal.get_send(call.send_id) is None:
             return None
         outcome = self._find(call.send_id, call.secret)
-        if isinstance(outcome, WaSendUnknown):
-            return None
-        settling = self._session.settling
-        if isinstance(outcome, WaSendUncertain) and settling.is_open(call.send_id):
-            if is_repeatable(call.content):
-                return None
-            # Somebody may still say that they have it.
-            raise CallFailed("unsettled", is_certain=False)
-        settling.settled(call.send_id)
-        return outcome
+        return None if isinstance(outcome, WaSendUnknown) else outcome
 
     def _send_now(self, call: wire.SendMessage) -> WaSendOutcome:
         """Note, send, note what came of it: all in one turn of a thread, for turns cost more than the notes."""
         begun = self._find_begun(call)
-        if begun is not None:
+        is_open = isinstance(begun, WaSendUncertain)
+        if begun is not None and not (is_open and self._session.settling.may_repeat(call.send_id, call.content)):
             return begun
         content = self._encode(call)
         self._session.journal.add_send(call.send_id, call.secret)
@@ -224,7 +221,6 @@ class Calls:
             raise self._note_failure(call.send_id, answer.Error)
         outcome = self._decode_sent(call.send_id, answer.SendResponse)
         self._session.journal.set_sent(call.send_id, outcome.message_id, msgspec.msgpack.encode(outcome))
-        self._session.settling.settled(call.send_id)
         self._session.counters.last_send_at = outcome.timestamp
         return outcome
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from mautrix_whatsapp_py.model.wa import WaReceipt, WaReceiptKind, WaSource
 from mautrix_whatsapp_py.model.wa_link import WaLinkKind, WaSendUncertain, WaSent
 from mautrix_whatsapp_py.whatsapp.host import calls as calls_module
 from mautrix_whatsapp_py.whatsapp.host.calls import CallFailed, Calls
-from mautrix_whatsapp_py.whatsapp.host.settling import MOST_REMEMBERED, MOST_TRIES, Settling
+from mautrix_whatsapp_py.whatsapp.host.settling import MOST_REMEMBERED, MOST_REPEATS, Settling
 from mautrix_whatsapp_py.whatsapp.wire import FetchSend, SendMessage
 from mautrix_whatsapp_py.whatsapp.wire_directory import DescribeGroup
 from tests.unit.whatsapp.host.test_session import LOGIN, Stand, stand
@@ -163,11 +164,12 @@ async def test_a_reaction_that_may_have_left_is_sent_again(tmp_path: Path) -> No
 async def test_a_reaction_nobody_answers_for_is_not_sent_for_ever(tmp_path: Path) -> None:
     async with stand(tmp_path) as made:
         await made.until_fact(WaLinkKind.CONNECTED)
+        made.session.settling = Settling(settle_seconds=0)
         calls = calls_of(made)
-        for _ in range(MOST_TRIES):
+        for _ in range(1 + MOST_REPEATS):
             await fail(made, calls, REACT)
         assert isinstance(await calls.run(REACT), WaSendUncertain)
-        assert sends(made) == MOST_TRIES
+        assert sends(made) == 1 + MOST_REPEATS
 
 
 @pytest.mark.usefixtures("have_left")
@@ -183,17 +185,17 @@ async def test_a_reaction_that_may_have_left_waits_for_the_link(tmp_path: Path) 
 
 
 @pytest.mark.usefixtures("have_left")
-async def test_a_message_that_may_have_left_waits_for_somebody_who_has_it(tmp_path: Path) -> None:
+async def test_a_message_that_may_have_left_is_not_sent_again(tmp_path: Path) -> None:
     async with stand(tmp_path) as made:
         await made.until_fact(WaLinkKind.CONNECTED)
+        made.session.settling = Settling(settle_seconds=0)
         calls = calls_of(made)
         await fail(made, calls, SEND)
-        for _ in range(MOST_TRIES - 1):
-            with pytest.raises(CallFailed) as failed:
-                await calls.run(SEND)
-            assert (failed.value.code, failed.value.is_certain) == ("unsettled", False)
         assert isinstance(await calls.run(SEND), WaSendUncertain)
-        assert sends(made) == 1
+        made.session.gate.close()
+        with pytest.raises(CallFailed) as failed:
+            await calls.run(SEND)
+        assert (failed.value.code, failed.value.is_certain, sends(made)) == ("not-connected", False, 1)
 
 
 @pytest.mark.usefixtures("have_left")
@@ -206,11 +208,17 @@ async def test_a_message_that_somebody_has_was_sent(tmp_path: Path, kind: WaRece
         at = datetime(2026, 1, 1, tzinfo=UTC)
         source = WaSource(chat=SEND.chat, sender=SEND.chat)
         receipt = WaReceipt(source=source, kind=kind, message_ids=(WaMessageId("3EB0"),), timestamp=at)
+        asking = asyncio.create_task(calls.run(SEND))
+        # The chat waits, others do not.
+        answer_sends(made)
+        assert isinstance(await calls.run(replace(SEND, send_id=SendId("other"))), WaSent)
+        assert not asking.done()
         made.session.settling.note(receipt)
-        outcome = await calls.run(SEND)
+        outcome = await asking
         assert outcome == WaSent(send_id=SEND.send_id, message_id=WaMessageId("3EB0"), timestamp=at)
+        assert await calls.run(SEND) == outcome
         assert await calls.run(FetchSend(login=LOGIN, send_id=SEND.send_id, secret=SEND.secret)) == outcome
-        assert sends(made) == 1
+        assert sends(made) == 2
 
 
 def test_what_has_arrived_is_not_remembered_for_ever() -> None:
