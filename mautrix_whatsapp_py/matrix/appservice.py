@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -121,6 +122,8 @@ class AppService:
             return matrix_error(503, "M_UNKNOWN", "A transaction before this one is missing. Send that one first.")
         except MatrixUnreachable:
             return matrix_error(503, "M_UNKNOWN", "What its keys need could not be asked. Send it again.")
+        # What was stored is begun first: making the answer takes time in which a message could be on its way.
+        await asyncio.sleep(0)
         return web.json_response({})
 
     async def _on_user_query(self, request: web.Request) -> web.Response:
