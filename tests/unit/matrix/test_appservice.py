@@ -12,7 +12,6 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from aiohttp import web
 from yarl import URL
 
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
@@ -45,25 +44,6 @@ async def test_a_transaction_is_stored_then_handed_over(
     assert list(endpoint.inbox.transactions) == ["1"]
     assert endpoint.sink.event_ids == ["$event1", "$event2", "$event3"]
     assert endpoint.sink.seqs == sorted(endpoint.inbox.pending)
-
-
-async def test_what_came_is_begun_before_the_answer_is_made(
-    http: aiohttp.ClientSession, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    order: list[str] = []
-    answer = web.json_response
-
-    def begin(_event: object, _seq: object) -> None:
-        asyncio.get_running_loop().call_soon(order.append, "begun")
-
-    def make(*args: Any, **options: Any) -> web.Response:
-        order.append("answered")
-        return answer(*args, **options)
-
-    monkeypatch.setattr(endpoint.sink, "on_mx_event", begin)
-    monkeypatch.setattr(web, "json_response", make)
-    assert await put(http, PATH, {"events": events(1)}) == (200, {})
-    assert order == ["begun", "answered"]
 
 
 async def test_repetition_is_a_no_op(http: aiohttp.ClientSession, endpoint: Endpoint) -> None:
