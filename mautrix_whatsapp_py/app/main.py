@@ -166,7 +166,8 @@ async def _start(
     )  # fmt: skip
     await serve(entrance, config, links, stack)
     show_metrics(page, config, talk=talk, health=health, meters=meters)
-    await require_ping(hasty, questions, Patient(clock=clock, on_wait=health.on_wait))
+    patient, server = Patient(clock=clock, on_wait=health.on_wait), entrance.server
+    await require_ping(hasty, questions, patient, is_reached=lambda: server.was_reached)
     partings.begin()
     services.extend(await _start_channel(channel, strangers))
     health.start()

@@ -77,6 +77,8 @@ class AppService:
         self.app.router.add_get("/_matrix/mau/live", self._on_live)
         self.app.router.add_get("/_matrix/mau/ready", self._on_ready)
         self._runner: web.AppRunner | None = None
+        self.was_reached = False
+        """Whether the homeserver has sent anything."""
 
     @property
     def port(self) -> int:
@@ -111,6 +113,7 @@ class AppService:
             self._runner = None
 
     async def _on_transaction(self, request: web.Request) -> web.Response:
+        self.was_reached = True
         txn_id = request.match_info["txn_id"]
         if not is_id(txn_id):
             return matrix_error(400, "M_INVALID_PARAM", "The transaction id is empty, too long or no text.")
@@ -136,6 +139,7 @@ class AppService:
         return matrix_error(404, "M_NOT_FOUND", "The bridge has no room aliases.")
 
     async def _on_ping(self, _request: web.Request) -> web.Response:
+        self.was_reached = True
         return web.json_response({})
 
     async def _on_heard(self, _request: web.Request) -> web.Response:
