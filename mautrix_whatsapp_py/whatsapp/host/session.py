@@ -103,7 +103,7 @@ class Session:
             protobuf=protobuf,
             take_history=self.history.take if options.wants_history else None,
         )
-        self.settling = Settling()
+        self.settling = Settling(lambda row: decode_row(row, self.account))
         self._pump = Pump(
             login=login,
             journal=self._journal,
@@ -311,7 +311,8 @@ class Session:
         )
 
     def _journal_event(self, code: int, body: bytes) -> None:
-        self.intake.append(code, body)
+        if not self.settling.takes(code, body):
+            self.intake.append(code, body)
         self.counters.last_event_at = _now()
 
     def _stored(self) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter, OrderedDict
-from datetime import datetime
+from collections.abc import Callable
+from datetime import UTC, datetime
 
-from mautrix_whatsapp_py.ids import SendId, WaMessageId
+from mautrix_whatsapp_py.ids import JournalSeq, SendId, WaMessageId
 from mautrix_whatsapp_py.model.content import WaRepeatable, WaSendable
-from mautrix_whatsapp_py.model.wa import WaReceipt, WaReceiptKind
+from mautrix_whatsapp_py.model.wa import WaEvent, WaReceipt, WaReceiptKind
+from mautrix_whatsapp_py.whatsapp.host.gate import post
+from mautrix_whatsapp_py.whatsapp.host.journal import Row
+from mautrix_whatsapp_py.whatsapp.host.protobuf import RECEIPT_CODE
 
 SETTLE_SECONDS = 15.0
 """Servers hand over within seconds what came for a link while it was down."""
@@ -24,22 +29,56 @@ _ARRIVED = frozenset(
 class Settling:
     """Counts repetitions, and remembers which messages others were seen to have."""
 
-    def __init__(self, settle_seconds: float = SETTLE_SECONDS) -> None:
+    def __init__(self, decode: Callable[[Row], WaEvent], settle_seconds: float = SETTLE_SECONDS) -> None:
+        self._decode = decode
         self._settle_seconds = settle_seconds
+        self._loop = asyncio.get_running_loop()
+        self._lock = threading.Lock()
         self._repeats: Counter[SendId] = Counter()
         self._arrived: OrderedDict[WaMessageId, datetime] = OrderedDict()
+        self._doubted: OrderedDict[WaMessageId, None] = OrderedDict()
+        """Of which the bridge was told that nobody knows."""
         self._waiting: dict[WaMessageId, asyncio.Event] = {}
 
+    def takes(self, code: int, body: bytes) -> bool:
+        """Whether an event need not be kept, for it says only what was expected: most of them do. On any thread.
+
+        Somebody's having a message is of interest to the bridge only when it was told that nobody knows.
+        """
+        if code != RECEIPT_CODE:
+            return False
+        event = self._decode(Row(seq=JournalSeq(0), code=code, received_at=datetime.now(UTC), body=body))
+        if not isinstance(event, WaReceipt) or event.kind is not WaReceiptKind.DELIVERED:
+            return False
+        self.note(event)
+        return not event.source.is_from_me and not self._is_doubted(event)
+
     def note(self, receipt: WaReceipt) -> None:
-        """Somebody told what they have; on the event loop."""
+        """Somebody told what they have. On any thread."""
         if receipt.kind not in _ARRIVED:
             return
-        for message_id in receipt.message_ids:
-            self._arrived.setdefault(message_id, receipt.timestamp)
-            if waiting := self._waiting.get(message_id):
-                waiting.set()
-        while len(self._arrived) > MOST_REMEMBERED:
-            self._arrived.popitem(last=False)
+        with self._lock:
+            for message_id in receipt.message_ids:
+                self._arrived.setdefault(message_id, receipt.timestamp)
+            while len(self._arrived) > MOST_REMEMBERED:
+                self._arrived.popitem(last=False)
+        if self._waiting:
+            post(self._loop, self._wake)
+
+    def _wake(self) -> None:
+        for message_id, said in self._waiting.items():
+            if message_id in self._arrived:
+                said.set()
+
+    def _is_doubted(self, receipt: WaReceipt) -> bool:
+        with self._lock:
+            return not self._doubted.keys().isdisjoint(receipt.message_ids)
+
+    def _doubt(self, message_id: WaMessageId) -> None:
+        with self._lock:
+            self._doubted[message_id] = None
+            if len(self._doubted) > MOST_REMEMBERED:
+                self._doubted.popitem(last=False)
 
     def get_arrival(self, message_id: WaMessageId) -> datetime | None:
         """When somebody said to have a message; None when nobody did."""
@@ -53,6 +92,7 @@ class Settling:
                 while message_id not in self._arrived:
                     await said.wait()
         except TimeoutError:
+            self._doubt(message_id)
             return None
         finally:
             self._waiting.pop(message_id, None)
