@@ -43,7 +43,7 @@ test-extra: venv-test
 	@tests/extra/run
 
 chaos: venv-test
-	@CHAOS=long $(BIN)/python -m pytest -n 0 -s tests/chaos tests/workers $(ARGS)
+	@CHAOS=long $(BIN)/python -m pytest -n 0 -s tests/chaos tests/workers tests/flow/test_talk_on_synapse.py $(ARGS)
 
 fuzz: venv-test
 	@FUZZ=5000 $(BIN)/python -m pytest -n 0 -o log_cli=true --log-cli-level=WARNING tests/unit/media/test_fuzz.py $(ARGS)

@@ -24,7 +24,7 @@ from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
 from mautrix_whatsapp_py.app.links import Links, opened_links
 from mautrix_whatsapp_py.app.marks import make_marking
-from mautrix_whatsapp_py.app.metrics import serve_metrics
+from mautrix_whatsapp_py.app.metrics import open_metrics, show_metrics
 from mautrix_whatsapp_py.app.moving import move_sessions
 from mautrix_whatsapp_py.app.provisioning import make_mounts
 from mautrix_whatsapp_py.app.running import (
@@ -38,6 +38,7 @@ from mautrix_whatsapp_py.app.running import (
 )
 from mautrix_whatsapp_py.app.sharing import Share, former_sessions, run_worker, worker_config
 from mautrix_whatsapp_py.app.talk import TalkParts, make_talk
+from mautrix_whatsapp_py.app.waiting import meet_homeserver, startup_questions
 from mautrix_whatsapp_py.bridge.backfill.asking import Asking
 from mautrix_whatsapp_py.bridge.backfill.backfill import Backfill
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -60,10 +61,9 @@ from mautrix_whatsapp_py.commands.history import history_commands, history_part
 from mautrix_whatsapp_py.commands.status import bridge_part, database_part, homeserver_part, links_part
 from mautrix_whatsapp_py.commands.strangers import StrangerDesk, stranger_commands
 from mautrix_whatsapp_py.config import Config, RunOptions
-from mautrix_whatsapp_py.errors import ExitCode, MatrixError, StoreError
-from mautrix_whatsapp_py.ids import MxUri
-from mautrix_whatsapp_py.matrix.api import BotProfile, HttpMatrixApi
-from mautrix_whatsapp_py.matrix.startup import StartupQuestions, require_homeserver, require_ping
+from mautrix_whatsapp_py.errors import ExitCode, StoreError
+from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
+from mautrix_whatsapp_py.matrix.startup import Patient, require_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ops.metrics import Meters
@@ -128,12 +128,9 @@ async def _start(
     await _tidy_people(store, config)
     homeserver = await stack.enter_async_context(opened_homeserver(config, clock, meters.note_request))
     matrix, rooms, hasty = homeserver.api, homeserver.rooms, homeserver.hasty
-    inbox, questions = Inbox(store, clock), _questions(config, options)
-    await require_homeserver(hasty, questions, clock)
-    await _set_profile(config, hasty)
-    if homeserver.crypto is not None:
-        await homeserver.crypto.start()
-        services.extend(homeserver.crypto.services)
+    inbox, questions = Inbox(store, clock), startup_questions(config, options)
+    page = await open_metrics(config, meters=meters, clock=clock, stack=stack)
+    services.extend(await meet_homeserver(config, homeserver, questions, clock))
     health = Health({"homeserver": hasty.fetch_server_info, "database": store.check}, clock=clock)
     users = Users(store)
     links = await stack.enter_async_context(
@@ -168,8 +165,9 @@ async def _start(
         mounts=mounts, share=share,
     )  # fmt: skip
     await serve(entrance, config, links, stack)
-    await serve_metrics(config, talk=talk, health=health, meters=meters, stack=stack)
-    await require_ping(hasty, questions, clock)
+    show_metrics(page, config, talk=talk, health=health, meters=meters)
+    patient, server = Patient(clock=clock, on_wait=health.on_wait), entrance.server
+    await require_ping(hasty, questions, patient, is_reached=lambda: server.was_reached)
     partings.begin()
     services.extend(await _start_channel(channel, strangers))
     health.start()
@@ -247,14 +245,6 @@ def _make_partings(config: Config, talk: Talk, work: ChatWork, links: Links) -> 
     return partings
 
 
-def _questions(config: Config, options: RunOptions) -> StartupQuestions:
-    return StartupQuestions(
-        homeserver_address=config.homeserver.address,
-        bridge_address=config.appservice.address,
-        ignores_unsupported_server=options.ignore_unsupported_server,
-    )
-
-
 async def _open_channel(
     config: Config, talk: Talk, bridge: Bridge, links: Links, stack: AsyncExitStack
 ) -> ChannelParts | None:
@@ -284,15 +274,6 @@ async def _start_channel(channel: ChannelParts | None, strangers: ChannelStrange
         strangers.bind(channel.channel)
     await channel.start()
     return channel.services
-
-
-async def _set_profile(config: Config, matrix: HttpMatrixApi) -> None:
-    bot = config.appservice.bot
-    avatar = MxUri(bot.avatar) if bot.avatar else None
-    try:
-        await matrix.ensure_profile(BotProfile(display_name=bot.displayname, avatar=avatar))
-    except MatrixError as error:
-        log.warning("the bot's name and picture cannot be set: %s %s", error.status, error.errcode)
 
 
 def _attach(links: Links, bridge: Bridge, backfill: Backfill) -> None:

@@ -10,32 +10,41 @@ from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ops.metrics import FetchWorkers, Meters, Metrics, Sources
+from mautrix_whatsapp_py.ops.metrics_page import MetricsPage
+from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store.store import Store
 
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104  what an address without a host means everywhere
 
 
-async def serve_metrics(
-    config: Config, *, talk: Talk, health: Health, meters: Meters, stack: AsyncExitStack
-) -> None:
-    """Serve figures while the stack is open, if that is wanted."""
+async def open_metrics(
+    config: Config, *, meters: Meters, clock: Clock, stack: AsyncExitStack
+) -> MetricsPage | None:
+    """Serve figures while the stack is open, at first those of the start; None when nobody wants them."""
     if not config.metrics.enabled:
-        return
-    metrics = Metrics(
-        Sources(
-            logins=talk.logins,
-            network=talk.network,
-            store=talk.store,
-            health=health,
-            clock=talk.clock,
-            meters=meters,
-            started_at=talk.clock.monotonic(),
-            fetch_workers=_workers(config, talk.store),
-        )
-    )
+        return None
+    page = MetricsPage(meters, clock)
     host, _, port = config.metrics.listen.rpartition(":")
-    stack.push_async_callback(metrics.stop)
-    await metrics.start(host.strip("[]") or ANY_ADDRESS, int(port))
+    stack.push_async_callback(page.stop)
+    await page.start(host.strip("[]") or ANY_ADDRESS, int(port))
+    return page
+
+
+def show_metrics(page: MetricsPage | None, config: Config, *, talk: Talk, health: Health, meters: Meters) -> None:
+    """Show all there is."""
+    if page is None:
+        return
+    sources = Sources(
+        logins=talk.logins,
+        network=talk.network,
+        store=talk.store,
+        health=health,
+        clock=talk.clock,
+        meters=meters,
+        started_at=page.started_at,
+        fetch_workers=_workers(config, talk.store),
+    )
+    page.show(Metrics(sources).text)
 
 
 def _workers(config: Config, store: Store) -> FetchWorkers | None:

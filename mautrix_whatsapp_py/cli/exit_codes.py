@@ -15,7 +15,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.CONFIG_UNREADABLE: "the configuration is missing, unreadable or not YAML",
     ExitCode.CONFIG_INVALID: "the configuration has wrong, unknown or missing values",
     ExitCode.LOGGING: "the log cannot be written",
-    ExitCode.PING_FAILED: "the Matrix server does not reach the bridge",
+    ExitCode.PING_FAILED: "what the Matrix server calls is not this bridge, or has other tokens",
     ExitCode.DATABASE_UNAVAILABLE: "the database cannot be opened",
     ExitCode.DATABASE_UNSUPPORTED: "the database is newer than the program or belongs to another",
     ExitCode.TOKEN_REFUSED: "the Matrix server refuses the bridge's token",
@@ -26,7 +26,7 @@ MEANINGS: Final[Mapping[ExitCode, str]] = {
     ExitCode.CONFIG_UNWRITABLE: "the configuration cannot be written",
     ExitCode.LISTENER: "the address to listen on is taken or cannot be had",
     ExitCode.DATA_FOLDER: "the data folder cannot be made or written to",
-    ExitCode.HOMESERVER_UNREACHABLE: "the Matrix server does not answer",
+    ExitCode.HOMESERVER_UNREACHABLE: "the local Matrix server did not come up, or ended",
     ExitCode.CRASHED: "a fault of the bridge; its log has the details",
     ExitCode.LEASE_LOST: "another worker of the cluster has taken over; start this one again",
 }

@@ -60,7 +60,7 @@ class Crypto:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Load the ciphers and our keys; StartupError when there are none."""
+        """Load the ciphers and our keys; StartupError when there are none, MatrixUnreachable when to try again."""
         try:
             from mautrix_whatsapp_py.matrix.crypto_machine import Machine
         except ImportError as error:
@@ -77,7 +77,12 @@ class Crypto:
             on_key=self._on_key,
             on_refused=self._refused.add,
         )
-        await self._machine.start()
+        try:
+            await self._machine.start()
+        except MatrixUnreachable:
+            machine, self._machine = self._machine, None
+            await machine.stop()
+            raise
         if not self._options.syncs:
             log.warning("with encryption.appservice keys that are sent while the bridge is down are lost for ever")
 

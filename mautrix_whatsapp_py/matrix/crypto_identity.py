@@ -11,6 +11,7 @@ from mautrix.types import TrustState
 from mautrix_whatsapp_py.matrix.crypto_backup import SECRETS
 from mautrix_whatsapp_py.matrix.crypto_marks import AccountData, Facts
 from mautrix_whatsapp_py.matrix.crypto_store import seal, unseal
+from mautrix_whatsapp_py.matrix.http import raise_passing
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class BotIdentity:
         try:
             await self._machine.verify_with_recovery_key(recovery_key)
         except (MatrixError, ValueError) as error:
+            raise_passing(error)
             log.warning("the bot gets a new identity: that of its last device is gone (%s)", type(error).__name__)
             return False
         await self._keep(str(sealed))

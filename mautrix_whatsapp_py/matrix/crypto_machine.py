@@ -55,7 +55,7 @@ from mautrix_whatsapp_py.matrix.crypto_store import (
     ensure_pickle_key,
     is_strong,
 )
-from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp
+from mautrix_whatsapp_py.matrix.http import Json, Patience, RetryingHttp, raise_passing
 from mautrix_whatsapp_py.matrix.key_tables import DEVICE_TABLES
 from mautrix_whatsapp_py.matrix.transaction import MxKeyNews
 from mautrix_whatsapp_py.model.sealed import CannotOpen, KeyName, OpenFailure
@@ -135,10 +135,11 @@ class Machine:
         set_rules(self._machine, options)
 
     async def start(self) -> None:
-        """Bring up the device; StartupError when that cannot be."""
+        """Bring up the device; StartupError when that cannot be, MatrixUnreachable when it cannot be now."""
         try:
             await self._start()
         except MatrixError as error:
+            raise_passing(error)
             raise StartupError(
                 f"The homeserver gives the bridge no device for encrypted rooms ({type(error).__name__})",
                 mend="write registration.yaml anew with -g and restart the homeserver; if it does not know "

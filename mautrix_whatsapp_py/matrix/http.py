@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from mautrix.api import HTTPAPI, Method, PathBuilder
@@ -56,6 +57,12 @@ class _Answer:
         return self.data if isinstance(self.data, dict) else {}
 
     @property
+    def blamed_status(self) -> int:
+        """The status that says whose fault it is: whatever refused the homeserver's ping will do so again."""
+        told = self.fields.get("status") if self.fields.get("errcode") == "M_BAD_STATUS" else None
+        return told if isinstance(told, int) and 400 <= told < 500 else self.status
+
+    @property
     def retry_after_seconds(self) -> float:
         """What the server asks us to wait; 0 when it does not say."""
         after = self.fields.get("retry_after_ms")
@@ -79,6 +86,7 @@ class RetryingHttp(HTTPAPI):
         on_try: OnTry | None = None,
     ) -> None:
         super().__init__(base_url, token, client_session=session, default_retry_count=0)
+        self._root = f"{str(self.base_url).rstrip('/')}/"
         self._on_try = on_try
         self._clock = clock
         self._patience = patience
@@ -109,15 +117,18 @@ class RetryingHttp(HTTPAPI):
     ) -> Json:
         """Make a request; a JSON object, MatrixUnreachable or MatrixRefused. `mimetype` is that of bytes."""
         try:
-            answer = await self.request(
-                method,
-                path,
-                content,
-                headers={"Content-Type": mimetype} if mimetype else None,
-                query_params=dict(query or {}),
-                sensitive=True,
-                metrics_method=method.value,
-            )
+            if isinstance(content, bytes):
+                answer = await self.request(
+                    method,
+                    path,
+                    content,
+                    headers={"Content-Type": mimetype} if mimetype else None,
+                    query_params=dict(query or {}),
+                    sensitive=True,
+                    metrics_method=method.value,
+                )
+            else:
+                answer, _ = await self._ask(method, path, content, query or {})
         except MatrixConnectionError as error:
             raise MatrixUnreachable from error
         except MatrixRequestError as error:
@@ -125,6 +136,18 @@ class RetryingHttp(HTTPAPI):
         if not isinstance(answer, dict):
             raise MatrixRefused("The homeserver's answer is not that of a Matrix homeserver.")
         return answer
+
+    async def _ask(
+        self, method: Method, path: PathBuilder | str, content: Json | None, query: Mapping[str, str]
+    ) -> tuple[Any, ClientResponse]:
+        """What the library's `request` does for JSON, without what it prepares for its log and counters."""
+        question = f"?{urlencode(query)}" if query else ""
+        url = URL(f"{self._root}{str(path).removeprefix('/')}{question}", encoded=True)
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        if method == Method.GET:
+            return await self._send(method, url, None, {}, headers)
+        headers["Content-Type"] = "application/json"
+        return await self._send(method, url, json.dumps(content or {}), {}, headers)
 
     async def _send(
         self,
@@ -216,7 +239,7 @@ def _unwrap(answer: _Answer | None) -> tuple[Any, ClientResponse]:
         return answer.data, answer.response
     errcode, message = answer.fields.get("errcode"), answer.fields.get("error")
     raise make_request_error(
-        http_status=answer.status,
+        http_status=answer.blamed_status,
         text=answer.text,
         errcode=errcode if isinstance(errcode, str) else None,
         message=message if isinstance(message, str) else "",
@@ -229,6 +252,15 @@ def _translate(error: MatrixRequestError) -> MatrixUnreachable | MatrixRefused:
     if status in _RETRIED_STATUS or status >= 500 or status == 401:
         return MatrixUnreachable(errcode=errcode, status=status)
     return MatrixRefused(errcode=errcode, status=status)
+
+
+def raise_passing(error: Exception) -> None:
+    """Raise MatrixUnreachable for an error of the library that another try may not meet; others are let be."""
+    if isinstance(error, MatrixConnectionError):
+        raise MatrixUnreachable from error
+    problem = _translate(error) if isinstance(error, MatrixRequestError) else None
+    if isinstance(problem, MatrixUnreachable):
+        raise problem from error
 
 
 def _shape(url: URL) -> str:

@@ -1,10 +1,16 @@
-"""Questions to the homeserver before the bridge starts; each failure is one sentence with its mend."""
+"""Questions to the homeserver before the bridge starts.
+
+A homeserver that is away, slow or behind a proxy that says so is waited for. A refusal ends the start with one
+sentence and its mend.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from mautrix_whatsapp_py.errors import ExitCode, MatrixError, MatrixRefused, MatrixUnreachable, StartupError
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
@@ -15,9 +21,16 @@ from mautrix_whatsapp_py.tasks import Backoff
 log = logging.getLogger(__name__)
 
 OLDEST_SUPPORTED = (1, 4)
-PING_TRIES = 12
-"""Homeservers keep connections: each to a bridge that was killed costs a try."""
+QUIET_SECONDS = 0.7
+"""Shorter waits are not told: homeservers keep connections, and each to a bridge that was killed costs a ping."""
+Result = TypeVar("Result")
 _VERSION = re.compile(r"^v(\d+)\.(\d+)")
+_BAD_STATUS = "M_BAD_STATUS"
+_CANNOT_REACH = frozenset({"M_CONNECTION_FAILED", "M_CONNECTION_TIMEOUT", _BAD_STATUS})
+_MEND_ADDRESS = (
+    "make appservice.address an address that the homeserver can open, write the same into the url of"
+    " registration.yaml, and restart the homeserver"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,74 +40,120 @@ class StartupQuestions:
     homeserver_address: str
     bridge_address: str
     ignores_unsupported_server: bool = False
-    tries: int = 10
 
 
-async def require_homeserver(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> MxServerInfo:
+async def _tell_nobody() -> None:
+    """Nobody wants to know."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patient:
+    """How a start waits for the homeserver, and who is told each time."""
+
+    clock: Clock
+    on_wait: Callable[[], Awaitable[None]] = _tell_nobody
+
+
+async def wait_for(
+    ask: Callable[[], Awaitable[Result]],
+    questions: StartupQuestions,
+    patient: Patient,
+    *,
+    first_seconds: float = 1.0,
+) -> Result:
+    """Ask until the homeserver answers, for ever; what it refuses is raised."""
+    backoff = Backoff(first_seconds=first_seconds, cap_seconds=10.0)
+    while True:
+        try:
+            return await ask()
+        except MatrixUnreachable as error:
+            if error.status == 401:
+                raise _unauthorized(questions, error) from error
+            delay_seconds = backoff.next_seconds()
+            if delay_seconds >= QUIET_SECONDS:
+                log.warning("%s; trying again in %.0f s. %s", *_explain(questions, error, delay_seconds))
+        await patient.on_wait()
+        await patient.clock.sleep(delay_seconds)
+
+
+def _explain(questions: StartupQuestions, error: MatrixError, delay_seconds: float) -> tuple[str, float, str]:
+    """What is waited for, for how long, and what to do when it does not come."""
+    homeserver = f"the homeserver at {questions.homeserver_address}"
+    if error.errcode in _CANNOT_REACH:
+        said = f"{homeserver} cannot reach the bridge at {questions.bridge_address}{_detail(error)}"
+        return said, delay_seconds, f"If this goes on, {_MEND_ADDRESS}"
+    mend = "If it runs there and is well, correct homeserver.address" if not error.status else "See its log"
+    return f"{homeserver} does not answer{_detail(error)}", delay_seconds, mend
+
+
+async def require_homeserver(api: HttpMatrixApi, questions: StartupQuestions, patient: Patient) -> MxServerInfo:
     """A homeserver that answers, is one, is new enough, and takes our token for our bot; or StartupError."""
-    info = await _require_versions(api, questions, clock)
+    info = await _require_versions(api, questions, patient)
     newest = max((_parse_version(version) for version in info.versions), default=(0, 0))
     if newest < OLDEST_SUPPORTED:
         _refuse_old_server(info, ignored=questions.ignores_unsupported_server)
-    await _require_bot(api, questions)
+    await _require_bot(api, questions, patient)
     return info
 
 
-async def require_ping(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> None:
-    """A homeserver that reaches the bridge; or StartupError."""
-    backoff = Backoff(first_seconds=0.1, cap_seconds=1.0)
-    for attempt in range(1, PING_TRIES + 1):
+async def require_ping(
+    api: HttpMatrixApi, questions: StartupQuestions, patient: Patient, *, is_reached: Callable[[], bool]
+) -> None:
+    """A homeserver that reaches the bridge; or StartupError. `is_reached` says whether anything came from it."""
+
+    async def ask() -> float:
         try:
-            seconds = await api.send_ping()
+            return await api.send_ping()
         except MatrixUnreachable as error:
-            if attempt == PING_TRIES:
-                raise _unreached(questions, error) from error
-            await clock.sleep(backoff.next_seconds())
-        except MatrixRefused as error:
-            if error.status != 404:
-                raise _unreached(questions, error) from error
-            log.warning("the homeserver cannot test the connection to the bridge; going on without")
-            return
-        else:
-            log.info("the homeserver reached the bridge in %.0f ms", seconds * 1000)
-            return
+            # Synapse answers that its ping failed for as long as it makes up for what it could not send before.
+            if error.errcode in _CANNOT_REACH and is_reached():
+                return 0.0
+            raise
+
+    try:
+        seconds = await wait_for(ask, questions, patient, first_seconds=0.1)
+    except MatrixRefused as error:
+        if error.errcode == _BAD_STATUS:
+            raise _turned_away(questions, error) from error
+        if error.status != 404:
+            raise _unreached(questions, error) from error
+        log.warning("the homeserver cannot test the connection to the bridge; going on without")
+    else:
+        log.info("the homeserver reached the bridge in %.0f ms", seconds * 1000)
 
 
 def _unreached(questions: StartupQuestions, error: MatrixError) -> StartupError:
     return StartupError(
-        f"The homeserver at {questions.homeserver_address} cannot reach the bridge"
+        f"The homeserver at {questions.homeserver_address} does not reach the bridge"
         f" at {questions.bridge_address}{_detail(error)}",
-        mend="make appservice.address an address that the homeserver can open, write the same into the url of"
-        " registration.yaml, and restart the homeserver",
+        mend=_MEND_ADDRESS,
         code=ExitCode.PING_FAILED,
     )
 
 
-async def _require_versions(api: HttpMatrixApi, questions: StartupQuestions, clock: Clock) -> MxServerInfo:
-    backoff = Backoff(first_seconds=1.0, cap_seconds=10.0)
-    for attempt in range(1, questions.tries + 1):
-        try:
-            return await api.fetch_server_info()
-        except MatrixUnreachable as error:
-            if error.status == 401:
-                raise _token_refused() from error
-            log.warning(
-                "the homeserver at %s does not answer (try %d of %d)",
-                questions.homeserver_address, attempt, questions.tries,
-            )  # fmt: skip
-        except MatrixRefused as error:
-            raise StartupError(
-                f"What answers at {questions.homeserver_address} is not a Matrix homeserver{_detail(error)}",
-                mend="correct homeserver.address",
-                code=ExitCode.SERVER_UNSUPPORTED,
-            ) from error
-        if attempt < questions.tries:
-            await clock.sleep(backoff.next_seconds())
-    raise StartupError(
-        f"The homeserver at {questions.homeserver_address} did not answer in {questions.tries} tries",
-        mend="start it, or correct homeserver.address",
-        code=ExitCode.HOMESERVER_UNREACHABLE,
+def _turned_away(questions: StartupQuestions, error: MatrixError) -> StartupError:
+    return StartupError(
+        f"What answers the homeserver at {questions.bridge_address} is not this bridge, or does not know its token"
+        f" ({error.status})",
+        mend="make hs_token in registration.yaml that of the bridge's configuration and its url"
+        " appservice.address, and restart the homeserver",
+        code=ExitCode.PING_FAILED,
     )
+
+
+def _unauthorized(questions: StartupQuestions, error: MatrixError) -> StartupError:
+    return _turned_away(questions, error) if error.errcode == _BAD_STATUS else _token_refused()
+
+
+async def _require_versions(api: HttpMatrixApi, questions: StartupQuestions, patient: Patient) -> MxServerInfo:
+    try:
+        return await wait_for(api.fetch_server_info, questions, patient)
+    except MatrixRefused as error:
+        raise StartupError(
+            f"What answers at {questions.homeserver_address} is not a Matrix homeserver{_detail(error)}",
+            mend="correct homeserver.address",
+            code=ExitCode.SERVER_UNSUPPORTED,
+        ) from error
 
 
 def _refuse_old_server(info: MxServerInfo, *, ignored: bool) -> None:
@@ -110,18 +169,10 @@ def _refuse_old_server(info: MxServerInfo, *, ignored: bool) -> None:
     )
 
 
-async def _require_bot(api: HttpMatrixApi, questions: StartupQuestions) -> None:
+async def _require_bot(api: HttpMatrixApi, questions: StartupQuestions, patient: Patient) -> None:
     try:
-        await api.ensure_bot()
-        told = await api.fetch_whoami()
-    except MatrixUnreachable as error:
-        if error.status == 401:
-            raise _token_refused() from error
-        raise StartupError(
-            f"The homeserver at {questions.homeserver_address} stopped answering{_detail(error)}",
-            mend="see its log, then start the bridge again",
-            code=ExitCode.HOMESERVER_UNREACHABLE,
-        ) from error
+        await wait_for(api.ensure_bot, questions, patient)
+        told = await wait_for(api.fetch_whoami, questions, patient)
     except MatrixRefused as error:
         raise _wrong_user(f"The homeserver does not let the bridge be {api.bot}{_detail(error)}") from error
     if told != api.bot:

@@ -104,6 +104,8 @@ WaRich: TypeAlias = (
 """What messages say beside texts and files."""
 WaSendable: TypeAlias = WaText | WaMedia | WaEdit | WaRevoke | WaReaction | WaEphemeralTimer | WaRichSendable
 """What the bridge sends."""
+WaRepeatable: TypeAlias = WaEdit | WaRevoke | WaReaction | WaPollVote | WaOccasionAnswer
+"""What says how something is from now on: said twice, it is what it was."""
 WaContent: TypeAlias = WaSendable | WaRich | WaViewOnceNotice | WaUnsupported | WaSilent
 """What a message that could be read says."""
 

@@ -15,6 +15,7 @@ Check = Callable[[], Awaitable[object]]
 CHECK_SECONDS = 5.0
 CHECK_EVERY_SECONDS = 10.0
 START = "start"
+HOMESERVER = "homeserver"
 
 
 class Health:
@@ -28,7 +29,11 @@ class Health:
 
     def start(self) -> None:
         """The start is complete, so all parts were well a moment ago."""
-        self._is_started = True
+        self._is_started, self._ill = True, ()
+
+    async def on_wait(self) -> None:
+        """The start waits for the homeserver."""
+        self._ill = (HOMESERVER,)
 
     def end(self) -> None:
         """The end has begun."""

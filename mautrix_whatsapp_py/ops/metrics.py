@@ -1,4 +1,4 @@
-"""Figures of the bridge for Prometheus, on a listener of their own."""
+"""Figures of the bridge for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from aiohttp import web
-
 from mautrix_whatsapp_py import __version__
 from mautrix_whatsapp_py.bridge.logins import Logins
 from mautrix_whatsapp_py.bridge.meter import Direction
-from mautrix_whatsapp_py.errors import ExitCode, StartupError, StoreError
-from mautrix_whatsapp_py.ops.exposition import CONTENT_TYPE, NO_LABELS, Durations, Family, Row
+from mautrix_whatsapp_py.errors import StoreError
+from mautrix_whatsapp_py.ops.exposition import NO_LABELS, Durations, Family, Row
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ops.workers import WorkersReport
 from mautrix_whatsapp_py.ports import Clock, WhatsAppNetwork
@@ -75,36 +73,12 @@ class Sources:
 
 
 class Metrics:
-    """Serves `/metrics`."""
+    """All figures."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._processes: dict[str, int] = {}
         self._host_restarts = 0
-        self._runner: web.AppRunner | None = None
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen; StartupError when the address cannot be had."""
-        app = web.Application()
-        app.router.add_get("/metrics", self._serve)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise StartupError(
-                f"cannot listen on {host} port {port} for metrics ({error.strerror or type(error).__name__})",
-                mend="stop the program that uses the port, or change metrics.listen",
-                code=ExitCode.LISTENER,
-            ) from error
-        self._runner = runner
-
-    async def stop(self) -> None:
-        """Listen no more."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     async def text(self) -> str:
         """Everything as it is now."""
@@ -114,18 +88,9 @@ class Metrics:
         lines += self._sources.meters.lines()
         return "\n".join(lines) + "\n"
 
-    async def _serve(self, _request: web.Request) -> web.Response:
-        return web.Response(body=(await self.text()).encode(), headers={"Content-Type": CONTENT_TYPE})
-
     def _of_bridge(self) -> Sequence[Family]:
         uptime = self._sources.clock.monotonic() - self._sources.started_at
-        about = {"version": __version__, "python": platform.python_version()}
-        unready = self._sources.health.unready_parts()
-        return (
-            Family(name="info", help="Versions.", rows=[(about, 1)]),
-            Family(name="uptime_seconds", help="Since the start.", rows=[(NO_LABELS, uptime)]),
-            Family(name="ready", help="Whether all parts work.", rows=[(NO_LABELS, 0 if unready else 1)]),
-        )
+        return of_bridge(uptime, is_ready=not self._sources.health.unready_parts())
 
     def _of_links(self) -> Sequence[Family]:
         logins = self._sources.logins
@@ -200,6 +165,16 @@ class Metrics:
         now = self._sources.clock.now()
         for line, depth in (("inbox", depths.inbox), ("outbox", depths.outbox)):
             yield line, 0.0 if depth.oldest_at is None else max(0.0, (now - depth.oldest_at).total_seconds())
+
+
+def of_bridge(uptime_seconds: float, *, is_ready: bool) -> Sequence[Family]:
+    """What is known from the first moment on."""
+    about = {"version": __version__, "python": platform.python_version()}
+    return (
+        Family(name="info", help="Versions.", rows=[(about, 1)]),
+        Family(name="uptime_seconds", help="Since the start.", rows=[(NO_LABELS, uptime_seconds)]),
+        Family(name="ready", help="Whether all parts work.", rows=[(NO_LABELS, int(is_ready))]),
+    )
 
 
 def _sum(name: str, help_text: str, values: Sequence[int]) -> Family:

@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, delete, or_, select, update
 
 from mautrix_whatsapp_py.ids import LoginId, MxEventId, PersonId, WaMessageId, decode_jid
 from mautrix_whatsapp_py.model.portal import MessagePart, PortalId, ReactionRow
+from mautrix_whatsapp_py.store.newest import Newest
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import messages, reactions
 from mautrix_whatsapp_py.store.tx import prepare_insert
@@ -27,9 +28,13 @@ _GET_BY_EVENT = select(messages).where(messages.c.event_id == bindparam("of_even
 class MessageRows:
     """The table `messages`."""
 
+    def __init__(self) -> None:
+        self.newest = Newest()
+
     async def add(self, tx: Tx, parts: Sequence[MessagePart]) -> None:
         """Remember events; what is known stays as it is."""
         if parts:
+            self.newest.add(parts)
             await tx.run_insert(_ADD, [_encode(part) for part in parts])
 
     async def get_parts(
@@ -42,6 +47,13 @@ class MessageRows:
         else:
             rows = await tx.execute(_GET_PARTS_OF, {**key, "of_person": person_id})
         return [_decode(row) for row in rows]
+
+    async def look_for(self, tx: Tx, portal_id: PortalId, message_id: WaMessageId) -> list[MessagePart]:
+        """The events of a message in order; learns from when on messages of its chat need not be looked for."""
+        if not self.newest.knows(portal_id):
+            last = await self.get_last(tx, portal_id)
+            self.newest.learn(portal_id, None if last is None else last.sent_at)
+        return await self.get_parts(tx, portal_id, message_id)
 
     async def get_by_event(self, tx: Tx, event_id: MxEventId) -> MessagePart | None:
         """What an event stands for."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.chaos.conversation import Conversation, Mailbox, persist
-from tests.chaos.ledger import Verdict, compare
+from tests.chaos.ledger import STATES, Verdict, compare
 from tests.chaos.storm import Force, Plan, Storm
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
@@ -177,7 +177,7 @@ class Scene:
             for box in conversation.boxes:
                 read = conversation.read_on(box)
                 seen += len(read)
-                outgoing.add(compare(conversation.out_tokens, read))
+                outgoing.add(compare(conversation.out_tokens, read, states=STATES))
             timeline = await self._timeline(conversation)
             seen += len(timeline)
             incoming.add(compare(conversation.in_tokens, conversation.read_in_room(timeline)))

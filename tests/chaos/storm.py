@@ -37,6 +37,11 @@ def is_long() -> bool:
     return os.environ.get("CHAOS") == "long"
 
 
+def all_databases(short: str = "sqlite") -> list[str]:
+    """What is played on both databases when there is time, else on one."""
+    return ["sqlite", "postgres"] if is_long() else [short]
+
+
 def new_seed() -> int:
     """The seed of this run, of the environment if it names one."""
     given = os.environ.get("CHAOS_SEED")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.stage import Outcome, play
-from tests.chaos.storm import Plan, is_long, new_seed
+from tests.chaos.storm import Plan, all_databases, is_long, new_seed
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.homeserver import PortPool
 from tests.postgres import OwnPostgres, own_postgres
@@ -43,8 +43,6 @@ MAX_DROPPED = 2
 UNSEEN = "?"
 LAST_LINES = 150
 """Of the bridge's log, told where something is lost."""
-STORM_DATABASES = ["sqlite", "postgres"] if is_long() else ["postgres"]
-CRASH_DATABASES = ["sqlite", "postgres"] if is_long() else ["sqlite"]
 
 
 class Runner:
@@ -143,7 +141,7 @@ def assert_no_more_lost_than_dropped(outcome: Outcome, seed: int) -> None:
         assert not verdict.doubled + verdict.misplaced + unexpected, told(outcome, seed)
 
 
-@pytest.mark.parametrize("database", STORM_DATABASES, indirect=True)
+@pytest.mark.parametrize("database", all_databases("postgres"), indirect=True)
 async def test_nothing_is_lost_or_doubled_whatever_is_killed_but_the_host(runner: Runner) -> None:
     seed = new_seed()
     plan = LONG_STORM if is_long() else SHORT_STORM
@@ -159,7 +157,7 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed_but_the_host(runner
     assert not outcome.notices, told(outcome, seed)
 
 
-@pytest.mark.parametrize("database", CRASH_DATABASES, indirect=True)
+@pytest.mark.parametrize("database", all_databases("sqlite"), indirect=True)
 async def test_a_killed_host_doubles_nothing_and_loses_little(runner: Runner) -> None:
     seed = new_seed()
     plan = LONG_CRASHES if is_long() else SHORT_CRASHES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mautrix_whatsapp_py.model.content import MxMessageContent, MxReply, WaContext, WaQuote, WaText
 from mautrix_whatsapp_py.model.wa import WaReceiptKind
 from mautrix_whatsapp_py.store.store import Store
+from tests.fakes.whatsapp import START
 from tests.flow.chat import BEN, Chat
 from tests.flow.world import World
 
@@ -69,12 +71,24 @@ def meter(chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Meter:
     return Meter(chat.world.store, monkeypatch)
 
 
-async def test_a_text_from_whatsapp_is_one_look_one_request_one_row(chat: Chat, meter: Meter) -> None:
+async def test_a_text_from_whatsapp_is_one_request_and_one_row(chat: Chat, meter: Meter) -> None:
     before = len(chat.world.matrix.calls)
     await chat.receive(*(chat.message(WaText(body=str(number))) for number in range(COUNT)))
     assert chat.texts[-COUNT:] == [str(number) for number in range(COUNT)]
     assert chat.world.matrix.calls[before:] == ["send_message"] * COUNT
-    assert meter.asked == (COUNT, COUNT, 0)
+    # It is newer than all that was recorded: nobody looks for it.
+    assert meter.asked == (0, COUNT, 0)
+
+
+async def test_what_was_recorded_is_known_again(chat: Chat, meter: Meter) -> None:
+    """Also by another run, and of a second in which more was said."""
+    at = START + timedelta(hours=1)
+    first, second = (chat.message(WaText(body=body), at=at) for body in ("first", "second"))
+    await chat.receive(first, first, second, first, second)
+    await chat.restart()
+    await chat.receive(second, first, chat.message(WaText(body="third"), at=at))
+    assert chat.texts[-3:] == ["first", "second", "third"]
+    assert chat.texts.count("first") == chat.texts.count("second") == 1
 
 
 async def test_a_text_from_matrix_is_two_writes_and_no_request(chat: Chat, meter: Meter) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from mautrix_whatsapp_py.errors import ExitCode
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.homeserver import BridgeProcess, PortPool, Registration
+from tests.homeserver.fault_proxy import Fault, FaultProxy
 
 pytestmark = pytest.mark.synapse
 
@@ -54,15 +56,30 @@ async def test_what_the_homeserver_has_against_us(
         ExitCode.WRONG_USER,
         "@stranger:localhost",
     )
-    other = ports.reserve()
-    address = f"http://127.0.0.1:{other}"
     await fails(
-        bridge(port=other, sections={"appservice": {"address": address}}),
-        ExitCode.PING_FAILED,
-        synapse.url,
-        address,
+        bridge(Registration(url=known.url, hs_token="another-token")), ExitCode.PING_FAILED, known.url, "hs_token"
     )
     await fails(bridge(port=busy_port), ExitCode.LISTENER, str(busy_port))
+    await waits_to_be_reached(bridge(port=ports.reserve()))
+    proxy = await FaultProxy(int(synapse.url.rpartition(":")[2])).start()
+    await proxy.set_fault(Fault.REFUSE)
+    late = make_bridge(proxy.url, known, port=port)
+    late.process.launch()
+    await _until_said(late, f"the homeserver at {proxy.url} does not answer; trying again")
+    await proxy.set_fault(None)
+    await _until_said(late, "ready: the bot is")
+    assert await late.stop() == ExitCode.OK
+    await proxy.stop()
+
+
+async def waits_to_be_reached(bridge: BridgeProcess) -> None:
+    """What may pass by itself ends no start: nobody at the address that the homeserver knows."""
+    bridge.process.launch()
+    await _until_said(bridge, "cannot reach the bridge at", "(502 M_CONNECTION_FAILED)", "registration.yaml")
+    status, text = await _ask(f"{bridge.url}/_matrix/mau/ready")
+    assert (status, json.loads(text)["waiting_for"]) == (500, ["start", "homeserver"])
+    assert await bridge.stop() == ExitCode.OK
+    assert "error: " not in bridge.output
 
 
 async def test_what_is_wrong_without_a_homeserver(
@@ -90,20 +107,45 @@ async def test_what_is_wrong_without_a_homeserver(
 async def test_one_folder_serves_one_bridge_which_may_be_stopped_while_it_waits(
     make_bridge: MakeBridge, ports: PortPool
 ) -> None:
-    nowhere, port = f"http://127.0.0.1:{ports.reserve()}", ports.reserve()
+    nowhere, port, metrics_port = f"http://127.0.0.1:{ports.reserve()}", ports.reserve(), ports.reserve()
     registration = Registration(url=f"http://127.0.0.1:{port}")
-    first = make_bridge(nowhere, registration, port=port)
+    sections = {"metrics": {"enabled": True, "listen": f"127.0.0.1:{metrics_port}"}}
+    first = make_bridge(nowhere, registration, port=port, sections=sections)
     first.process.launch()
-    await _until_waiting(first)
+    await _until_said(first, f"the homeserver at {nowhere} does not answer; trying again in")
+    await check_what_a_waiting_bridge_tells(first, metrics_port)
     uri = f"sqlite:///{first.folder / 'bridge.db'}"
     second = make_bridge(nowhere, registration, port=port, database_uri=uri)
     await fails(second, ExitCode.DATA_FOLDER, "Another bridge is running")
     assert await first.stop() == ExitCode.OK
 
 
-async def _until_waiting(bridge: BridgeProcess) -> None:
-    async def waits() -> bool:
-        return "does not answer (try 1 of" in bridge.output
+async def check_what_a_waiting_bridge_tells(bridge: BridgeProcess, metrics_port: int) -> None:
+    """It lives, it waits for its homeserver, it takes nothing."""
+    status, text = await _ask(f"{bridge.url}/_matrix/mau/live")
+    assert status == 200
+    status, text = await _ask(f"{bridge.url}/_matrix/mau/ready")
+    assert (status, json.loads(text)) == (500, {"ready": False, "waiting_for": ["start", "homeserver"]})
+    status, text = await _ask(f"{bridge.url}/_matrix/app/v1/transactions/1", bridge.registration.hs_token)
+    assert status == 503
+    status, text = await _ask(f"http://127.0.0.1:{metrics_port}/metrics")
+    assert "\nmautrix_whatsapp_ready 0\n" in text
+    assert 'mautrix_whatsapp_homeserver_seconds_count{method="GET",outcome="none"}' in text
 
-    async with asyncio.timeout(DEADLINE_SECONDS):
-        await bridge.process.wait_until(waits, deadline_seconds=DEADLINE_SECONDS)
+
+async def _ask(url: str, token: str = "") -> tuple[int, str]:
+    """A question, or with a token a transaction of the homeserver's."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    method, body = ("PUT", {"events": []}) if token else ("GET", None)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.request(method, url, headers=headers, json=body) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def _until_said(bridge: BridgeProcess, *texts: str) -> None:
+    async def is_said() -> bool:
+        return all(text in bridge.output for text in texts)
+
+    await bridge.process.wait_until(is_said, deadline_seconds=DEADLINE_SECONDS)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from PIL import Image
 
+from tests.chaos.storm import all_databases
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import MatrixClient, PortPool, Registration
@@ -264,7 +265,7 @@ async def test_a_killed_bridge_neither_loses_nor_doubles(talk: Talk) -> None:
     assert (await ben.receive_next(timeout_seconds=60)).text == "end"
 
 
-@pytest.mark.parametrize("database_uri", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("database_uri", all_databases(), indirect=True)
 async def test_timers_played_receipts_absences_and_moderation(talk: Talk, watcher: Watcher) -> None:
     alice, ben = talk.alice, talk.ben.phone
     # A receipt given while WhatsApp is away is told on return.

@@ -172,7 +172,11 @@ async def set_scene(event: WaMessage | WaUndecryptable, portal: Portal, login: L
 
 async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: Talk) -> Sequence[MessagePart]:
     """The events that stand for this message already."""
-    parts = await talk.store.read(lambda tx: talk.rows.messages.get_parts(tx, scene.portal.id, event.message_id))
+    rows, portal_id = talk.rows.messages, scene.portal.id
+    # What we sent ourselves comes back only where somebody else has a hand in it.
+    if not event.source.is_from_me and rows.newest.is_new(portal_id, event.timestamp, event.message_id):
+        return ()
+    parts = await talk.store.read(lambda tx: rows.look_for(tx, portal_id, event.message_id))
     own = [part for part in parts if part.person_id == scene.sender.id]
     # Two logins may know one author by two addresses that nobody has told us belong together.
     at = int(event.timestamp.timestamp())

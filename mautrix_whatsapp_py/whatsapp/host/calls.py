@@ -182,17 +182,23 @@ class Calls:
 
     async def _send_in_turn(self, call: wire.SendMessage) -> WaSendOutcome:
         async with self._sending:
-            if not self._session.gate.is_open:
-                return await self._answer_from_journal(call)
-            return await self._through_gate(lambda: self._send_now(call))
+            if self._session.gate.is_open:
+                outcome = await self._through_gate(lambda: self._send_now(call))
+            else:
+                outcome = await self._answer_from_journal(call)
+        settling = self._session.settling
+        settling.settled(call.send_id)
+        if isinstance(outcome, WaSendUncertain) and (at := await settling.fetch_arrival(outcome.message_id)):
+            return WaSent(send_id=call.send_id, message_id=outcome.message_id, timestamp=at)
+        return outcome
 
     async def _answer_from_journal(self, call: wire.SendMessage) -> WaSendOutcome:
         """What is known of a send while nothing can be sent."""
         known = await self._session.in_journal_thread(lambda: self._find_begun(call))
-        if known is None:
-            raise CallFailed("not-connected")
-        assert isinstance(known, WaSent | WaSendUncertain)
-        return known
+        if isinstance(known, WaSent):
+            return known
+        # Of what may have left nobody tells before the link is up.
+        raise CallFailed("not-connected", is_certain=known is None)
 
     def _find_begun(self, call: wire.SendMessage) -> WaSendOutcome | None:
         """What became of a send that was tried before; None when it never began to leave."""
@@ -204,7 +210,8 @@ class Calls:
     def _send_now(self, call: wire.SendMessage) -> WaSendOutcome:
         """Note, send, note what came of it: all in one turn of a thread, for turns cost more than the notes."""
         begun = self._find_begun(call)
-        if begun is not None:
+        is_open = isinstance(begun, WaSendUncertain)
+        if begun is not None and not (is_open and self._session.settling.may_repeat(call.send_id, call.content)):
             return begun
         content = self._encode(call)
         self._session.journal.add_send(call.send_id, call.secret)
@@ -264,9 +271,12 @@ class Calls:
         known = (row.secret if row else b"") or secret
         message_id = get_message_id(self._session.database, known)
         identity = SendId(send_id)
-        if message_id is not None:
+        if message_id is None:
+            return WaSendUnknown(send_id=identity)
+        arrived_at = self._session.settling.get_arrival(message_id)
+        if arrived_at is None:
             return WaSendUncertain(send_id=identity, message_id=message_id)
-        return WaSendUnknown(send_id=identity)
+        return WaSent(send_id=identity, message_id=message_id, timestamp=arrived_at)
 
 
 def _jid_of(message: Any, name: str) -> WaJid | None:

@@ -14,6 +14,7 @@ PAIR_CODE = 2
 LOGGED_OUT_CODE = 6
 HISTORY_CODE = 13
 MESSAGE_CODE = 17
+RECEIPT_CODE = 18
 DECRYPTED_CODES = frozenset({MESSAGE_CODE, 44})
 """Messages, and those that could not be decrypted."""
 _MAX_ADDRESS = 64
@@ -32,7 +33,7 @@ _NAMES = {
     12: "Disconnected",
     13: "HistorySync",
     17: "Message",
-    18: "Receipt",
+    RECEIPT_CODE: "Receipt",
     19: "ChatPresence",
     20: "Presence",
     21: "JoinedGroup",

@@ -51,6 +51,7 @@ class Pump:
     decode: Callable[[Row], WaEvent]
     on_acked: Callable[[int], None]
     on_phone_seen: Callable[[datetime], None]
+    on_receipt: Callable[[WaReceipt], None]
     executor: ThreadPoolExecutor
     is_rushed: Callable[[], bool] = lambda: False
     retry_seconds: float = 1.0
@@ -150,6 +151,8 @@ class Pump:
             isinstance(event, WaMessage | WaReceipt) and event.source.is_from_me and not event.source.sender.device
         ):
             self.on_phone_seen(event.timestamp)
+        if isinstance(event, WaReceipt):
+            self.on_receipt(event)
         try:
             self.outlet.put(Event(login=self.login, seq=seq, event=event))
         except WireError:

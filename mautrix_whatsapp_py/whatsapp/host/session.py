@@ -33,6 +33,7 @@ from mautrix_whatsapp_py.whatsapp.host.protobuf import DEVICE_CODE, Protobuf, ge
 from mautrix_whatsapp_py.whatsapp.host.pump import Outlet, Pump
 from mautrix_whatsapp_py.whatsapp.host.resting import decode_unusable, rest_seconds
 from mautrix_whatsapp_py.whatsapp.host.secrets import get_secrets
+from mautrix_whatsapp_py.whatsapp.host.settling import Settling
 from mautrix_whatsapp_py.whatsapp.host.timings import Timings
 from mautrix_whatsapp_py.whatsapp.tables import Database, read_apart, read_here
 from mautrix_whatsapp_py.whatsapp.wire import LinkChanged, LinkOptions
@@ -102,6 +103,7 @@ class Session:
             protobuf=protobuf,
             take_history=self.history.take if options.wants_history else None,
         )
+        self.settling = Settling(lambda row: decode_row(row, self.account))
         self._pump = Pump(
             login=login,
             journal=self._journal,
@@ -109,6 +111,7 @@ class Session:
             decode=lambda row: decode_row(row, self.account),
             on_acked=self.intake.acked,
             on_phone_seen=self._phone_seen,
+            on_receipt=self.settling.note,
             executor=self._executor,
             is_rushed=lambda: self.intake.is_rushed,
         )
@@ -308,7 +311,8 @@ class Session:
         )
 
     def _journal_event(self, code: int, body: bytes) -> None:
-        self.intake.append(code, body)
+        if not self.settling.takes(code, body):
+            self.intake.append(code, body)
         self.counters.last_event_at = _now()
 
     def _stored(self) -> None:

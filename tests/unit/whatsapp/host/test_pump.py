@@ -30,6 +30,7 @@ class Stand:
         self.outlet = FakeOutlet(epoch=0)
         self.acked = 0
         self.phone_seen: list[datetime] = []
+        self.receipts: list[WaReceipt] = []
         self.changed = asyncio.Event()
         self.outlet.on_put = self.changed.set
         self.pump = Pump(
@@ -39,6 +40,7 @@ class Stand:
             decode=decode,
             on_acked=self._on_acked,
             on_phone_seen=self.phone_seen.append,
+            on_receipt=self.receipts.append,
             executor=ThreadPoolExecutor(1),
         )
 
@@ -207,6 +209,7 @@ async def test_signs_of_the_phone_are_noticed(tmp_path: Path) -> None:
         it.append(b"a")
         await it.until(lambda: len(it.seqs) == 1)
         assert it.phone_seen == [at]
+        assert it.receipts == [receipt]
 
 
 async def test_a_rush_is_let_pass_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
