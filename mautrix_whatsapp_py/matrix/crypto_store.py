@@ -8,11 +8,12 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from mautrix.crypto import PgCryptoStore, StateStore
+from mautrix.crypto import StateStore
 from mautrix.types import RoomEncryptionStateEventContent, RoomID, UserID
 
 from mautrix_whatsapp_py.config.files import create_file
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto_claims import ClaimedKeys
 from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRooms
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class MachineRooms(StateStore):
         return [RoomID(room_id) for room_id in self._rooms.rooms_with(MxUserId(user_id))]
 
 
-class KeyStore(PgCryptoStore):
+class KeyStore(ClaimedKeys):
     """Says when a key has come."""
 
     on_key: Callable[[str], None]

@@ -86,6 +86,9 @@ class _Store:
         self.asked.append("ageless")
         return ["c"]
 
+    async def forget_asides(self) -> None:
+        self.asked.append("claims of others")
+
 
 async def test_keys_are_forgotten_where_that_is_asked_for(tmp_path: Path) -> None:
     store = _Store()
@@ -93,4 +96,4 @@ async def test_keys_are_forgotten_where_that_is_asked_for(tmp_path: Path) -> Non
     assert not store.asked
     assert await rules().forget_keys(store, options(tmp_path, CHOSEN)) == 2
     assert await rules().forget_keys(store, options(tmp_path, CHOSEN), is_start=True) == 3
-    assert store.asked == ["expired", "expired", "ageless"]
+    assert store.asked == ["expired", "expired", "ageless", "claims of others"]
