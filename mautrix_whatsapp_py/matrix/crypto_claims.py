@@ -122,7 +122,9 @@ class ClaimedKeys(PgCryptoStore):
             (self.account_id, chosen["account_id"]),
             (f"{_ASIDE}{counts['sender_key']}", _SWAP),
         )
-        async with self.transaction():
+        # The library says of it that it gives nothing, which is not so.
+        transaction: Any = self.transaction()
+        async with transaction:
             for to, of in moves:
                 await self.db.execute(_MOVE, to, of, session_id)
 
