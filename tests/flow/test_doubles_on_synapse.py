@@ -265,7 +265,8 @@ async def _manual(double: Double, room: str) -> None:
     logout = f"{double.stage.synapse.url}/_matrix/client/v3/logout"
     async with aiohttp.ClientSession(headers=headers) as http, http.post(logout, json={}) as response:
         assert response.status == 200
-    # The registration covers her still, but she is told that her own token is of no use any more.
-    await double.from_phone("after the logout", room)
+    # Told that her token is of no use; what finds it out is the ghost's, and then the registration covers her.
+    assert (await double.from_phone("after the logout", room)).sender == OWN_GHOST
     await seat.heard(LOST.partition(",")[0])
+    assert (await double.from_phone("by the registration", room)).sender == alice.user_id
     assert session.access_token not in double.stage.bridge.output
