@@ -122,8 +122,12 @@ async def test_everything_is_said_in_secret(
         await alice.say(room, "with a key of before")
         alice.rotate(room)
         await alice.say(room, "while you were away")
+        # its key comes before the bot can look at the room
+        other = await alice.open_dm(BOT)
+        await alice.say(other, "!wa version")
         await _move(stage, uri)
         await stage.bridge.start()
+        await alice.heard("mautrix-whatsapp-py", room=other)
         for words in ("with a key of before", "while you were away"):
             assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == words
     assert "new device" not in stage.bridge.output
