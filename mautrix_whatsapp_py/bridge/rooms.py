@@ -119,6 +119,8 @@ class Rooms:
 
     async def has_been_invited(self, portal: Portal, user: MxUserId) -> bool:
         """Whether somebody was called into a chat's room."""
+        if (portal.id, user) in self._invited:
+            return True
         async with self._store.reading() as tx:
             return await self._facts.get(tx, f"invited:{portal.id}:{user}") is not None
 

@@ -24,6 +24,7 @@ from mautrix_whatsapp_py.ports import MatrixApi
 from mautrix_whatsapp_py.ports_chats import MatrixRooms, WhatsAppDirectory
 
 Answer = Result | tuple[Result, ...]
+ANOTHERS = "This chat belongs to another WhatsApp account than yours."
 _REASONS = {
     "forbidden": "WhatsApp does not allow you to: only admins of the group may.",
     "not-found": "WhatsApp knows nothing of that.",
@@ -107,7 +108,8 @@ async def require_here(deps: ChatDeps, call: Call) -> Here:
     portal = await require_portal(deps, call)
     login = await choose_login(call.request.sender, portal, deps.talk)
     if login is None:
-        raise CommandError("This chat belongs to another WhatsApp account than yours.")
+        is_others = portal.key.receiver is not None
+        raise CommandError(ANOTHERS if is_others else "None of your WhatsApp accounts is in this chat.")
     partner = None if portal.person_id is None else await deps.talk.persons.get(portal.person_id)
     name = portal.name if partner is None else partner.name or f"+{partner.pn}"
     return Here(portal=portal, login=login, chat=chat_address(portal, partner), name=name or "this chat")

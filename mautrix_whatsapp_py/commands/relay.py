@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login
+from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login, is_in_chat
 from mautrix_whatsapp_py.bridge.relays import Relays
 from mautrix_whatsapp_py.commands.chat_deps import ChatDeps, require_portal
 from mautrix_whatsapp_py.commands.results import Said
@@ -93,6 +93,8 @@ async def _check(deps: ChatDeps, relays: Relays, call: Call, portal: Portal, log
     """CommandError where an account is not to speak for others here."""
     if portal.key.receiver not in (None, login.id):
         raise CommandError("This chat belongs to another WhatsApp account.")
+    if not await is_in_chat(login, portal, deps.talk):
+        raise CommandError(f"{login.number} is not in this group.")
     if relays.settings.is_admin_only and not _is_free(relays, call, login):
         raise CommandError("Only admins of the bridge may do that with this account.")
     if login.user not in await deps.matrix.fetch_members(call.request.room_id):

@@ -170,6 +170,10 @@ NO_LOGIN: Final = (
 )
 MOVED: Final = "This chat goes on in another room. Write there."
 REFUSED: Final = "WhatsApp refused it. Try again later, or send it from your phone."
+NOT_IN_GROUP: Final = (
+    "{number} is not in this group, so it reached nobody there. Ask somebody in the group to add that account, "
+    "and send it again."
+)
 EXPIRED: Final = (
     "WhatsApp could not be reached for too long. Check your link with the bridge bot and send it again."
 )

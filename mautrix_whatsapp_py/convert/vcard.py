@@ -17,7 +17,8 @@ _TYPES: Final = frozenset({"text/vcard", "text/x-vcard", "text/directory", "appl
 _MOST_CARDS: Final = 64
 _SHOWN: Final = 10
 _FOLDED: Final = re.compile(r"\r?\n[ \t]")
-_CARD: Final = re.compile(r"BEGIN:VCARD\b.*?\bEND:VCARD", re.IGNORECASE | re.DOTALL)
+_CARD: Final = re.compile(r"^BEGIN:VCARD[ \t]*$.*?^END:VCARD[ \t]*$", re.IGNORECASE | re.DOTALL | re.MULTILINE)
+"""On lines of their own: in a name these words begin and end nothing."""
 _ESCAPED: Final = re.compile(r"\\([\\,;nN:])")
 _LABELS: Final = {"TEL": "📞", "EMAIL": "✉️", "ORG": "🏢", "URL": "🔗", "ADR": "🏠"}
 

@@ -185,7 +185,7 @@ class Crypto:
         """An encrypted event's JSON with what it says in the place of its ciphertext; raises as `decrypt`."""
         content = get_fields(fields, "content")
         session = get_text(content, "session_id")
-        if content.get("algorithm") != ALGORITHM or not session:
+        if content.get("algorithm") != ALGORITHM or not session or not _is_name(session):
             raise CannotOpen(OpenFailure.UNKNOWN_KIND)
         machine, room_id = self._require(), MxRoomId(str(fields.get("room_id")))
         if not await _whole(machine.has_key(room_id, session)):
@@ -235,6 +235,11 @@ def _comes_or_goes(fields: Fields) -> bool:
     """Whether a membership changed who may read; a new name or picture does not."""
     before = get_fields(get_fields(fields, "unsigned"), "prev_content")
     return get_text(before, "membership") != get_text(get_fields(fields, "content"), "membership")
+
+
+def _is_name(session: str) -> bool:
+    """Whether a database can be asked for it; Postgres knows no text with a zero in it."""
+    return session.isascii() and session.isprintable()
 
 
 class RecentNames:

@@ -144,9 +144,10 @@ class KeyBackup:
         rows = await self._database.fetch(
             "SELECT keys.room_id, keys.session_id FROM crypto_megolm_inbound_session AS keys "
             "LEFT JOIN bridge_key_backup AS kept ON kept.session_id = keys.session_id AND kept.version = $1 "
-            "WHERE keys.session IS NOT NULL AND kept.session_id IS NULL LIMIT $2",
+            "WHERE keys.session IS NOT NULL AND keys.account_id = $3 AND kept.session_id IS NULL LIMIT $2",
             self._version,
             BATCH,
+            self._machine.crypto_store.account_id,
         )
         return [(str(row["room_id"]), str(row["session_id"])) for row in rows]
 

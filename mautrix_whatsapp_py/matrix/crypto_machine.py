@@ -15,7 +15,6 @@ from mautrix.crypto import OlmMachine, PgCryptoStore
 from mautrix.errors import (
     CryptoError,
     DecryptionError,
-    DuplicateMessageIndex,
     EncryptionError,
     GroupSessionWithheldError,
     MatrixError,
@@ -267,22 +266,33 @@ class Machine:
         """What an event says, as its sender wrote it; raises CannotOpen. Our own may be of an old device."""
         try:
             sealed = EncryptedEvent.deserialize(event)
+            if not is_own:
+                await self._settle_claim(sealed)
             opened = await self._machine.decrypt_megolm_event(sealed)
             # The library's own idea of the content lacks what it does not know.
             session: Any = await self._store.get_group_session(sealed.room_id, sealed.content.session_id)
-            said = json.loads(session.decrypt(sealed.content.ciphertext)[0])
-        except DuplicateMessageIndex as error:
-            raise CannotOpen(OpenFailure.REPEATED) from error
+            text, index = session.decrypt(sealed.content.ciphertext)
+            said = json.loads(text)
         except (DecryptionError, SessionNotFound, GroupSessionWithheldError, SerializerError, ValueError) as error:
             log.info("an event could not be decrypted: %s", type(error).__name__)
             raise CannotOpen(OpenFailure.CORRUPT) from error
         if not is_own:
             require_trust(opened["mautrix"]["trust_state"], self._options)
+        # Only now: a copy that somebody else sends first is no reason to refuse the original.
+        if not await self._store.note_index(session, sealed.event_id, index, sealed.timestamp):
+            raise CannotOpen(OpenFailure.REPEATED)
         outer = event.get("content", {}).get("m.relates_to")
         if outer is not None and isinstance(said.get("content"), dict):
             said["content"].setdefault("m.relates_to", outer)
         found: Mapping[str, object] = said
         return found
+
+    async def _settle_claim(self, sealed: EncryptedEvent) -> None:
+        async def is_of_writer(key: str) -> bool:
+            device = await self._machine.get_or_fetch_device_by_key(sealed.sender, IdentityKey(key))
+            return device is not None
+
+        await self._store.settle(sealed.room_id, sealed.content.session_id, is_of_writer)
 
     async def request_key(self, user: MxUserId, name: KeyName) -> None:
         """Ask a device for a key."""

@@ -11,7 +11,7 @@ from mautrix.errors import MatrixError
 from mautrix.types import DeviceLists, DeviceOTKCount, EventType, ToDeviceEvent, UserID
 
 from mautrix_whatsapp_py.ids import MxUserId
-from mautrix_whatsapp_py.matrix.crypto_errors import is_of_database
+from mautrix_whatsapp_py.matrix.crypto_errors import is_of_data, is_of_database
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text
 from mautrix_whatsapp_py.matrix.http import Json
 from mautrix_whatsapp_py.matrix.transaction import MxKeyCount, MxKeyNews, MxToDevice
@@ -97,7 +97,7 @@ class KeyDesk:
                 await self._machine.handle_room_key_request(event)
         except Exception as error:
             # Of the library's decryption or of a strange message: nothing would come of another try.
-            if is_of_database(error):
+            if is_of_database(error) and not is_of_data(error):
                 raise
             log.info("a message to the device was left aside: %s", type(error).__name__)
 

@@ -35,4 +35,6 @@ async def forget_keys(store: KeyStore, options: CryptoOptions, *, is_start: bool
         forgotten += await store.redact_expired_group_sessions()
     if options.forgets_ageless_keys and is_start:
         forgotten += await store.redact_outdated_group_sessions()
+    if is_start and (options.forgets_expired_keys or options.forgets_ageless_keys):
+        await store.forget_asides()
     return len(forgotten)

@@ -8,11 +8,13 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from mautrix.crypto import PgCryptoStore, StateStore
+from mautrix.crypto import StateStore
 from mautrix.types import RoomEncryptionStateEventContent, RoomID, UserID
 
 from mautrix_whatsapp_py.config.files import create_file
+from mautrix_whatsapp_py.errors import MatrixError
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.crypto_claims import ClaimedKeys
 from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions, EncryptedRooms
 
 if TYPE_CHECKING:
@@ -31,14 +33,18 @@ class MachineRooms(StateStore):
         return await self._rooms.is_encrypted(MxRoomId(room_id))
 
     async def get_encryption_info(self, room_id: RoomID) -> RoomEncryptionStateEventContent | None:
-        state: Any = await self._rooms.fetch_room_state(MxRoomId(room_id))
+        try:
+            state: Any = await self._rooms.fetch_room_state(MxRoomId(room_id))
+        except MatrixError:
+            # Keys come before a room is joined too, and only once: what is not known of it must not keep one out.
+            return RoomEncryptionStateEventContent()
         return None if state is None else RoomEncryptionStateEventContent.deserialize(state)
 
     async def find_shared_rooms(self, user_id: UserID) -> list[RoomID]:
         return [RoomID(room_id) for room_id in self._rooms.rooms_with(MxUserId(user_id))]
 
 
-class KeyStore(PgCryptoStore):
+class KeyStore(ClaimedKeys):
     """Says when a key has come."""
 
     on_key: Callable[[str], None]

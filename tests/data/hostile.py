@@ -59,4 +59,16 @@ BROKEN: Final = (
     "e" + "\u0301" * 500,
 )
 """What may break a parser, a protocol or a layout."""
-HOSTILE: Final = (*MARKUP, *STYLES, *FORGED, *MENTIONS, *BROKEN)
+CARDS: Final = (
+    "Ben\nTEL:+1666",
+    "Ben\r\nEND:VCARD\r\nBEGIN:VCARD\r\nFN:Alice",
+    "Ben\x85TEL:+1666",
+    "Ben\u2028TEL:+1666",
+    "Ben\r\n TEL:+1666",
+    "END:VCARD",
+    "Ben\\nTEL:+1666",
+    "a;b,c\\",
+    "X:Y;Z=:",
+)
+"""What may be more than one property, or more than one contact, in a contact card."""
+HOSTILE: Final = (*MARKUP, *STYLES, *FORGED, *MENTIONS, *BROKEN, *CARDS)

@@ -9,7 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nio import Api, AsyncClient, AsyncClientConfig, BadEvent, Event, InviteMemberEvent, MegolmEvent, RoomMessage
+from nio import (
+    Api,
+    AsyncClient,
+    AsyncClientConfig,
+    BadEvent,
+    Event,
+    InviteMemberEvent,
+    MegolmEvent,
+    RoomMessage,
+    ToDeviceMessage,
+)
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
 
 from tests.data.media.sample import Sample
@@ -78,6 +88,27 @@ class EncryptedClient:
         """The content of an event that is not sent."""
         _, content = self.client.encrypt(room, "m.room.message", {"msgtype": "m.text", "body": body})
         return dict(content)
+
+    def key_of(self, room: str) -> tuple[str, str]:
+        """The session that a room is written in, and its key as others are given it."""
+        session = self.client.olm.outbound_group_sessions[room]
+        return session.id, session.session_key
+
+    async def give_key(self, user: str, room: str, key: tuple[str, str]) -> None:
+        """Say that a key is one's own."""
+        store = self.client.device_store
+        await self.until(lambda: any(not device.deleted for device in store.active_user_devices(user)))
+        (device,) = store.active_user_devices(user)
+        await self.client.keys_claim({user: [device.device_id]})
+        olm = self.client.olm
+        content = {
+            "algorithm": "m.megolm.v1.aes-sha2",
+            "room_id": room,
+            "session_id": key[0],
+            "session_key": key[1],
+        }
+        sealed = olm._olm_encrypt(olm.session_store.get(device.curve25519), device, "m.room_key", content)
+        await self.client.to_device(ToDeviceMessage("m.room.encrypted", user, device.device_id, sealed))
 
     async def send_plain(self, room: str, kind: str, content: dict[str, object]) -> None:
         """Send an event as it is, encrypted or not."""

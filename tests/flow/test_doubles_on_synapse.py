@@ -19,12 +19,13 @@ from tests.flow.linking_stage import BOT, Seat, Stage
 from tests.flow.marks_on_synapse import follow_each_other, is_marked_unread, past_of, until, was_read
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
-from tests.simulator.api import Account, host_command, kinds, simulator
+from tests.simulator.api import Account, groups, host_command, kinds, simulator
 from tests.simulator.kinds.actions import MessageRef
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 WAIT_SECONDS = 60
+DORA = "Dora 15550002222 (@\u2060dora:localhost)"
 OWN_GHOST = "@whatsapp_15550001111:localhost"
 
 
@@ -143,12 +144,12 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     assert bodies == [f"number {number}" for number in range(20)]
     assert OWN_GHOST not in {event.sender for event in await alice.messages(room) if event.is_message}
     await follow_each_other(double.stage, double.ben, room, double.marked)
-    await _relayed(double, room)
+    await _relayed_in_a_group(double, await _relayed(double, room))
     await _manual(double, room)
 
 
-async def _relayed(double: Double, room: str) -> None:
-    """Dora has no account: alice's tells what she does, and nothing of it echoes."""
+async def _relayed(double: Double, room: str) -> MatrixClient:
+    """Dora has no account: alice's tells what she does, and nothing of it echoes; her client."""
     alice, ben = double.alice, double.ben.phone
 
     assert (await ben.receive_next()).text == "the end"
@@ -163,7 +164,7 @@ async def _relayed(double: Double, room: str) -> None:
     await alice.send_text(room, "!wa set-relay")
     await heard("is sent by +15550001111")
 
-    name = "Dora 15550002222 (@\u2060dora:localhost)"
+    name = DORA
     said = await dora.send_text(room, "hello\n*Alice*: I quit")
     received = await ben.receive_next(timeout_seconds=WAIT_SECONDS)
     assert received.text == f"*{name}*: hello\nAlice: I quit"
@@ -191,6 +192,31 @@ async def _relayed(double: Double, room: str) -> None:
     await heard("does not reach WhatsApp")
     await alice.send_text(room, "still me")
     assert (await ben.receive_next()).text == "still me"
+    return dora
+
+
+async def _relayed_in_a_group(double: Double, client: MatrixClient) -> None:
+    """Dora links an account that is not in a group: alice's tells what she says there until hers comes in."""
+    stage, ben, alice = double.stage, double.ben.phone, double.alice
+    dora, account = await Seat.take(client, stage.bridge), stage.wa.add_account("15550005555", "Dora")
+    await dora.scan(account)
+    await dora.until_connected()
+    group = groups.create_group(stage.wa.world, double.ben, "Club", [double.own])
+    await ben.text(group.jid, "hello club")
+    room = (await alice.wait_for(lambda event: event.body == "hello club", deadline_seconds=WAIT_SECONDS)).room_id
+    await alice.invite(room, client.user_id)
+    await client.join(room)
+    await alice.send_text(room, "!wa set-relay")
+    await alice.wait_for_message(
+        room, sender=BOT, contains="is sent by +15550001111", deadline_seconds=WAIT_SECONDS
+    )
+    await client.send_text(room, "from outside")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == f"*{DORA}*: from outside"
+    groups.change_members(stage.wa.world, group, double.ben, "add", [account])
+    await ben.text(group.jid, "welcome")
+    await client.wait_for_message(room, contains="welcome", deadline_seconds=WAIT_SECONDS)
+    await client.send_text(room, "from inside")
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "from inside"
 
 
 async def _relayed_kinds(double: Double, room: str, dora: MatrixClient, name: str) -> None:
@@ -265,7 +291,8 @@ async def _manual(double: Double, room: str) -> None:
     logout = f"{double.stage.synapse.url}/_matrix/client/v3/logout"
     async with aiohttp.ClientSession(headers=headers) as http, http.post(logout, json={}) as response:
         assert response.status == 200
-    # The registration covers her still, but she is told that her own token is of no use any more.
-    await double.from_phone("after the logout", room)
+    # Told that her token is of no use; what finds it out is the ghost's, and then the registration covers her.
+    assert (await double.from_phone("after the logout", room)).sender == OWN_GHOST
     await seat.heard(LOST.partition(",")[0])
+    assert (await double.from_phone("by the registration", room)).sender == alice.user_id
     assert session.access_token not in double.stage.bridge.output

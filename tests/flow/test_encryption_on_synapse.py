@@ -278,6 +278,12 @@ async def _forge(stage: Stage, room: str) -> None:
     await mallory.join(room)
     await mallory.send(room, "m.room.encrypted", forged)
     await alice.heard("a session that your account does not have", room=room)
+    # the copy came first, and the original is read all the same
+    await alice.send_plain(room, "m.room.encrypted", forged)
+    assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "as if alice said it"
+    await _claim(stage, room)
+    for words in ("before the claim", "with a key that mallory claims"):
+        assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == words
     # what says that the bridge wrote it, and what is not encrypted, is not bridged either
     claim = {"msgtype": "m.text", "body": "claimed", "fi.mau.double_puppet_source": "mautrix-whatsapp-py"}
     await mallory.send(room, "m.room.message", claim)
@@ -286,6 +292,29 @@ async def _forge(stage: Stage, room: str) -> None:
     await mallory.leave(room)
     await alice.say(room, "and then this")
     assert (await ben.receive_next(timeout_seconds=WAIT_SECONDS)).text == "and then this"
+
+
+async def _claim(stage: Stage, room: str) -> None:
+    """Mallory says of the key that alice gave to all in the room that it is hers."""
+    folder = stage.bridge.folder.parent / "mallory"
+    mallory = await EncryptedClient.log_in(stage.synapse.url, "@mallory:localhost", PASSWORD, folder)
+    alice, name = stage.alice, str(mallory.client.device_id)
+    try:
+        await alice.until(lambda: name in alice.client.device_store["@mallory:localhost"])
+        await alice.say(room, "before the claim")
+        key = alice.key_of(room)
+        await mallory.give_key(BOT, room, key)
+        await mallory.until(lambda: _count_claims(stage.bridge.folder, key[0]) == 2)
+        await alice.say(room, "with a key that mallory claims")
+        assert alice.key_of(room)[0] == key[0]
+    finally:
+        await mallory.aclose()
+
+
+def _count_claims(folder: Path, session: str) -> int:
+    with closing(sqlite3.connect(folder / "crypto.db")) as database:
+        query = "SELECT count(*) FROM crypto_megolm_inbound_session WHERE session_id = ?"
+        return int(database.execute(query, (session,)).fetchone()[0])
 
 
 async def _add_device(stage: Stage, room: str, name: str) -> None:

@@ -97,7 +97,7 @@ async def test_invite_links_are_shown_and_reset(desk: Desk) -> None:
     )
     desk.join(room_id, BOB)
     answer = await desk.ask("!wa invite-link", room_id=room_id, sender=BOB)
-    assert answer == "This chat belongs to another WhatsApp account than yours."
+    assert answer == "None of your WhatsApp accounts is in this chat."
     assert "This switch does not exist here." in await desk.ask("!wa invite-link --loud", room_id=room_id)
 
 

@@ -181,8 +181,9 @@ async def _find_writer(part: MessagePart, stage: Stage, talk: Talk) -> Relaying 
     if not part.is_own or talk.relays is None or room_id is None or await talk.relays.get(stage.portal) is None:
         return None
     sender = await talk.relays.fetch_sender(room_id, part.event_id)
-    is_known = sender is not None and (talk.logins.of_user(sender) or await talk.persons.get_by_ghost(sender))
-    if sender is None or is_known:
+    if sender is None or any(login.id == part.login_id for login in talk.logins.of_user(sender)):
+        return None
+    if await talk.persons.get_by_ghost(sender) is not None:
         return None
     return await talk.relays.describe(sender, room_id, part.event_id, part.sender)
 

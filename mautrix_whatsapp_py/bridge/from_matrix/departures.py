@@ -9,7 +9,7 @@ from functools import partial
 
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.from_matrix import outgoing
-from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_login
+from mautrix_whatsapp_py.bridge.from_matrix.chooser import choose_carrier
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, is_target_known, may_carry, set_stage
 from mautrix_whatsapp_py.bridge.from_matrix.outgoing import Letter
 from mautrix_whatsapp_py.bridge.from_matrix.waiting import Place, Waiting
@@ -56,9 +56,7 @@ class Departures:
         if await self._has_cancelled(letter, portal.id):
             return
         origin = letter.event.origin
-        login = await choose_login(origin.sender, portal, self._talk)
-        if login is None and self._talk.relays is not None:
-            login = await self._talk.relays.choose(origin.sender, portal)
+        login = await choose_carrier(origin.sender, portal, self._talk)
         if login is None:
             await self._refuse_once(origin, portal, notices.NO_LOGIN)
             await outgoing.drop(letter, self._talk)

@@ -13,6 +13,7 @@ import msgspec
 from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.disappearing import add_disappearing
 from mautrix_whatsapp_py.bridge.from_matrix import polls
+from mautrix_whatsapp_py.bridge.from_matrix.chooser import note_absence
 from mautrix_whatsapp_py.bridge.from_matrix.context import Stage, Target, fetch_context, fetch_target
 from mautrix_whatsapp_py.bridge.from_matrix.live_places import ONLY_ONCE, has_begun, is_live
 from mautrix_whatsapp_py.bridge.from_matrix.posting import post, refusal_of
@@ -52,6 +53,7 @@ from mautrix_whatsapp_py.store.store import Tx
 log = logging.getLogger(__name__)
 
 MxOutgoing: TypeAlias = MxMessage | MxReaction | MxRedaction | MxPoll
+NOT_A_MEMBER: Final = "not-a-member"
 _POLL_WORDS: Final = {MxPollStart: "poll", MxPollVote: "vote", MxPollEnd: "end of the poll"}
 
 
@@ -129,7 +131,7 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
         return await _wait(letter, talk)
     except WhatsAppRefused as error:
         log.info("WhatsApp refused an event: %s", error.code)
-        await _give_up(letter, notices.REFUSED, talk)
+        await _give_up(letter, await _explain_refusal(error, stage, talk), talk)
         on_settled()
         return True
     if isinstance(outcome, WaSent) and isinstance(letter.event, MxMessage) and target.part is None:
@@ -138,6 +140,14 @@ async def handle(letter: Letter, stage: Stage, talk: Talk, on_settled: Callable[
     await _record(outcome, content, letter, target, stage, talk)
     on_settled()
     return True
+
+
+async def _explain_refusal(error: WhatsAppRefused, stage: Stage, talk: Talk) -> str:
+    """Why WhatsApp took nothing; of an account that is in the group no more, the next message knows it."""
+    if error.code != NOT_A_MEMBER:
+        return notices.REFUSED
+    await note_absence(stage.login, stage.portal, talk)
+    return notices.NOT_IN_GROUP.format(number=stage.login.number)
 
 
 def _as_picture(letter: Letter, stage: Stage) -> Letter:

@@ -51,6 +51,8 @@ _NEVER_LEFT = (
 )
 """Beginnings of errors the library gives before anything went to the server."""
 _REFUSED = ("server returned error",)
+_NOT_A_MEMBER = "not participating"
+"""Of a group whose members are asked for before anything is sent."""
 _PASSING = (
     "websocket not connected",
     "failed to get device list",
@@ -72,6 +74,8 @@ def classify(error: str) -> CallFailed:
     text = error.lower()
     if any(part in text for part in _REFUSED):
         return CallFailed("refused", is_final=True)
+    if _NOT_A_MEMBER in text:
+        return CallFailed("not-a-member", is_final=True)
     is_certain = any(part in text for part in _NEVER_LEFT)
     is_passing = any(part in text for part in _PASSING)
     return CallFailed(

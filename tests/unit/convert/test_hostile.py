@@ -17,7 +17,8 @@ from mautrix_whatsapp_py.convert.results import MxLive, MxPollSend, MxSend, Refu
 from mautrix_whatsapp_py.convert.text import clean, clean_name
 from mautrix_whatsapp_py.convert.to_matrix import to_matrix
 from mautrix_whatsapp_py.convert.to_whatsapp import to_whatsapp
-from mautrix_whatsapp_py.convert.vcard import read_vcards, write_vcards
+from mautrix_whatsapp_py.convert.vcard import name_file as name_cards
+from mautrix_whatsapp_py.convert.vcard import read_vcards, tell_contacts, write_vcards
 from mautrix_whatsapp_py.ids import MxUri, MxUserId, WaMessageId
 from mautrix_whatsapp_py.matrix.poll_content import decode_poll_start
 from mautrix_whatsapp_py.model import rich
@@ -203,7 +204,7 @@ def test_nothing_from_matrix_calls_or_breaks(bad: str) -> None:
             assert len(bad) > 60_000
 
 
-def test_polls_and_cards_of_matrix_break_nothing(bad: str) -> None:
+def test_polls_of_matrix_break_nothing(bad: str) -> None:
     text = "org.matrix.msc1767.text"
     answers = [{"id": "a", text: bad}, {"id": "b", text: "b"}]
     start = decode_poll_start(
@@ -220,8 +221,43 @@ def test_polls_and_cards_of_matrix_break_nothing(bad: str) -> None:
     else:
         assert isinstance(result, Refused)
         assert not clean(bad).strip() or len(bad) > 100, "an option that could be sent was refused"
-    card = f"BEGIN:VCARD\nFN:{bad[:200]}\nEND:VCARD".encode("utf-8", "replace")
-    for read in read_vcards(card):
-        assert "\n" not in read.name
-        written = write_vcards(rich.WaContactCards(cards=(read,)))
-        assert written.count(b"BEGIN:VCARD") == 1
+
+
+def test_contacts_of_whatsapp_are_one_card_each_and_tell_one_fact_a_line(bad: str) -> None:
+    named = rich.WaContactCards(
+        title=bad, cards=(rich.WaVcard(name=bad, text=""), rich.WaVcard(name="Ben", text=""))
+    )
+    lines = write_vcards(named).decode().splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["BEGIN", "VERSION", "FN", "END"] * 2
+    assert [card.name for card in read_vcards(write_vcards(named))] == [clean_name(bad), "Ben"]
+    facts = "".join(f"{name}:{bad}\n" for name in ("FN", "TEL;waid=1", "EMAIL", "ORG", "URL", "ADR", "NOTE"))
+    whole = rich.WaContactCards(cards=(rich.WaVcard(name=bad, text=f"BEGIN:VCARD\n{facts}END:VCARD"),))
+    for shared in (named, whole):
+        data = write_vcards(shared).decode()
+        assert not _CONTROLS.search(data.replace("\r\n", ""))
+        assert "/" not in name_cards(shared)
+        for line in tell_contacts(shared).split("\n"):
+            assert not line or line.startswith(("👤 ", "📞 ", "✉️ ", "🏢 ", "🔗 ", "🏠 "))
+            assert not re.search("[\u202a-\u202e\u2066-\u2069\x85\u2028]", line)
+
+
+def test_contacts_of_matrix_are_one_card_each(bad: str) -> None:
+    facts = "".join(f"{name}:{bad}\n" for name in ("FN", "N", "TEL", "ORG"))
+    data = f"BEGIN:VCARD\n{facts}END:VCARD\nBEGIN:VCARD\nFN:Ben\nEND:VCARD".encode("utf-8", "replace")
+    file = MxMessageContent(msgtype=MxMsgType.FILE, body=bad, file_name=f"{bad}.vcf", file=HERE)
+    result = to_whatsapp(file, replace(TO_WHATSAPP, cards=read_vcards(data)))
+    if isinstance(result, Refused):
+        assert len(bad) > 60_000
+        return
+    assert isinstance(result, WaSend)
+    shared = result.content
+    assert isinstance(shared, rich.WaContactCards)
+    assert shared.cards[-1].name == "Ben"
+    for text in (shared.title, *(card.name for card in shared.cards)):
+        assert not re.search("[\n\r\x00-\x1f\u202a-\u202e\u2066-\u2069]", text)
+        assert len(text) <= 100
+    for card in shared.cards:
+        marks = re.findall("(?im)^(BEGIN|END):VCARD", card.text)
+        assert marks == ["BEGIN", "END"]
+        assert not _CONTROLS.search(card.text)
+        card.text.encode()

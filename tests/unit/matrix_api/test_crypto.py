@@ -103,7 +103,16 @@ async def test_who_comes_or_goes_gets_a_room_a_new_key(
     assert machine.discarded == ([ROOM] if is_new_key else [])
 
 
-@pytest.mark.parametrize("content", [{}, {"algorithm": "other"}, {"algorithm": ALGORITHM, "session_id": 5}])
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"algorithm": "other"},
+        {"algorithm": ALGORITHM, "session_id": 5},
+        {"algorithm": ALGORITHM, "session_id": "a\x00"},
+        {"algorithm": ALGORITHM, "session_id": "\ud800"},
+    ],
+)
 async def test_an_odd_cipher_is_refused(content: dict[str, object], tmp_path: Path) -> None:
     crypto, _, _ = make(tmp_path)
     with pytest.raises(CannotOpen) as caught:

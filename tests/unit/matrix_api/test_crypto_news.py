@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from types import SimpleNamespace
 from typing import Any, cast
 
+import asyncpg
 import pytest
 from mautrix.errors import MatrixConnectionError, MNotFound
 
@@ -76,6 +78,19 @@ async def test_what_cannot_be_stored_has_to_be_told_again() -> None:
     desk, library, _ = make()
     library.error = OSError("disk full")
     with pytest.raises(OSError, match="disk full"):
+        await desk.take(MxKeyNews(messages=(message("m.room.encrypted", OLM),)))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [asyncpg.CharacterNotInRepertoireError("0x00"), sqlite3.ProgrammingError("Error binding parameter 1: 'dict'")],
+)
+async def test_what_no_database_takes_does_not_keep_keys_from_coming(error: Exception) -> None:
+    desk, library, _ = make()
+    library.error = error
+    await desk.take(MxKeyNews(messages=(message("m.room.encrypted", OLM),)))
+    library.error = sqlite3.OperationalError("database is locked")
+    with pytest.raises(sqlite3.OperationalError):
         await desk.take(MxKeyNews(messages=(message("m.room.encrypted", OLM),)))
 
 

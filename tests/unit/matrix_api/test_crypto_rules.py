@@ -11,6 +11,8 @@ from mautrix.types import TrustState
 
 from mautrix_whatsapp_py.app.crypto import crypto_options
 from mautrix_whatsapp_py.config import load
+from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused, MatrixUnreachable
+from mautrix_whatsapp_py.ids import MxRoomId
 from mautrix_whatsapp_py.matrix.crypto_options import CryptoOptions
 from mautrix_whatsapp_py.model.sealed import CannotOpen, OpenFailure
 from tests.unit.config.samples import SMALLEST
@@ -86,6 +88,9 @@ class _Store:
         self.asked.append("ageless")
         return ["c"]
 
+    async def forget_asides(self) -> None:
+        self.asked.append("claims of others")
+
 
 async def test_keys_are_forgotten_where_that_is_asked_for(tmp_path: Path) -> None:
     store = _Store()
@@ -93,4 +98,24 @@ async def test_keys_are_forgotten_where_that_is_asked_for(tmp_path: Path) -> Non
     assert not store.asked
     assert await rules().forget_keys(store, options(tmp_path, CHOSEN)) == 2
     assert await rules().forget_keys(store, options(tmp_path, CHOSEN), is_start=True) == 3
-    assert store.asked == ["expired", "expired", "ageless"]
+    assert store.asked == ["expired", "expired", "ageless", "claims of others"]
+
+
+class _Rooms:
+    def __init__(self, error: MatrixError | None) -> None:
+        self._error = error
+
+    async def fetch_room_state(self, room_id: MxRoomId) -> dict[str, object]:
+        if self._error is not None:
+            raise self._error
+        return {"algorithm": "m.megolm.v1.aes-sha2", "rotation_period_msgs": 7}
+
+
+@pytest.mark.parametrize("error", [MatrixRefused(status=403), MatrixUnreachable()])
+async def test_keys_of_rooms_that_are_not_joined_yet_are_taken(error: MatrixError) -> None:
+    from mautrix_whatsapp_py.matrix.crypto_store import MachineRooms
+
+    assert await MachineRooms(cast(Any, _Rooms(error))).get_encryption_info(cast(Any, "!room:localhost"))
+    known = await MachineRooms(cast(Any, _Rooms(None))).get_encryption_info(cast(Any, "!room:localhost"))
+    assert known is not None
+    assert known.rotation_period_msgs == 7

@@ -54,6 +54,7 @@ def test_phone_numbers(text: str, result: str | WaPairingFailure) -> None:
         ),
         ("failed to get group members: driver: bad connection", True, False, "not-connected"),
         ("failed to store keys: unexpected EOF", False, False, "not-connected"),
+        ("failed to get group members: you're not participating in that group", True, True, "not-a-member"),
         ("server returned error 479", True, True, "refused"),
         ("no LID found for 1 from server", True, True, "failed"),
         ("timed out waiting for message send response", False, False, "not-connected"),
