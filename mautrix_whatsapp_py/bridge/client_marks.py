@@ -1,4 +1,4 @@
-"""What users do with rooms in their clients, told to WhatsApp where its library can: mutes, and private receipts."""
+"""What users do with rooms in their clients, told to WhatsApp where that can be: mutes, private receipts."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from mautrix_whatsapp_py.bridge.pictures import Pictures
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.spaces import Spaces
+from mautrix_whatsapp_py.bridge.timers import keep_timer
 from mautrix_whatsapp_py.bridge.turns import Turns
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppUnavailable
@@ -126,6 +127,9 @@ class Following:
         has_changed = await self.deps.rooms.apply(portal, room_id, facts)
         if facts.community != record.facts.community:
             self.deps.spaces.want(login)
+        current = await self.deps.portals.get(portal.id) or portal
+        if current.disappearing_seconds != facts.disappearing_seconds:
+            await keep_timer(current, facts.disappearing_seconds, self.deps.portals, self.deps.rooms.deps.chats)
         return await self.deps.pictures.sync_group(portal.key.chat, room_id, login) or has_changed
 
     async def change(self, portal: Portal, facts: GroupFacts, actor: Person | None) -> None:
