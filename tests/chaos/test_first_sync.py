@@ -24,6 +24,7 @@ BEN_GHOST = "@whatsapp_15550002222:localhost"
 KILLS = ((0.05, True), (0.3, False), (0.6, True), (0.7, False), (0.7, True))
 """So many changes after each start, by the number of joins there are to be, the last carried out or not."""
 PARTS = ("contacts", "groups", "groups --create", "members", "avatars", "space", "all")
+WEEK_SECONDS = 604_800
 FULL_NOTICE = 100
 """From so many members on a room tells how far it is."""
 
@@ -44,6 +45,7 @@ async def town(
         phone, ben = wa.add_account("15550001111", "Alice"), wa.add_account("15550002222", "Ben")
         stage = Stage(wa=wa, synapse=synapse, bridge=bridge, alice=alice, phone=phone)
         filled = await fill_account(wa, phone, SIZES)
+        filled.groups[-1].ephemeral_seconds = WEEK_SECONDS
         device = await alice.scan(phone)
         town = Town(stage=stage, log=log, ben=ben, filled=filled)
         await settle_in(town, device, filled)
@@ -102,6 +104,8 @@ async def require_each_once(town: Town) -> None:
     assert set(joins.values()) == {1}
     members = Counter(room for room, user in joins if user != BEN_GHOST)
     counts = sorted((names[room], count) for room, count in members.items())
+    timers = [(names[room], content["timer"]) for room, _, content in town.state("com.beeper.disappearing_timer")]
+    assert timers == [(made[-1].subject, WEEK_SECONDS * 1000)]
     assert counts == sorted((group.subject, len(group.members) - 1) for group in made)
 
 
