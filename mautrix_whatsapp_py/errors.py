@@ -86,6 +86,10 @@ class CommandError(BridgeError):
     """The command could not be carried out."""
 
 
+class PhoneNumberError(CommandError):
+    """Something is not written as phone numbers are."""
+
+
 class MatrixError(BridgeError):
     """The homeserver did not do what was asked."""
 

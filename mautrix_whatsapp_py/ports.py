@@ -132,6 +132,9 @@ class MatrixChats(Protocol):
     async def create_room(self, room: MxNewRoom) -> MxRoomId:
         """Make a room; asking for the same alias again gives the room that is there."""
 
+    async def adopt_room(self, room_id: MxRoomId, room: MxNewRoom) -> None:
+        """Have a room that somebody else made say what it bridges, as far as the bot may."""
+
     async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
         """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""
 

@@ -116,6 +116,9 @@ class MatrixRooms(Protocol):
     async def set_level(self, room_id: MxRoomId, user: MxUserId, level: int) -> None:
         """Give somebody a power level."""
 
+    async def bring_bot(self, room_id: MxRoomId, *, by: MxUserId) -> None:
+        """Have one of our users, who is in a room, bring the bot there, with the power it can give away."""
+
     async def remove_from(self, room_id: MxRoomId, user: MxUserId, *, reason: str) -> None:
         """Have the bot remove somebody; who is not there stays away."""
 

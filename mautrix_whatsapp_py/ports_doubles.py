@@ -17,8 +17,8 @@ class MatrixAccounts(Protocol):
     async def set_muted(self, room_id: MxRoomId, *, is_muted: bool, user: MxUserId) -> None:
         """Have a room make no sound, or make one again."""
 
-    async def fetch_news(self, user: MxUserId, since: str | None) -> MxAccountNews:
-        """What changed since; without that, all there is."""
+    async def fetch_news(self, user: MxUserId, since: str | None, *, with_receipts: bool = False) -> MxAccountNews:
+        """What changed since; without that, all there is. Private receipts only when they are asked for."""
 
 
 class MatrixDoubles(Protocol):

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bench.figures import RESULTS, Figure
-from bench.sync.account import Filled, Sizes, fill_account
 from bench.sync.ceiling import Bare, Rooms
 from bench.talk.stage import Stage, stage
 from tests.flow.linking_stage import BOT
 from tests.simulator.api import Account, Simulator
+from tests.simulator.full_account import Filled, Sizes, fill_account
 from tests.simulator.groups import Group, members_of
 
 AT_ONCE = 8

@@ -13,6 +13,7 @@ from mautrix_whatsapp_py.bridge.delivery import send_id_of
 from mautrix_whatsapp_py.bridge.deps import BridgeDeps
 from mautrix_whatsapp_py.bridge.disappearing import redact_due
 from mautrix_whatsapp_py.bridge.from_matrix import (
+    direct,
     emptied,
     encrypted,
     group_members,
@@ -204,6 +205,10 @@ class Bridge:
 
     async def _settle(self, event: MxEvent, seq: InboxSeq, portal_id: PortalId | None) -> bool:
         """Handle an event and forget it; false when it must be tried again."""
+        if portal_id is None and self._talk.portals.get_id(event.origin.room_id) is not None:
+            # The room became a chat while the event waited.
+            self.on_mx_event(event, seq)
+            return True
         with about(event.origin.event_id):
             return await self._settle_named(event, seq, portal_id)
 
@@ -255,6 +260,7 @@ class Bridge:
             case MxMember():
                 if not await self._is_awaited(event):
                     await member.handle(event, self._deps)
+                    await direct.handle(event, self._deps)
             case MxEncrypted():
                 await encrypted.handle(event, self._deps)
             case MxReaction() | MxRedaction() | MxPoll() | MxRoomChanged() | MxOther():

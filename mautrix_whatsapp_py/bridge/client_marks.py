@@ -1,4 +1,4 @@
-"""What users do with rooms in their clients, told to WhatsApp where its library can: the muting of channels."""
+"""What users do with rooms in their clients, told to WhatsApp where that can be: mutes, private receipts."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from functools import partial
 
 import msgspec
 
+from mautrix_whatsapp_py.bridge.from_matrix import receipt
 from mautrix_whatsapp_py.bridge.mark_deps import MarkDeps, is_status
 from mautrix_whatsapp_py.convert.bot_text import to_notice
 from mautrix_whatsapp_py.errors import WhatsAppRefused
 from mautrix_whatsapp_py.ids import NEWSLETTER_SERVER, MxRoomId, MxTxnId, MxUserId, login_tag
 from mautrix_whatsapp_py.model.chat_marks import ChatMarks, MxAccountNews
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.mx import MxReceipt
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.store.chat_marks import ChatMarkRows
 from mautrix_whatsapp_py.store.kv import KvRows
@@ -46,11 +48,15 @@ class ClientMarks:
         """Do what is new; may raise BridgeError, and then it is new again."""
         seen = await self._get(user)
         since = None if seen is None else seen.batch
-        news = await self._deps.talk.doubles.ask(user, lambda: self._deps.accounts.fetch_news(user, since))
+        talk, accounts = self._deps.talk, self._deps.accounts
+        asks = talk.settings.with_private_receipts
+        news = await talk.doubles.ask(user, lambda: accounts.fetch_news(user, since, with_receipts=asks))
         if news is None:
             return
         if seen is not None:
             await self._take(user, news, seen)
+            for one in news.read:
+                await self._note_read(one)
         muted = news.muted if news.muted is not None else (seen.muted if seen is not None else frozenset())
         now = _Seen(batch=news.batch, muted=muted)
         if seen is None or news.tags or news.unread or news.muted is not None:
@@ -75,6 +81,21 @@ class ClientMarks:
             is_one_sided |= is_unread and not self._deps.talk.doubles.has_marked_unread(user, room_id)
         if is_one_sided:
             await self._tell_once(user)
+
+    async def _note_read(self, event: MxReceipt) -> None:
+        """Homeservers tell bridges of no private receipts but those of their own users."""
+        talk = self._deps.talk
+        portal_id = talk.portals.get_id(event.room_id)
+        if portal_id is None:
+            return
+
+        async def work() -> None:
+            await talk.recorded(portal_id)
+            portal = await talk.portals.get(portal_id)
+            if portal is not None:
+                await receipt.handle(event, portal, talk)
+
+        await talk.following.deps.turns.take(portal_id, work)
 
     async def _find(self, user: MxUserId, room_id: MxRoomId) -> tuple[Portal, Login, ChatMarks] | None:
         """The chat of a room, the account it came to, and how that was last seen to have put it."""

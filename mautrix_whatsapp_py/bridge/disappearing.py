@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mautrix_whatsapp_py.bridge.talk import Talk
+from mautrix_whatsapp_py.bridge.timers import keep_timer
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, StoreError
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId
 from mautrix_whatsapp_py.model.content import MxMessageContent
@@ -52,15 +53,7 @@ def shown_timer(content: MxMessageContent, talk: Talk) -> MxMessageContent:
 
 async def set_timer(portal: Portal, seconds: int, talk: Talk) -> None:
     """Remember the timer of a chat, which its new messages carry, and show it in its room."""
-    current = await talk.portals.get(portal.id) or portal
-    if current.disappearing_seconds != seconds:
-        current = await talk.portals.put(replace(current, disappearing_seconds=seconds))
-    if current.room_id is None:
-        return
-    try:
-        await talk.chats.set_timer(current.room_id, seconds)
-    except MatrixRefused as error:
-        log.info("the timer of a chat is not shown: %s %s", error.status, error.errcode)
+    await keep_timer(portal, seconds, talk.portals, talk.chats)
 
 
 async def redact_due(talk: Talk) -> None:

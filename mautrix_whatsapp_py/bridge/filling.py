@@ -52,7 +52,8 @@ class Filling:
         text = _sentence(total, missing)
         base = to_notice(text)
         notice = MxNotice(body=base.body, html=base.html, edits=MxEventId(shown) if shown else None)
-        txn_id = MxTxnId(f"filling-{room_id}-{total}-{missing}")
+        # The first one is the same in every run: a crash before it is noted makes no second.
+        txn_id = MxTxnId(f"filling-{room_id}-{total}" + (f"-{missing}" if shown else ""))
         event_id = await self._matrix.send_notice(room_id, notice, sender=self._matrix.bot, txn_id=txn_id)
         if not missing:
             self._next_s.pop(room_id, None)

@@ -14,6 +14,7 @@ import msgspec
 
 from mautrix_whatsapp_py.bridge.contact_names import ContactNames
 from mautrix_whatsapp_py.bridge.filling import Filling
+from mautrix_whatsapp_py.bridge.fresh_links import FreshLinks
 from mautrix_whatsapp_py.bridge.group_rooms import GroupRooms
 from mautrix_whatsapp_py.bridge.joins import AT_ONCE as JOINS_AT_ONCE
 from mautrix_whatsapp_py.bridge.logins import Logins
@@ -22,9 +23,10 @@ from mautrix_whatsapp_py.bridge.pictures import Pictures
 from mautrix_whatsapp_py.bridge.portals import Portals
 from mautrix_whatsapp_py.bridge.rooms import Rooms
 from mautrix_whatsapp_py.bridge.spaces import Spaces
+from mautrix_whatsapp_py.bridge.timers import keep_timer
 from mautrix_whatsapp_py.bridge.turns import Turns
 from mautrix_whatsapp_py.convert.bot_text import to_notice
-from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppUnavailable
+from mautrix_whatsapp_py.errors import BridgeError, MatrixRefused, WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxTxnId, PersonId, PortalKey, WaJid, login_tag
 from mautrix_whatsapp_py.model.group import GroupFacts, GroupRecord
 from mautrix_whatsapp_py.model.login import Login
@@ -32,6 +34,7 @@ from mautrix_whatsapp_py.model.mx_room import MxRoomShape
 from mautrix_whatsapp_py.model.people import Person
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.model.wa import WaGroup
+from mautrix_whatsapp_py.model.wa_link import WaState
 from mautrix_whatsapp_py.ports import Clock, MatrixApi, WhatsAppNetwork
 from mautrix_whatsapp_py.ports_chats import MatrixRooms, OpenDirectory, WhatsAppDirectory
 from mautrix_whatsapp_py.ports_groups import JpegMaker, OpenGroups
@@ -44,6 +47,7 @@ FILL_COUNT = 10
 """Members of a large group join at this rate, so that whoever speaks meanwhile need not wait."""
 NOTE_EVERY = 32
 """After so many joins it is noted who is there; a crash repeats no more than these."""
+_NOT_IN_GROUP = frozenset({"not-a-member", "not-found", "forbidden"})
 OWN_CHANGE = timedelta(minutes=1)
 """For so long after a change of ours, what WhatsApp says may be older than that change."""
 
@@ -85,6 +89,8 @@ class Following:
         self._filling = Filling(rooms=deps.rooms, matrix=deps.matrix, clock=deps.clock)
         deps.chat_rooms.add_listener(self._on_room)
         deps.logins.add_listener(deps.contact_names.on_state)
+        self._fresh_links = FreshLinks(bring_up=self._bring_all_up, store=deps.rooms.deps.store)
+        deps.logins.add_listener(self._on_state)
 
     async def sync_group(self, login: Login, chat: WaJid) -> bool:
         """Bring a group's room up to date; whether anything was not. WhatsAppError when it cannot be asked."""
@@ -126,6 +132,9 @@ class Following:
         has_changed = await self.deps.rooms.apply(portal, room_id, facts)
         if facts.community != record.facts.community:
             self.deps.spaces.want(login)
+        current = await self.deps.portals.get(portal.id) or portal
+        if current.disappearing_seconds != facts.disappearing_seconds:
+            await keep_timer(current, facts.disappearing_seconds, self.deps.portals, self.deps.rooms.deps.chats)
         return await self.deps.pictures.sync_group(portal.key.chat, room_id, login) or has_changed
 
     async def change(self, portal: Portal, facts: GroupFacts, actor: Person | None) -> None:
@@ -166,6 +175,18 @@ class Following:
             await self.deps.rooms.put(room_id, msgspec.structs.replace(record, facts=facts))
             return
         await self._empty(room_id, record)
+
+    async def let_go_if_gone(self, portal: Portal, login: Login) -> bool:
+        """Whether a login turns out to be in a group no more; its user is told, and leaves."""
+        try:
+            await self._require_directory(login).fetch_group(portal.key.chat)
+        except WhatsAppRefused as error:
+            if error.code not in _NOT_IN_GROUP:
+                return False
+            sentence = f"{login.number} is not in this group on WhatsApp any more."
+            await self.deps.turns.take(portal.id, partial(self.let_go, portal, login, sentence))
+            return True
+        return False
 
     async def fill(self) -> None:
         """Let members of large groups join little by little; runs for ever."""
@@ -238,6 +259,21 @@ class Following:
     def look_again(self, portal: Portal, login: Login) -> None:
         """Bring a group's room up to date when there is time; never waits."""
         spawn(self._shape(portal.id, login), name=f"shape a room:{login_tag(login.id)}", tasks=self._tasks)
+
+    def _on_state(self, login: Login, state: WaState) -> None:
+        if self._fresh_links.is_due(login, state):
+            name = f"groups of a new link:{login_tag(login.id)}"
+            spawn(self._fresh_links.catch_up(login), name=name, tasks=self._tasks)
+
+    async def _bring_all_up(self, login: Login) -> None:
+        for portal in await self.deps.portals.get_all():
+            is_theirs = portal.key.chat.is_group and await self.deps.chat_rooms.has_invited(portal, login)
+            if portal.room_id is None or not is_theirs:
+                continue
+            try:
+                await self.sync_group(login, portal.key.chat)
+            except WhatsAppRefused:
+                await self.let_go_if_gone(portal, login)
 
     def _on_room(self, portal: Portal, login: Login) -> None:
         if portal.key.chat.is_group and portal.id not in self._opening:

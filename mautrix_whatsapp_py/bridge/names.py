@@ -28,6 +28,13 @@ class GhostNames:
         """The user id of somebody who gets one now."""
         return MxUserId(f"@{self.template.replace(GHOST_PLACE, pn or f'lid-{lid}')}:{self.domain}")
 
+    def number(self, ghost: MxUserId) -> str | None:
+        """The phone number in the user id of somebody whom nobody may have met yet."""
+        before, _, after = f"@{self.template}:{self.domain}".partition(GHOST_PLACE)
+        is_ours = ghost.startswith(before) and ghost.endswith(after)
+        digits = ghost.removeprefix(before).removesuffix(after) if is_ours else ""
+        return digits if digits.isascii() and digits.isdecimal() else None
+
     def alias(self, chat: str, receiver: LoginId | None) -> str:
         """Localpart of a room's alias: digested, because aliases are seen by strangers and hold numbers."""
         digest = hashlib.sha256(f"{chat} {receiver or ''}".encode()).hexdigest()[:_DIGEST]

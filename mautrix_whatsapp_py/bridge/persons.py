@@ -126,6 +126,10 @@ class Persons:
         person = await self._store.read(lambda tx: self._rows.get_by_ghost(tx, ghost))
         return None if person is None else self._remember(person)
 
+    def number_of(self, ghost: MxUserId) -> str | None:
+        """The phone number that a ghost's user id tells, known or not."""
+        return self._names.number(ghost)
+
     async def learn_name(self, person: Person, name: str, rank: NameRank) -> Person:
         """Remember a name, unless a better one is known."""
         clean = " ".join(name.split())[:_MAX_NAME]

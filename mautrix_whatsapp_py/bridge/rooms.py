@@ -84,6 +84,13 @@ class Rooms:
                 listener(current, login)
         return current.room_id
 
+    async def adopt(self, portal: Portal, room_id: MxRoomId, login: Login) -> Portal:
+        """Make a room that a user has made the room of a chat that has none."""
+        await self._chats.adopt_room(room_id, await self._describe(portal, login))
+        adopted = await self._portals.set_room(portal, room_id)
+        await self.ensure_room(adopted, login)
+        return adopted
+
     async def _make_once(self, portal: Portal, login: Login, shape: MxRoomShape, *, is_quiet: bool) -> Portal:
         """Make a room; whoever asks for it meanwhile, a command or the chat itself, gets the same one."""
         making = self._making.get(portal.id)

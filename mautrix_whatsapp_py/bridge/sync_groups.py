@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from mautrix_whatsapp_py.bridge.filters import ChatAddress
@@ -11,7 +11,7 @@ from mautrix_whatsapp_py.bridge.sync_deps import PartDeps
 from mautrix_whatsapp_py.bridge.syncing import OnProgress, SyncCount
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.errors import WhatsAppError, WhatsAppRefused
-from mautrix_whatsapp_py.ids import MxRoomId, PortalKey
+from mautrix_whatsapp_py.ids import MxRoomId, PortalKey, WaJid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal
 from mautrix_whatsapp_py.model.wa_directory import WaGroupBrief
@@ -54,7 +54,8 @@ class GroupsPart:
         """See SyncPart."""
         directory = self._deps.openings.require_directory(login)
         # A community is a space, which comes with the rooms of its groups.
-        groups = [group for group in await directory.fetch_groups() if not group.is_community]
+        every = await directory.fetch_groups()
+        groups = [group for group in every if not group.is_community]
         tally = _Tally()
 
         async def take(group: WaGroupBrief) -> None:
@@ -63,7 +64,18 @@ class GroupsPart:
             on_progress(tally.done, len(groups))
 
         await each(await self._by_recency(groups, directory), take, at_once=GROUPS_AT_ONCE)
+        tally.changed += await self._let_go(login, {group.jid for group in every})
         return SyncCount(seen=len(groups), changed=tally.changed, note=tally.note)
+
+    async def _let_go(self, login: Login, listed: Collection[WaJid]) -> int:
+        """Leave the rooms of groups in which the account is no more, although nobody told; how many."""
+        talk, count = self._deps.talk, 0
+        for portal in await talk.portals.get_all():
+            if portal.room_id is None or not portal.key.chat.is_group or portal.key.chat in listed:
+                continue
+            if await talk.rooms.has_invited(portal, login):
+                count += await talk.following.let_go_if_gone(portal, login)
+        return count
 
     async def _by_recency(
         self, groups: Sequence[WaGroupBrief], directory: WhatsAppDirectory

@@ -14,7 +14,7 @@ from mautrix_whatsapp_py.commands.results import Result, Said
 from mautrix_whatsapp_py.commands.spec import Command, UsageError
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
 from mautrix_whatsapp_py.convert.bot_text import quoted
-from mautrix_whatsapp_py.errors import CommandError, MatrixUnreachable, StoreUnavailable
+from mautrix_whatsapp_py.errors import CommandError, MatrixUnreachable, PhoneNumberError, StoreUnavailable
 from mautrix_whatsapp_py.model.mx import MxNotice
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Dispatcher:
         prefix = self._prefix_for(request)
         try:
             return await command.run(command.parse(request, words, prefix=prefix))
-        except UsageError as error:
+        except (UsageError, PhoneNumberError) as error:
             return Said(text=f"{error.text}\n{usage_text(command, prefix=prefix)}")
 
     def _unknown(self, name: str, request: CommandRequest) -> Said:

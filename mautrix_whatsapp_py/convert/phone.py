@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mautrix_whatsapp_py.errors import CommandError
+from mautrix_whatsapp_py.errors import PhoneNumberError
 
 MIN_DIGITS = 7
 MAX_DIGITS = 15
@@ -17,19 +17,19 @@ _DIGITS = re.compile(r"\d+")
 
 
 def to_international(text: str) -> str:
-    """The digits of an international number; CommandError says what is wrong with it."""
+    """The digits of an international number; PhoneNumberError says what is wrong with it."""
     compact = _SEPARATORS.sub("", _TRUNK_ZERO.sub("", text)).replace("\uff0b", "+")
     if not compact:
-        raise CommandError(f"The phone number is missing. {EXAMPLE}")
+        raise PhoneNumberError(f"The phone number is missing. {EXAMPLE}")
     dialled = _DIALLED.match(compact)
     number = compact[dialled.end() :] if dialled else compact
     if not _DIGITS.fullmatch(number):
-        raise CommandError(f"A phone number has only digits. {EXAMPLE}")
+        raise PhoneNumberError(f"A phone number has only digits. {EXAMPLE}")
     number = "".join(str(int(digit)) for digit in number)
     if number.startswith("0"):
-        raise CommandError(f"That number begins with 0, so its country code is missing. {EXAMPLE}")
+        raise PhoneNumberError(f"That number begins with 0, so its country code is missing. {EXAMPLE}")
     if len(number) < MIN_DIGITS:
-        raise CommandError(f"That number is too short. {EXAMPLE}")
+        raise PhoneNumberError(f"That number is too short. {EXAMPLE}")
     if len(number) > MAX_DIGITS:
-        raise CommandError(f"That number is too long. {EXAMPLE}")
+        raise PhoneNumberError(f"That number is too long. {EXAMPLE}")
     return number

@@ -1,4 +1,4 @@
-"""What clients of a user show of rooms: tags, mutes and marks of what is unread, by the user's own requests."""
+"""What clients of a user show of rooms, tags, mutes and marks of what is read, by the user's own requests."""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from mautrix.api import Method, Path
 
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId
+from mautrix_whatsapp_py.matrix.decode import decode_receipts
 from mautrix_whatsapp_py.matrix.double_puppet import UNREAD_KIND, Double, HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.fields import Fields, get_fields, get_text, is_id
 from mautrix_whatsapp_py.matrix.http import require_text
 from mautrix_whatsapp_py.model.chat_marks import MxAccountNews
+from mautrix_whatsapp_py.model.mx import MxReceipt
 
-_TAGS, _RULES = "m.tag", "m.push_rules"
+_TAGS, _RULES, _RECEIPT, _PRIVATE = "m.tag", "m.push_rules", "m.receipt", "m.read.private"
 _NOTHING: dict[str, object] = {"types": []}
-_FILTER = json.dumps(
-    {
-        "presence": _NOTHING,
-        "account_data": {"types": [_RULES]},
-        "room": {
-            "account_data": {"types": [_TAGS, UNREAD_KIND]},
-            "ephemeral": _NOTHING,
-            "state": {**_NOTHING, "lazy_load_members": True},
-            "timeline": {**_NOTHING, "limit": 1},
-        },
-    },
-    separators=(",", ":"),
-)
+_ROOM_FILTER: dict[str, object] = {
+    "account_data": {"types": [_TAGS, UNREAD_KIND]},
+    "ephemeral": _NOTHING,
+    "state": {**_NOTHING, "lazy_load_members": True},
+    "timeline": {**_NOTHING, "limit": 1},
+}
 _ROOM, _OVERRIDE = "room", "override"
 """Kinds of push rules by which clients mute a room: all but mentions, or these too."""
 
@@ -60,13 +55,13 @@ class HttpMatrixAccounts:
                 if error.status != 404:
                     raise
 
-    async def fetch_news(self, user: MxUserId, since: str | None) -> MxAccountNews:
+    async def fetch_news(self, user: MxUserId, since: str | None, *, with_receipts: bool = False) -> MxAccountNews:
         """See MatrixAccounts."""
-        query = {"filter": _FILTER, "timeout": "0", "set_presence": "offline"}
+        query = {"filter": _filter(with_receipts=with_receipts), "timeout": "0", "set_presence": "offline"}
         if since is not None:
             query["since"] = since
         answer = await self._require(user).call(Method.GET, Path.v3.sync, query=query)
-        return decode_news(answer, batch=require_text(answer, "next_batch"))
+        return decode_news(answer, batch=require_text(answer, "next_batch"), user=user)
 
     def _require(self, user: MxUserId) -> Double:
         double = self._doubles.get(user)
@@ -75,24 +70,41 @@ class HttpMatrixAccounts:
         return double
 
 
-def decode_news(answer: Fields, *, batch: str) -> MxAccountNews:
+def _filter(*, with_receipts: bool) -> str:
+    room = {**_ROOM_FILTER, "ephemeral": {"types": [_RECEIPT]}} if with_receipts else _ROOM_FILTER
+    wanted = {"presence": _NOTHING, "account_data": {"types": [_RULES]}, "room": room}
+    return json.dumps(wanted, separators=(",", ":"))
+
+
+def decode_news(answer: Fields, *, batch: str, user: MxUserId) -> MxAccountNews:
     """What a client's synchronisation tells of rooms."""
     tags: dict[MxRoomId, frozenset[str]] = {}
     unread: dict[MxRoomId, bool] = {}
+    read: list[MxReceipt] = []
     rooms = get_fields(answer, "rooms")
     for membership in ("join", "invite"):
-        for room_id, room in get_fields(rooms, membership).items():
-            for kind, content in _events(room if isinstance(room, dict) else {}):
+        for room_id, fields in get_fields(rooms, membership).items():
+            room = fields if isinstance(fields, dict) else {}
+            read += _private_receipts(room, MxRoomId(room_id), user)
+            for kind, content in _events(room):
                 if kind == _TAGS:
                     tags[MxRoomId(room_id)] = frozenset(get_fields(content, "tags"))
                 elif kind == UNREAD_KIND:
                     unread[MxRoomId(room_id)] = content.get("unread") is True
     rules = [get_fields(content, "global") for kind, content in _events(answer) if kind == _RULES]
-    return MxAccountNews(batch=batch, tags=tags, unread=unread, muted=_muted(rules[-1]) if rules else None)
+    muted = _muted(rules[-1]) if rules else None
+    return MxAccountNews(batch=batch, tags=tags, unread=unread, muted=muted, read=tuple(read))
 
 
-def _events(holder: Fields) -> Iterator[tuple[str, Fields]]:
-    events = get_fields(holder, "account_data").get("events")
+def _private_receipts(room: Fields, room_id: MxRoomId, user: MxUserId) -> Iterator[MxReceipt]:
+    for kind, content in _events(room, "ephemeral"):
+        for receipt in decode_receipts(content, room_id) if kind == _RECEIPT else ():
+            if receipt.is_private and receipt.user == user:
+                yield receipt
+
+
+def _events(holder: Fields, part: str = "account_data") -> Iterator[tuple[str, Fields]]:
+    events = get_fields(holder, part).get("events")
     for event in events if isinstance(events, list) else ():
         if isinstance(event, dict):
             yield get_text(event, "type") or "", get_fields(event, "content")

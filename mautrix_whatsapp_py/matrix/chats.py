@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.matrix.crypto import Crypto
 from mautrix_whatsapp_py.matrix.decode_content import decode_message
 from mautrix_whatsapp_py.matrix.double_puppet import HttpDoublePuppets
 from mautrix_whatsapp_py.matrix.encode_content import encode_message, encode_reaction
-from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_room, with_levels
+from mautrix_whatsapp_py.matrix.encode_room import Identity, encode_bridging, encode_room, with_levels
 from mautrix_whatsapp_py.matrix.fields import NONE, Fields, get_fields
 from mautrix_whatsapp_py.matrix.http import Json, RetryingHttp, require_text
 from mautrix_whatsapp_py.matrix.poll_content import STARTS, decode_poll_start, encode_poll
@@ -77,6 +77,15 @@ class HttpMatrixChats:
                 raise
             return found
         return MxRoomId(require_text(answer, "room_id"))
+
+    async def adopt_room(self, room_id: MxRoomId, room: MxNewRoom) -> None:
+        """Have a room that somebody else made say what it bridges, as far as the bot may."""
+        try:
+            for state in encode_bridging(room, self._identity):
+                path = Path.v3.rooms[room_id].state[state["type"]][state["state_key"]]
+                await self._http.call(Method.PUT, path, state["content"], query={"user_id": self._identity.bot})
+        except MatrixRefused as error:
+            log.info("a room does not say what it bridges: %s", error.errcode)
 
     async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
         """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""

@@ -142,7 +142,7 @@ def decode_ephemeral(raw: bytes) -> Iterator[MxEphemeral]:
         case "m.typing":
             yield from _decode_typing(content, MxRoomId(room_id))
         case "m.receipt":
-            yield from _decode_receipts(content, MxRoomId(room_id))
+            yield from decode_receipts(content, MxRoomId(room_id))
 
 
 def _decode_typing(content: Fields, room_id: MxRoomId) -> Iterator[MxTyping]:
@@ -151,7 +151,8 @@ def _decode_typing(content: Fields, room_id: MxRoomId) -> Iterator[MxTyping]:
         yield MxTyping(room_id=room_id, users=frozenset(MxUserId(user) for user in users if is_id(user)))
 
 
-def _decode_receipts(content: Mapping[str, object], room_id: MxRoomId) -> Iterator[MxReceipt]:
+def decode_receipts(content: Mapping[str, object], room_id: MxRoomId) -> Iterator[MxReceipt]:
+    """Who has read how far in a room."""
     for event_id in filter(is_id, content):
         kinds = get_fields(content, event_id)
         for kind, is_private in _RECEIPTS.items():

@@ -73,9 +73,6 @@ def with_levels(body: Json, levels: MxLevelsChange, *, listed_creator: MxUserId 
 
 
 def _initial_state(room: MxNewRoom, identity: Identity) -> list[Json]:
-    bridge = _bridge_info(room, identity)
-    key = f"{identity.domain}/{identity.appservice_id}"
-    service = {"service_members": [identity.bot, *room.service_members]}
     parents = []
     if room.parent is not None:
         content = {"via": [identity.domain], "canonical": True}
@@ -84,6 +81,16 @@ def _initial_state(room: MxNewRoom, identity: Identity) -> list[Json]:
     return [
         *(encryption if identity.encryption is not None else ()),
         *parents,
+        *encode_bridging(room, identity),
+    ]
+
+
+def encode_bridging(room: MxNewRoom, identity: Identity) -> list[Json]:
+    """State that says what a room bridges, and who in it is nobody to speak with."""
+    bridge = _bridge_info(room, identity)
+    key = f"{identity.domain}/{identity.appservice_id}"
+    service = {"service_members": [identity.bot, *room.service_members]}
+    return [
         {"type": "m.bridge", "state_key": key, "content": bridge},
         {"type": "uk.half-shot.bridge", "state_key": key, "content": bridge},
         {"type": "io.element.functional_members", "state_key": "", "content": service},

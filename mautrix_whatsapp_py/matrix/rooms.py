@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _LEVELS = "m.room.power_levels"
 _UNSEEN = frozenset({403, 404})
 _VERSION_WITH_CREATORS = 12
+_BOT_LEVEL = 100
 
 
 class HttpMatrixRooms:
@@ -60,6 +61,21 @@ class HttpMatrixRooms:
         users = {**get_fields(content, "users"), user: level}
         path = Path.v3.rooms[room_id].state[_LEVELS][""]
         await self._http.call(Method.PUT, path, {**content, "users": users}, query=self._as_bot)
+
+    async def bring_bot(self, room_id: MxRoomId, *, by: MxUserId) -> None:
+        """Have one of our users, who is in a room, bring the bot there, with the power it can give away."""
+        room, query = Path.v3.rooms[room_id], {"user_id": by}
+        try:
+            await self._http.call(Method.POST, room.invite, {"user_id": self._bot}, query=query)
+        except MatrixRefused as error:
+            log.debug("the bot is in a room already, or may not come: %s", error.errcode)
+        await self._http.call(Method.POST, room.join, {}, query=self._as_bot)
+        try:
+            content = await self._http.call(Method.GET, room.state[_LEVELS], query=query)
+            users = {**get_fields(content, "users"), self._bot: _BOT_LEVEL}
+            await self._http.call(Method.PUT, room.state[_LEVELS][""], {**content, "users": users}, query=query)
+        except MatrixRefused as error:
+            log.info("the bot has no power in a room: %s", error.errcode)
 
     async def remove_from(self, room_id: MxRoomId, user: MxUserId, *, reason: str) -> None:
         """Have the bot remove somebody; who is not there stays away."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mautrix_whatsapp_py.ids import MxRoomId
+from mautrix_whatsapp_py.model.mx import MxReceipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,3 +31,5 @@ class MxAccountNews:
     unread: Mapping[MxRoomId, bool]
     muted: frozenset[MxRoomId] | None = None
     """Every room that makes no sound; None when nothing was said of any."""
+    read: Sequence[MxReceipt] = ()
+    """What the user has read without telling others in the room."""

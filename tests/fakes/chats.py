@@ -58,6 +58,7 @@ class FakeMatrixChats:
         """What people wrote, for whoever quotes it."""
         self.polls: dict[MxEventId, MxPollStart] = {}
         """The polls that people made."""
+        self.adopted: dict[MxRoomId, MxNewRoom] = {}
         self.pins: dict[MxRoomId, list[MxEventId]] = {}
         self.unaccepted: set[MxUserId] = set()
         """Senders whose token is not known any more."""
@@ -96,6 +97,9 @@ class FakeMatrixChats:
             self.homeserver.rooms[room_id] = FakeRoom(joined={BOT}, invited={*room.invites, *room.members})
         _end(fault)
         return room_id
+
+    async def adopt_room(self, room_id: MxRoomId, room: MxNewRoom) -> None:
+        self.adopted[room_id] = room
 
     async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
         fault = self.homeserver._begin("invite")

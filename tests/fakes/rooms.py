@@ -22,6 +22,8 @@ class FakeMatrixRooms:
         self.levels: dict[MxRoomId, MxLevels] = {}
         self.removed: list[tuple[MxRoomId, MxUserId]] = []
         self.made: list[MxRoomId] = []
+        self.closed: set[MxRoomId] = set()
+        """Rooms into which our users may invite nobody."""
 
     async def fetch_joined_rooms(self, user: MxUserId | None = None) -> Sequence[MxRoomId]:
         return [room_id for room_id, room in self.homeserver.rooms.items() if (user or BOT) in room.joined]
@@ -37,6 +39,12 @@ class FakeMatrixRooms:
         if level > current.of(BOT):
             raise MatrixRefused(errcode="M_FORBIDDEN", status=403)
         self.levels[room_id] = MxLevels(users={**current.users, user: level})
+
+    async def bring_bot(self, room_id: MxRoomId, *, by: MxUserId) -> None:
+        room = self.homeserver.rooms[room_id]
+        if by not in room.joined or (room_id in self.closed and BOT not in room.joined | room.invited):
+            raise MatrixRefused(errcode="M_FORBIDDEN", status=403)
+        room.joined.add(BOT)
 
     async def remove_from(self, room_id: MxRoomId, user: MxUserId, *, reason: str) -> None:
         room = self.homeserver.rooms[room_id]

@@ -13,7 +13,7 @@ from tests.homeserver import MatrixClient
 from tests.homeserver.client import MatrixRequestFailed
 from tests.homeserver.events import Event
 from tests.simulator import newsletters
-from tests.simulator.api import Account
+from tests.simulator.api import STATUS, Account, kinds
 from tests.simulator.history import HistoryChunk, HistoryConversation, HistoryMessage
 from tests.simulator.protobufs import e2e
 
@@ -81,6 +81,26 @@ async def follow_each_other(stage: Stage, ben: Account, room: str, other: str) -
     await stage.alice.heard("What you pin, archive, mute or mark as unread here stays here")
     assert await is_muted(alice, channel)
     assert await has_tags(alice, other, {"m.favourite"})
+
+
+async def stay_quiet(stage: Stage, ben: Account, room: str) -> None:
+    """Status updates are out of the way, calls are declined in words, private receipts are Ben's as well."""
+    alice = stage.alice.client
+    await ben.phone.send(STATUS, kinds.text("on holiday"))
+    status = await alice.wait_for(lambda event: event.body == "on holiday", deadline_seconds=WAIT_SECONDS)
+    await until(lambda: has_tags(alice, status.room_id, {"m.lowpriority"}))
+    await until(lambda: is_muted(alice, status.room_id))
+    await ben.phone.call(stage.phone, "offer", "CALL", media="video")
+    declined = await asyncio.wait_for(ben.phone.calls.get(), WAIT_SECONDS)
+    assert declined.require_child("reject").get("call-id") == "CALL"
+    assert (await ben.phone.receive_next()).text == "Not here."
+    await alice.wait_for_message(room, contains="video call, declined by the bridge")
+    message_id = await ben.phone.text(stage.phone.pn, "between us")
+    said = await alice.wait_for(lambda event: event.body == "between us", deadline_seconds=WAIT_SECONDS)
+    await alice.send_receipt(room, said.event_id, kind="m.read.private")
+    async with asyncio.timeout(WAIT_SECONDS):
+        while (await ben.phone.receipt_next("read", WAIT_SECONDS)).get("id") != message_id:
+            pass
 
 
 async def is_marked_unread(alice: MatrixClient, room: str) -> bool:

@@ -116,6 +116,7 @@ async def test_a_day_at_the_office(office: Office) -> None:
     await _to_many(office, direct)
     await _presence(office, direct)
     await _two_who_are_one(office)
+    await _begun_in_a_client(office)
     kept = await _filters(office)
     await _rooms_that_go(office, direct, group)
     await _unlinked(office, kept, team)
@@ -269,6 +270,22 @@ async def _two_who_are_one(office: Office) -> None:
 
     tombstone = await alice.wait_for(points, deadline_seconds=WAIT_SECONDS)
     assert tombstone.content["replacement_room"] == older
+
+
+async def _begun_in_a_client(office: Office) -> None:
+    """Whom nobody has met is invited to a direct chat, and written to at once."""
+    alice, eve = office.alice, office.stage.wa.add_account("15550005555", "Eve")
+    # As clients do it that begin a chat with somebody.
+    trusted = {"preset": "trusted_private_chat"}
+    room = await alice.create_room(invite=["@whatsapp_15550005555:localhost"], is_direct=True, extra=trusted)
+    await alice.send_text(room, "we have not met")
+    assert (await eve.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "we have not met"
+    await office.hears(room, "This is your chat with ")
+    await eve.phone.text(office.stage.phone.pn, "pleased to meet you")
+    said = await office.hears(room, "pleased to meet you")
+    assert said.sender == "@whatsapp_15550005555:localhost"
+    assert (await alice.get_state(room, "m.room.power_levels"))["users"][BOT] == 100
+    assert BOT in (await alice.get_state(room, "io.element.functional_members"))["service_members"]
 
 
 async def _filters(office: Office) -> str:

@@ -16,7 +16,14 @@ from mautrix_whatsapp_py.commands.doubles import ON
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.data.media.pictures import quarters, saved
 from tests.flow.linking_stage import BOT, Seat, Stage
-from tests.flow.marks_on_synapse import follow_each_other, is_marked_unread, past_of, until, was_read
+from tests.flow.marks_on_synapse import (
+    follow_each_other,
+    is_marked_unread,
+    past_of,
+    stay_quiet,
+    until,
+    was_read,
+)
 from tests.homeserver import MatrixClient, PortPool, Registration
 from tests.homeserver.events import Event
 from tests.simulator.api import Account, groups, host_command, kinds, simulator
@@ -75,8 +82,13 @@ async def double(
         synapse = await make_synapse(registration, everyone)
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
-            "bridge": {"relay": {"enabled": True, "admin_only": False}},
-            "network": {"history_sync": {"dispatch_wait": "0s"}},
+            "bridge": {"relay": {"enabled": True, "admin_only": False}, "private_receipts": True},
+            "network": {
+                "history_sync": {"dispatch_wait": "0s"},
+                "enable_status_broadcast": True,
+                "reject_calls": True,
+                "reject_calls_text": "Not here.",
+            },
             "backfill": {"enabled": True},
             "double_puppet": {"secrets": {"localhost": "as_token:doubles-as-token"}},
         }
@@ -145,6 +157,7 @@ async def test_alice_is_herself_on_both_sides(double: Double) -> None:
     assert OWN_GHOST not in {event.sender for event in await alice.messages(room) if event.is_message}
     await follow_each_other(double.stage, double.ben, room, double.marked)
     await _relayed_in_a_group(double, await _relayed(double, room))
+    await stay_quiet(double.stage, double.ben, room)
     await _manual(double, room)
 
 

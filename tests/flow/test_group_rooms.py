@@ -57,6 +57,20 @@ def changed(**changes: object) -> WaGroupChanged:
     return WaGroupChanged(chat=CLUB, timestamp=START, sender=BEN, **changes)  # type: ignore[arg-type]
 
 
+async def test_a_new_group_has_its_timer(chat: Chat) -> None:
+    timed = msgspec.structs.replace(GROUP, disappearing_seconds=604_800)
+    room_id = await join(chat, timed)
+    assert chat.world.chats.timers == {room_id: 604_800}
+    await chat.say("gone in a week")
+    sent = chat.client.messages[-1].content
+    assert isinstance(sent, WaText)
+    assert sent.context.disappears_after_s == 604_800
+    chat.world.chats.timers.clear()
+    (login,) = chat.world.logins.of_user(ALICE)
+    assert not await chat.world.following.sync_group(login, CLUB)
+    assert not chat.world.chats.timers
+
+
 async def test_a_new_group_has_a_room_of_its_shape(chat: Chat) -> None:
     room_id = await join(chat)
     room = chat.world.matrix.rooms[room_id]

@@ -57,6 +57,23 @@ class Club:
 
         await until(says)
 
+    async def levels(self, fits: Callable[[dict[str, Any]], bool]) -> None:
+        """Wait until the room's power levels are like that."""
+
+        async def check() -> bool:
+            return fits(await self.get("m.room.power_levels"))
+
+        await until(check)
+
+    async def picture(self, *, other_than: str = "") -> str:
+        """The room's picture, as soon as there is another one."""
+
+        async def is_other() -> bool:
+            return str((await self.get("m.room.avatar")).get("url", "")) not in ("", other_than)
+
+        await until(is_other)
+        return str((await self.get("m.room.avatar"))["url"])
+
     async def members(self, *, joined: str = "", gone: str = "") -> None:
         """Wait until somebody is in the room, or not any more."""
 
@@ -94,7 +111,14 @@ async def club(
         port = ports.reserve()
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration)
-        sections: dict[str, dict[str, object]] = {"whatsapp": {"host_command": list(host_command(wa))}}
+        sections: dict[str, dict[str, object]] = {
+            "whatsapp": {"host_command": list(host_command(wa))},
+            "bridge": {
+                "power_level_overrides": {"@dora:localhost": 40},
+                "allow_user_invite": False,
+                "bridge_matrix_leave": True,
+            },
+        }
         bridge = make_bridge(synapse.url, registration, port=port, sections=sections)
         await bridge.start()
         alice = await Seat.take(await synapse.create_client("alice"), bridge)
@@ -130,29 +154,52 @@ async def _follows_whatsapp(club: Club) -> None:
     await club.members(joined=BEN_GHOST)
     await club.members(joined=CARLA_GHOST)
 
-    async def has_picture() -> bool:
-        return str((await club.get("m.room.avatar")).get("url", "")).startswith("mxc://")
-
-    await until(has_picture)
+    first = await club.picture()
+    assert first.startswith("mxc://")
     levels = await club.alice.get_state(club.room, "m.room.power_levels")
-    assert levels["users"][BEN_GHOST] == 75
+    assert (levels["users"][BEN_GHOST], levels["users"]["@dora:localhost"], levels["invite"]) == (75, 40, 50)
     groups.rename(world, group, ben, "Choir")
     await club.state("m.room.name", "name", "Choir")
     groups.set_topic(world, group, ben, "We sing")
     await club.state("m.room.topic", "topic", "We sing")
-    groups.set_flag(world, group, ben, "announcement")
-    await club.state("m.room.power_levels", "events_default", 50)
-    groups.set_flag(world, group, ben, "not_announcement")
-    await club.state("m.room.power_levels", "events_default", 0)
-    groups.change_members(world, group, ben, "remove", [club.carla])
-    await club.members(gone=CARLA_GHOST)
+    for flags, level in ((("announcement", "locked"), 50), (("not_announcement", "unlocked"), 0)):
+        for flag in flags:
+            groups.set_flag(world, group, ben, flag)
+        await club.levels(_needs(level))
+    groups.set_picture(world, group, ben, jpeg("green"))
+    await club.picture(other_than=first)
+    groups.set_picture(world, group, ben, None)
+    await club.state("m.room.avatar", "url", None)
+    await _shows_ben(club)
+    groups.set_ephemeral(world, group, ben, 604_800)
+    await club.alice.wait_for_message(club.room, contains="7 days", deadline_seconds=WAIT_SECONDS)
+    groups.set_ephemeral(world, group, ben, 0)
+    # She leaves, is let in again, and is removed.
+    for action, actor in (("remove", club.carla), ("add", ben), ("remove", ben)):
+        groups.change_members(world, group, actor, action, [club.carla])
+        await club.members(**{"joined" if action == "add" else "gone": CARLA_GHOST})
     groups.change_members(world, group, ben, "promote", [club.stage.phone])
+    await club.levels(lambda levels: levels["users"].get("@alice:localhost") == 50)
 
-    async def is_admin() -> bool:
-        levels = await club.alice.get_state(club.room, "m.room.power_levels")
-        return bool(levels["users"].get("@alice:localhost") == 50)
 
-    await until(is_admin)
+def _needs(level: int) -> Callable[[dict[str, Any]], bool]:
+    """Whether it takes this level to write and to call the group otherwise."""
+    return lambda levels: (levels["events_default"], levels["events"]["m.room.name"]) == (level, level)
+
+
+async def _shows_ben(club: Club) -> None:
+    """Ben shows himself, otherwise, and no more."""
+    seen = {""}
+    for colour in ("red", "blue", None):
+        await club.ben.phone.set_picture(jpeg(colour) if colour else None)
+
+        async def is_new(*, is_gone: bool = colour is None) -> bool:
+            shown = str((await club.alice.request("GET", f"/profile/{BEN_GHOST}")).get("avatar_url") or "")
+            is_known = shown in seen
+            seen.add(shown)
+            return shown == "" if is_gone else not is_known
+
+        await until(is_new)
 
 
 async def _reaches_whatsapp(club: Club) -> None:
@@ -170,14 +217,11 @@ async def _reaches_whatsapp(club: Club) -> None:
     await club.members(joined=CARLA_GHOST)
     levels = await alice.get_state(club.room, "m.room.power_levels")
     users = {**levels["users"], CARLA_GHOST: 50}
-    await alice.set_state(club.room, "m.room.power_levels", {**levels, "users": users, "events_default": 50})
-    await until_so(lambda: group.is_admin(club.carla) and "announcement" in group.flags)
+    changed = {"users": users, "events_default": 50, "events": {**levels["events"], "m.room.name": 50}}
+    await alice.set_state(club.room, "m.room.power_levels", {**levels, **changed})
+    await until_so(lambda: group.is_admin(club.carla) and {"announcement", "locked"} <= group.flags)
     groups.change_members(club.stage.wa.world, group, club.ben, "demote", [club.carla])
-
-    async def is_member() -> bool:
-        return CARLA_GHOST not in (await alice.get_state(club.room, "m.room.power_levels"))["users"]
-
-    await until(is_member)
+    await club.levels(lambda levels: CARLA_GHOST not in levels["users"])
     await alice.request("POST", f"/rooms/{club.room}/kick", body={"user_id": CARLA_GHOST})
     await until_so(lambda: club.carla.lid.user not in group.members)
 
@@ -243,6 +287,9 @@ async def _odd_lists(club: Club) -> None:
     await alice.send_text(room, "anybody here?")
     assert (await club.carla.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "anybody here?"
     assert {"@alice:localhost", BEN_GHOST} <= set(await alice.joined_members(room))
+    # Leaving the room leaves the group, as the configuration has it.
+    await alice.leave(room)
+    await until_so(lambda: not odd.has(phone))
 
 
 async def _ends(club: Club) -> None:

@@ -16,6 +16,7 @@ from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, PortalKey, WaJid
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupMember
 from mautrix_whatsapp_py.model.wa_directory import WaChatSetting, WaGroupBrief
+from tests.fakes.matrix import KilledError
 from tests.flow.chat import LOGIN, OWN_LID
 from tests.flow.desk import Desk
 from tests.flow.world import DM, World
@@ -122,6 +123,18 @@ async def test_a_large_room_tells_how_far_it_is_in_one_notice(desk: Desk) -> Non
 
 def sent_id(desk: Desk, room_id: MxRoomId) -> MxEventId:
     return next(one.event_id for one in desk.world.matrix.sent if one.room_id == room_id)
+
+
+async def test_a_notice_that_a_crash_leaves_unnoted_is_not_said_again(desk: Desk) -> None:
+    large_group(desk, LARGE + 59)
+    await sync(desk, "sync groups --create")
+    desk.world.matrix.crash("send_notice", is_answer_lost=True)
+    with pytest.raises(KilledError):
+        await desk.world.following.fill_some()
+    await desk.world.restart()
+    await desk.world.following.fill_some()
+    (room_id,) = desk.world.chats.rooms
+    assert len(desk.world.matrix.bodies(room_id)) == 1
 
 
 async def test_a_synchronisation_ends_the_notice_too(desk: Desk) -> None:

@@ -14,6 +14,7 @@ from mautrix_whatsapp_py.bridge.doubles import DoublePuppets
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.bridge.mark_deps import MarkDeps, MarkSettings
 from mautrix_whatsapp_py.bridge.marking import PAUSE_SECONDS, Marking
+from mautrix_whatsapp_py.bridge.talk import TalkSettings
 from mautrix_whatsapp_py.errors import MatrixUnreachable, WhatsAppRefused, WhatsAppUnavailable
 from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId, WaJid
 from mautrix_whatsapp_py.model.content import WaText
@@ -356,6 +357,19 @@ async def test_marked_unread_on_the_phone_until_it_is_read_there(stage: Stage) -
     stage.api.unread.clear()
     await stage.doubles.mark_read(ALICE, room, MxEventId("$2"))
     assert stage.api.unread == {}
+
+
+@pytest.mark.parametrize("is_wanted", [False, True])
+async def test_private_receipts_are_heard_of_through_the_user(stage: Stage, *, is_wanted: bool) -> None:
+    stage.world.talk_settings = TalkSettings(with_private_receipts=is_wanted)
+    await stage.restart()
+    message_id = await stage.chat.hear("hello")
+    await stage.look()
+    stage.accounts.read(stage.chat.room_id, stage.world.chats.said[-1].event_id)
+    for _ in range(2):
+        await stage.look()
+    told = [one for mark in stage.chat.client.marked for one in mark.message_ids]
+    assert told == ([message_id] if is_wanted else [])
 
 
 async def test_filters_see_how_chats_are_put_now(stage: Stage) -> None:

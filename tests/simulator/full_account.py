@@ -24,6 +24,8 @@ class Sizes:
     """Members of the large group."""
     fewest: int = 4
     most: int = 16
+    crew: int = 12
+    """Members of a community, its owner and the account not counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ async def fill_account(wa: Simulator, own: Account, sizes: Sizes) -> Filled:
     communities, made = [], [large]
     for number in range(sizes.communities):
         owner = contacts[number]
-        members = [own, *contacts[number + 10 : number + 22]]
+        members = [own, *contacts[number + 10 : number + 10 + sizes.crew]]
         parent = groups.make_group(wa.world, owner, f"Community {number}", members)
         parent.is_community = True
         announcements = groups.make_group(wa.world, owner, f"Community {number}", members)
