@@ -56,6 +56,19 @@ def tell_gap(after: datetime, before: datetime) -> str:
     )
 
 
+def tell_left_out(count: int, after: datetime, before: datetime, *, keep_days: int) -> str:
+    """That messages between two moments are not brought, because there are too many."""
+    more = (
+        f"The command `backfill` brings them, for {tell_count(keep_days, 'day')}"
+        if keep_days
+        else "Your phone has them"
+    )
+    return (
+        f"{tell_count(count, 'message')} between {after:%Y-%m-%d %H:%M} and {before:%Y-%m-%d %H:%M} UTC "
+        f"are left out here, as there are so many. {more}."
+    )
+
+
 def _tell_left(seconds: float) -> str:
     if seconds < _MINUTE_S:
         return "Less than a minute to go."

@@ -75,7 +75,9 @@ class WaHistoryPlan(WaStruct, frozen=True, kw_only=True):
     wanted: int = 0
     kept: int = 0
     oldest_at: datetime | None = None
-    """When the oldest wanted one was sent."""
+    """When the oldest one after that moment was sent that is wanted, now or from before."""
+    left_out: int = 0
+    """How many after that moment come before it and are only kept."""
     reaches_back: bool = False
     """Whether there are stored messages from before those that were asked for."""
 

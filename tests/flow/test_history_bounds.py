@@ -10,9 +10,12 @@ import pytest
 
 from mautrix_whatsapp_py.bridge.backfill.backfill import PURGE_EVERY_SECONDS
 from mautrix_whatsapp_py.bridge.backfill.pace import BESIDE_PEOPLE, MOST, PEOPLE_STAY_SECONDS
+from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaHistorySync
+from tests.fakes.history import FakeHistory
+from tests.flow.chat import LOGIN
 from tests.flow.past import SETTINGS, Past
-from tests.flow.world import World
+from tests.flow.world import ALICE, World
 
 pytestmark = pytest.mark.parametrize("migrated", ["sqlite"], indirect=True)
 
@@ -75,4 +78,39 @@ async def test_what_was_not_brought_is_forgotten_in_time(world: World, days: int
     past.backfill.tick()
     await past.backfill.idle()
     assert past.history.purges[done:] == [world.clock.now() - timedelta(days=days)]
+    await past.backfill.stop()
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_missed_messages_that_are_too_many_are_told_of_once(world: World, *, is_late: bool) -> None:
+    past = await Past.open(world, replace(SETTINGS, max_catchup=2))
+    past.history.add(*past.write(2))
+    await past.bring()
+    world.clock.advance(600)
+    await past.chat.link(ALICE, LOGIN)
+    world.clock.advance(60)
+    past.histories[LOGIN] = FakeHistory()
+    missed = [
+        past.message(WaText(body=f"missed {number}"), number=number, age=timedelta(minutes=-2))
+        for number in range(5)
+    ]
+    past.history.add(*past.write(2), *missed)
+    before = len(world.matrix.calls)
+    world.matrix.crash("send_message", is_answer_lost=is_late)
+    past.wake()
+    await past.until(lambda: "send_message" in world.matrix.calls[before:])
+    await past.restart(is_killed=True)
+    await past.bring()
+    line, *rest = past.chat.texts[2:]
+    assert "3 messages between" in line
+    assert rest == ["missed 3", "missed 4"]
+    await past.backfill.stop()
+
+
+async def test_an_old_chat_counts_as_read_whatever_the_phone_says(world: World) -> None:
+    past = await Past.open(world, replace(SETTINGS, unread_age=timedelta(hours=12)))
+    past.history.add(*past.write(10), unread=3)
+    await past.bring()
+    calls = [call for call in world.matrix.calls if call in {"send_message", "invite"}]
+    assert calls == [*["send_message"] * 10, "invite"]
     await past.backfill.stop()

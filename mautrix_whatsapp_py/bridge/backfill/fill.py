@@ -14,11 +14,17 @@ from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.moving import Moving
 from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_own, note_read
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
-from mautrix_whatsapp_py.convert.history_words import tell_gap
+from mautrix_whatsapp_py.convert.history_words import tell_gap, tell_left_out
 from mautrix_whatsapp_py.ids import MxTxnId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
-from mautrix_whatsapp_py.model.wa_history import WaHistoryChat, WaHistoryItem, WaHistoryKey, WaHistoryStage
+from mautrix_whatsapp_py.model.wa_history import (
+    WaHistoryChat,
+    WaHistoryItem,
+    WaHistoryKey,
+    WaHistoryPlan,
+    WaHistoryStage,
+)
 from mautrix_whatsapp_py.ports_history import WhatsAppHistory
 
 log = logging.getLogger(__name__)
@@ -120,21 +126,35 @@ class Fill:
         edge = await self._talk.store.read(
             lambda tx: self._talk.rows.messages.get_newest_before(tx, portal.id, login.linked_at)
         )
-        if edge is None:
+        if edge is None or room_id is None:
             # The room began with what happened since: what is older would come last there.
             await self._plan(None, 0)
             return
-        plan = await self._plan(edge, self._deps.settings.max_catchup)
-        if plan is not None and room_id is not None:
+        facts, key = self._talk.rows.facts, f"catching-up:{portal.id}:{login.id}"
+        if self._job.chat.new:
+            # A crash between the choice and the line about what is missing must not lose the line.
+            await self._talk.store.write(lambda tx: facts.put(tx, key, "1"))
+        elif await self._talk.store.read(lambda tx: facts.get(tx, key)) is None:
+            return
+        sentence = self._tell_missing(edge, await self._plan(edge, self._deps.settings.max_catchup))
+        if sentence:
             txn_id = MxTxnId(f"gap-{portal.id}-{int(edge.timestamp())}")
-            await self._talk.delivery.announce(room_id, tell_gap(edge, plan), txn_id=txn_id)
+            await self._talk.delivery.announce(room_id, sentence, txn_id=txn_id)
+        await self._talk.store.write(lambda tx: facts.drop(tx, key))
 
-    async def _plan(self, after: datetime | None, limit: int) -> datetime | None:
-        """Choose; when there is a gap before what is chosen, where it ends."""
-        if not self._job.chat.new:
-            return None
-        plan = await self._history.plan(self._job.chat.chat, (WaHistoryStage.NEW,), after=after, limit=limit)
-        return None if plan.reaches_back else plan.oldest_at
+    def _tell_missing(self, edge: datetime, plan: WaHistoryPlan) -> str:
+        """What a room is told of messages after a moment that do not come; nothing when all do."""
+        if plan.oldest_at is None:
+            return ""
+        gap = "" if plan.reaches_back else tell_gap(edge, plan.oldest_at)
+        if not plan.left_out:
+            return gap
+        keep_days = self._deps.settings.keep.days
+        return f"{tell_left_out(plan.left_out, edge, plan.oldest_at, keep_days=keep_days)} {gap}".rstrip()
+
+    async def _plan(self, after: datetime | None, limit: int) -> WaHistoryPlan:
+        """Choose among what is new."""
+        return await self._history.plan(self._job.chat.chat, (WaHistoryStage.NEW,), after=after, limit=limit)
 
     def _count_unread(self) -> int:
         """How many of the newest messages nobody has read on the phone."""

@@ -219,10 +219,17 @@ class Shelf:
             before = self._db.execute(
                 "SELECT 1 FROM item WHERE chat = ? AND at_s <= ? LIMIT 1", (chat, after_s)
             ).fetchall()
-        oldest = min((at_s for _, _, at_s in rows), default=None)
+            ((oldest,),) = self._db.execute(
+                "SELECT min(at_s) FROM item WHERE chat = ? AND stage = 'wanted' AND at_s > ?", (chat, after_s)
+            ).fetchall()
+            ((left_out,),) = self._db.execute(
+                "SELECT count(*) FROM item WHERE chat = ? AND stage = 'kept' AND at_s > ? AND at_s <= ?",
+                (chat, after_s, oldest),
+            ).fetchall()
         return WaHistoryPlan(
             wanted=len(rows),
             kept=max(kept, 0),
+            left_out=left_out,
             oldest_at=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
             reaches_back=bool(before),
         )
