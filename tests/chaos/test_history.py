@@ -18,6 +18,7 @@ from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import PortPool, Registration
 from tests.homeserver.events import Event, Kind, Mark
 from tests.simulator.api import Account, Device, host_command, simulator
+from tests.simulator.protobufs import companion
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
@@ -26,6 +27,11 @@ LONG = Scale(chats=200, messages=100, kills=10, live=60)
 SCALE = LONG if is_long() else SHORT
 BEN_NUMBER = "15550002222"
 BOT = "@whatsappbot:localhost"
+_SYNC: dict[str, object] = {
+    "dispatch_wait": "2s",
+    "request_full_sync": True,
+    "full_sync_config": {"days_limit": 90, "size_mb_limit": 70, "storage_quota_mb": 80},
+}
 WAIT_SECONDS = 1800 if is_long() else 240
 PATIENCE_SECONDS = 40.0
 
@@ -88,7 +94,7 @@ async def scene(
         synapse = await make_synapse(registration)
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
-            "network": {"proxy": wa.proxy_url, "history_sync": {"dispatch_wait": "2s"}},
+            "network": {"proxy": wa.proxy_url, "history_sync": _SYNC},
             "backfill": {"enabled": True, "max_initial_messages": -1},
             "bridge": {
                 "personal_filtering_spaces": False,
@@ -120,6 +126,10 @@ async def test_the_past_comes_whole_in_order_and_once(
 ) -> None:
     """Bridges that are killed meanwhile, people who write meanwhile, a chunk that comes twice, a second link."""
     async with scene(tmp_path, make_synapse, make_bridge, ports, monkeypatch) as it:
+        asked = companion.DeviceProps.FromString(it.device.props)
+        limits = asked.historySyncConfig
+        assert asked.requireFullSync
+        assert (limits.fullSyncDaysLimit, limits.fullSyncSizeMbLimit, limits.storageQuotaMb) == (90, 70, 80)
         chunks = chunks_of(it.chats)
         for chunk in (*damaged(), *chunks, chunks[0]):
             await it.stage.phone.phone.send_history(it.device, chunk)
