@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -9,11 +10,12 @@ from datetime import timedelta
 import pytest
 
 from mautrix_whatsapp_py.bridge.backfill.backfill import PURGE_EVERY_SECONDS
+from mautrix_whatsapp_py.bridge.backfill.board import EDIT_EVERY_SECONDS
 from mautrix_whatsapp_py.bridge.backfill.pace import BESIDE_PEOPLE, MOST, PEOPLE_STAY_SECONDS
 from mautrix_whatsapp_py.model.content import WaText
 from mautrix_whatsapp_py.model.wa import WaHistorySync
 from tests.fakes.history import FakeHistory
-from tests.flow.chat import LOGIN
+from tests.flow.chat import CLUB, LOGIN
 from tests.flow.past import SETTINGS, Past
 from tests.flow.world import ALICE, World
 
@@ -114,3 +116,23 @@ async def test_an_old_chat_counts_as_read_whatever_the_phone_says(world: World) 
     calls = [call for call in world.matrix.calls if call in {"send_message", "invite"}]
     assert calls == [*["send_message"] * 10, "invite"]
     await past.backfill.stop()
+
+
+async def test_the_notice_is_edited_now_and_then_and_says_how_long_it_takes(past: Past) -> None:
+    for number in range(12):
+        chat = replace(CLUB, user=f"{CLUB.user}{number:02}")
+        past.history.add(*past.write(20, chat=chat), name=f"Club {number}")
+    sent: list[tuple[float, str]] = []
+
+    def is_done() -> bool:
+        notices = past.world.matrix.sent[len(sent) :]
+        sent.extend((past.world.clock.monotonic(), one.notice.body) for one in notices)
+        return bool(sent) and "Brought over" in sent[-1][1]
+
+    past.wake()
+    await past.until(is_done)
+    times = [at for at, _ in sent[:-1]]
+    assert len(times) > 2
+    assert all(later - earlier >= EDIT_EVERY_SECONDS - 1 for earlier, later in itertools.pairwise(times))
+    assert any(text.endswith("to go. Send `cancel` to stop.") for _, text in sent)
+    assert "12 chats with 240 messages" in sent[-1][1]
