@@ -27,7 +27,7 @@ from mautrix_whatsapp_py.model.content import (
     WaText,
 )
 from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
-from tests.flow.chat import BEN, CARLA, LOGIN, ref
+from tests.flow.chat import BEN, CARLA, CLUB, LOGIN, ref
 from tests.flow.past import SETTINGS, Past
 from tests.flow.world import ALICE, BOT, DM, World
 
@@ -212,3 +212,17 @@ async def test_status_tells_how_far_it_is(past: Past) -> None:
     past.history.add(*past.write(3))
     await past.bring()
     assert "1 chat with 3 messages brought over" in await ask(past, "status")
+
+
+async def test_cancel_stops_it_and_says_what_came(past: Past) -> None:
+    for number in range(20):
+        chat = replace(CLUB, user=f"{CLUB.user}{number:02}")
+        past.history.add(*past.write(10, chat=chat), name=f"Club {number}")
+    assert await ask(past, "cancel") == "There is nothing to cancel."
+    past.wake()
+    await past.until(lambda: len(past.world.chats.said) > 10)
+    assert await ask(past, "cancel") == ""
+    assert "Stopped bringing over the chats of" in past.world.matrix.sent[-1].notice.body
+    assert "brought over" in await ask(past, "status")
+    assert len(past.world.chats.rooms) < 20
+    assert await ask(past, "cancel") == "There is nothing to cancel."
