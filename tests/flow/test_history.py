@@ -183,6 +183,7 @@ async def test_a_crash_at_any_step_loses_and_doubles_nothing(
     assert len(past.world.chats.rooms) == 2
     assert all(ALICE in past.world.matrix.rooms[room].invited for room in past.world.chats.rooms)
     assert not past.chat.unacknowledged()
+    assert "2 chats with 28 messages." in past.world.matrix.sent[-1].notice.body
 
 
 async def test_a_session_that_does_not_answer_is_asked_again(past: Past) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.moving import Moving
@@ -26,12 +26,20 @@ from mautrix_whatsapp_py.model.wa_history import (
     WaHistoryStage,
 )
 from mautrix_whatsapp_py.ports_history import WhatsAppHistory
+from mautrix_whatsapp_py.store.tx import Work
 
 log = logging.getLogger(__name__)
 
 PAGE: Final = 20
 """Messages that are brought in one turn of a chat: whoever writes there waits no longer than for these."""
 MAX_UNREAD: Final = 200
+
+
+class Count(Protocol):
+    """Counts what is done, in one transaction with what else is to be written."""
+
+    async def __call__(self, *, chats: int = 0, messages: int = 0, also: Work[None] | None = None) -> None:
+        """So much more is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +59,14 @@ class Fill:
         job: FillJob,
         deps: BackfillDeps,
         *,
-        on_progress: Callable[[int], None],
+        count: Count,
         is_cancelled: Callable[[], bool],
     ) -> None:
         self._job = job
         self._deps = deps
         self._talk = deps.talk
         self._history: WhatsAppHistory = deps.require_history(job.login.id)
-        self._on_progress = on_progress
+        self._count = count
         self._is_cancelled = is_cancelled
         self._moving = Moving(deps.talk, deps.copies)
 
@@ -69,8 +77,7 @@ class Fill:
         async with lock:
             self._talk.gate.close(portal_id)
             portal = await self._talk.portals.get(portal_id)
-            if portal is not None:
-                await self._run(portal)
+            await (self._count(chats=1) if portal is None else self._run(portal))
             self._talk.gate.open(portal_id)
         if not lock.locked():
             self._deps.locks.pop(portal_id, None)
@@ -98,7 +105,7 @@ class Fill:
         if is_new and unread == 0:
             await self._take(portal.id, partial(self._mark_read, portal.id))
             await self._mark_unread(portal.id)
-        await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
+        await self._count(chats=1, also=lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
 
     async def _is_open(self, portal_id: PortalId) -> bool:
         """Whether its room was being filled when an earlier try ended."""
@@ -186,7 +193,6 @@ class Fill:
                     continue
                 page = read
             await self._take(portal_id, partial(self._bring, portal_id, page))
-            self._on_progress(sum(bool(item.events) for item in page))
         await self._history.unplan(self._job.chat.chat)
 
     async def _bring(self, portal_id: PortalId, page: Sequence[WaHistoryItem]) -> None:
@@ -200,6 +206,7 @@ class Fill:
         await self._talk.recorded(portal_id)
         for stage, chosen in keys.items():
             await self._history.settle(self._job.chat.chat, chosen, stage)
+        await self._count(messages=sum(bool(item.events) for item in page))
 
     async def _call_user(self, portal_id: PortalId) -> None:
         portal, login = await self._talk.portals.get(portal_id), self._job.login
