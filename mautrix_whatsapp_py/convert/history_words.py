@@ -44,8 +44,12 @@ def tell_end(run: BackfillRun, ending: Ending) -> str:
             f"Older messages that stay stored for {tell_count(ending.keep_days, 'day')}: {ending.kept:,}. "
             "Send `backfill` to have more of them."
         )
-    lines += [f"⚠️ A part of what the phone sent could not be used: {problem}." for problem in ending.problems]
-    return "\n".join(lines)
+    return "\n".join((*lines, *map(tell_problem, ending.problems)))
+
+
+def tell_problem(problem: str) -> str:
+    """That a chunk was damaged, and how."""
+    return f"⚠️ A part of what the phone sent could not be used: {problem}."
 
 
 def tell_gap(after: datetime, before: datetime) -> str:

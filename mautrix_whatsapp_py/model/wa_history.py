@@ -93,4 +93,6 @@ class WaHistoryFigures(WaStruct, frozen=True, kw_only=True):
     kept: int = 0
     files: int = 0
     problems: tuple[str, ...] = ()
-    """What was wrong with chunks, a sentence each."""
+    """What was wrong with chunks, a sentence each, the newest few first."""
+    problem_count: int = 0
+    """With how many chunks something was."""

@@ -70,6 +70,7 @@ class FakeHistory:
             kept=self.count(WaHistoryStage.KEPT),
             files=self.count(WaHistoryStage.FILE),
             problems=self.problems,
+            problem_count=len(self.problems),
         )
 
     async def fetch_chats(self, *, offset: int, limit: int) -> Sequence[WaHistoryChat]:

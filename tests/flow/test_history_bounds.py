@@ -136,3 +136,22 @@ async def test_the_notice_is_edited_now_and_then_and_says_how_long_it_takes(past
     assert all(later - earlier >= EDIT_EVERY_SECONDS - 1 for earlier, later in itertools.pairwise(times))
     assert any(text.endswith("to go. Send `cancel` to stop.") for _, text in sent)
     assert "12 chats with 240 messages" in sent[-1][1]
+
+
+async def test_what_was_damaged_is_told_of_once_also_when_nothing_else_came(past: Past) -> None:
+    past.history.problems = ("it ends too early",)
+    await past.chat.receive(WaHistorySync(size=1))
+    await past.bring()
+    await past.restart()
+    await past.bring()
+    (notice,) = past.world.matrix.sent
+    assert "could not be used: it ends too early." in notice.notice.body
+    past.history.add(*past.write(3))
+    past.history.problems = ("it is empty", "it ends too early")
+    await past.bring()
+    assert "1 chat with 3 messages" in past.world.matrix.sent[-1].notice.body
+    assert past.world.matrix.sent[-1].notice.body.count("could not be used") == 1
+    assert "it is empty" in past.world.matrix.sent[-1].notice.body
+    past.history.add(*past.write(2, chat=CLUB), name="Club")
+    await past.bring()
+    assert "could not be used" not in past.world.matrix.sent[-1].notice.body

@@ -189,6 +189,8 @@ class Backfill:
                 self._talk.gate.open(portal_id)
             if run is not None and run.state is RunState.RUNNING:
                 await self._end(login, figures)
+            elif await self.boards.get_untold(login, figures):
+                await self.boards.tell_problems(login, figures)
             return False
         self._talk.gate.expect(login.id)
         self._checked.add(login.id)
@@ -274,7 +276,7 @@ class Backfill:
             await self.deps.require_history(login.id).unplan()
         await self._purge(login)
         state = RunState.CANCELLED if is_cancelled else RunState.DONE
-        await self.boards.end(login, state, kept=figures.kept, problems=figures.problems)
+        await self.boards.end(login, state, figures)
 
     def _is_cancelled(self, login_id: LoginId) -> bool:
         return login_id in self._cancelled

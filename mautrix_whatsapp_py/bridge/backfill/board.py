@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, TypeAlias
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.convert.bot_text import to_notice
-from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_progress
-from mautrix_whatsapp_py.errors import MatrixError
+from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_problem, tell_progress
+from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused
 from mautrix_whatsapp_py.ids import LoginId, MxTxnId
 from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.wa_history import WaHistoryFigures
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tx import Work
 
@@ -115,15 +116,42 @@ class Boards:
         run = self._runs[login.id]
         await self._say(login, shown, tell_progress(run, login.number, self._seconds_left(run, shown)))
 
-    async def end(self, login: Login, state: RunState, *, kept: int, problems: Sequence[str]) -> None:
+    async def end(self, login: Login, state: RunState, figures: WaHistoryFigures) -> None:
         """Say what it came to."""
         await self.change(login.id, lambda run: replace(run, state=state))
         run = self._runs[login.id]
         ending = Ending(
-            number=login.number, kept=kept, keep_days=self._deps.settings.keep.days, problems=tuple(problems)
+            number=login.number,
+            kept=figures.kept,
+            keep_days=self._deps.settings.keep.days,
+            problems=await self.get_untold(login, figures),
         )
         shown = self._shown.setdefault(login.id, _Shown())
         await self._say(login, shown, tell_end(run, ending))
+        await self._note_told(login, figures)
+
+    async def get_untold(self, login: Login, figures: WaHistoryFigures) -> tuple[str, ...]:
+        """What was wrong with chunks of the present link that its user does not know of."""
+        talk = self._deps.talk
+        told = await talk.store.read(lambda tx: talk.rows.backfills.get_told(tx, login))
+        return figures.problems[: max(0, figures.problem_count - told)]
+
+    async def tell_problems(self, login: Login, figures: WaHistoryFigures) -> None:
+        """Tell of chunks of which nothing could be used."""
+        text = "\n".join(map(tell_problem, await self.get_untold(login, figures)))
+        room_id = await self._deps.management.ensure(login.user)
+        linked_s, matrix = int(login.linked_at.timestamp()), self._deps.matrix
+        txn_id = MxTxnId(f"history-{login.id}-{linked_s}-problems-{figures.problem_count}")
+        try:
+            await matrix.send_notice(room_id, to_notice(text), sender=matrix.bot, txn_id=txn_id)
+        except MatrixRefused as error:
+            log.info("what was damaged of history could not be told: %s", error.errcode)
+        await self._note_told(login, figures)
+
+    async def _note_told(self, login: Login, figures: WaHistoryFigures) -> None:
+        if figures.problem_count:
+            talk = self._deps.talk
+            await talk.store.write(lambda tx: talk.rows.backfills.put_told(tx, login, figures.problem_count))
 
     def _seconds_left(self, run: BackfillRun, shown: _Shown) -> float | None:
         took_s, done = self._deps.talk.clock.monotonic() - shown.began_s, run.messages_done - shown.began_with

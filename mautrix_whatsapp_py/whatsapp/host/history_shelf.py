@@ -155,7 +155,9 @@ class Shelf:
     def get_figures(self, *, is_unpacking: bool) -> WaHistoryFigures:
         """How much there is."""
         counts = dict(self._db.execute("SELECT stage, count(*) FROM item GROUP BY stage").fetchall())
-        count, newest_s = self._db.execute("SELECT count(*), max(came_s) FROM chunk").fetchone()
+        count, newest_s, problem_count = self._db.execute(
+            "SELECT count(*), max(came_s), coalesce(sum(problem != ''), 0) FROM chunk"
+        ).fetchone()
         problems = self._db.execute(
             "SELECT problem FROM chunk WHERE problem != '' ORDER BY came_s DESC LIMIT ?", (_MAX_PROBLEMS,)
         ).fetchall()
@@ -168,6 +170,7 @@ class Shelf:
             kept=counts.get(_KEPT.value, 0),
             files=counts.get(WaHistoryStage.FILE.value, 0),
             problems=tuple(str(text) for (text,) in problems),
+            problem_count=problem_count,
         )
 
     def get_chats(self, offset: int, limit: int) -> list[WaHistoryChat]:
