@@ -190,6 +190,10 @@ class Backfill:
             if run is not None and run.state is RunState.RUNNING:
                 await self._end(login, figures)
             elif await self.boards.get_untold(login, figures):
+                # What is whole may follow, and is told of with it.
+                figures = await self._await_rest(login, figures)
+                if _has_work(figures):
+                    return True
                 await self.boards.tell_problems(login, figures)
             return False
         self._talk.gate.expect(login.id)
