@@ -37,6 +37,11 @@ def is_long() -> bool:
     return os.environ.get("CHAOS") == "long"
 
 
+def how_many(name: str, usual: int) -> int:
+    """A number that the environment may say otherwise."""
+    return int(os.environ.get(name, usual))
+
+
 def new_seed() -> int:
     """The seed of this run, of the environment if it names one."""
     given = os.environ.get("CHAOS_SEED")

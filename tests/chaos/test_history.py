@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.past import GOING, LOST, OldChat, Scale, Writer, chunks_of, count_in, damaged, said_in
-from tests.chaos.storm import is_long, new_seed
+from tests.chaos.storm import how_many, is_long, new_seed
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import PortPool, Registration
@@ -23,7 +24,7 @@ from tests.simulator.protobufs import companion
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 SHORT = Scale(chats=6, messages=24, kills=2, live=6)
-LONG = Scale(chats=200, messages=100, kills=10, live=60)
+LONG = Scale(chats=how_many("CHAOS_CHATS", 200), messages=100, kills=10, live=60)
 SCALE = LONG if is_long() else SHORT
 BEN_NUMBER = "15550002222"
 BOT = "@whatsappbot:localhost"
@@ -33,7 +34,6 @@ _SYNC: dict[str, object] = {
     "full_sync_config": {"days_limit": 90, "size_mb_limit": 70, "storage_quota_mb": 80},
 }
 WAIT_SECONDS = 1800 if is_long() else 240
-PATIENCE_SECONDS = 40.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -139,10 +139,7 @@ async def test_the_past_comes_whole_in_order_and_once(
         for chunk in (*damaged(), *chunks, chunks[0]):
             await it.stage.phone.phone.send_history(it.device, chunk)
         writing = asyncio.create_task(_write_live(it))
-        for _ in range(SCALE.kills):
-            await asyncio.sleep(it.writer.random.uniform(2.0, PATIENCE_SECONDS if is_long() else 4.0))
-            await it.stage.bridge.kill()
-            await it.stage.bridge.start()
+        await _kill_at_points(it)
         await writing
         said = await it.summary(after=it.mark)
         assert f"{len(it.chats)} chats" in said
@@ -160,6 +157,24 @@ async def test_the_past_comes_whole_in_order_and_once(
         await _retry_lost(it, rooms[it.chats[-1].name])
         await _recreate(it, it.chats[-1], rooms)
         await _link_again(it, rooms)
+
+
+async def _kill_at_points(it: Scene) -> None:
+    """The bridge dies in the middle of it, whatever time it takes, each time somewhere else."""
+    total = sum(len(chat.messages) for chat in it.chats)
+    for point in sorted(it.writer.random.sample(range(1, total * 9 // 10), SCALE.kills)):
+        async with asyncio.timeout(WAIT_SECONDS):
+            while _count_come(it.stage.bridge.folder / "bridge.db") < point:
+                await asyncio.sleep(0.05)
+        await it.stage.bridge.kill()
+        await it.stage.bridge.start()
+
+
+def _count_come(database: Path) -> int:
+    """How many messages the bridge has counted."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        row = connection.execute("SELECT max(messages_done) FROM backfill_runs").fetchone()
+    return int(row[0] or 0)
 
 
 async def _write_live(it: Scene) -> None:
