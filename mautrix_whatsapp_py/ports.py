@@ -138,8 +138,8 @@ class MatrixChats(Protocol):
     async def invite(self, room_id: MxRoomId, user: MxUserId, *, is_direct: bool = False) -> None:
         """Have the bot invite somebody, if direct to a chat of two; who is there or invited already stays so."""
 
-    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite one of our users, who joins."""
+    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId, *, is_invited: bool = False) -> None:
+        """Have one of our users join, invited by the bot unless that was done."""
 
     async def send_message(
         self,

@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.cases.talk import quantile
 from bench.figures import RESULTS, Figure
 from bench.talk.homeserver import Sender, Watcher, rate, steady_rate
+from bench.talk.rooms import RoomMaker
 from bench.talk.stage import Chat, Stage, open_chats, stage
 from tests.simulator.api import HistoryChunk, HistoryConversation, HistoryMessage, Jid
 from tests.simulator.protobufs import e2e
@@ -43,6 +44,8 @@ class Found:
     bare_per_second: list[float] = field(default_factory=list)
     whole_per_second: list[float] = field(default_factory=list)
     """The past, from the first room's making on."""
+    bare_whole_per_second: list[float] = field(default_factory=list)
+    """The same for a loop that makes such rooms, sends with times and invites."""
     idle_ms: list[float] = field(default_factory=list)
     busy_ms: list[float] = field(default_factory=list)
     idle_mb: float = 0.0
@@ -116,6 +119,26 @@ async def _measure_rate(it: Stage, teller: Teller, mark: str, found: Found) -> N
     await it.ledger.wait_for(f"bare {mark}", ROOMS * MESSAGES, every_seconds=LOOK_SECONDS)
     bare = it.ledger.get_rooms(f"bare {mark}")
     found.bare_per_second.append(steady_rate([times[1:] for times in bare.values()]))
+    await asyncio.sleep(SETTLE_SECONDS)
+    await _measure_bare_rooms(it, f"new {mark}", teller.start_s, found)
+
+
+async def _measure_bare_rooms(it: Stage, mark: str, start_s: int, found: Found) -> None:
+    """The loop, in rooms that it has to make itself."""
+    (chat,) = it.chats
+    maker = RoomMaker(
+        http=it.http, url=it.synapse.url, registration=it.registration, login=it.own.pn.user, own_ghost=chat.ghost
+    )
+
+    async def fill(number: int) -> None:
+        room, sender = await maker.make(f"bare-{mark.replace(' ', '-')}-{number}")
+        for index in range(MESSAGES):
+            await sender.send(room, f"{mark} {index} " + "and so on " * 6, at_s=start_s + index)
+        await maker.call_user(room, it.alice.user_id)
+
+    await asyncio.gather(*map(fill, range(ROOMS)))
+    made = it.ledger.get_rooms(mark)
+    found.bare_whole_per_second.append(rate(sorted(itertools.chain(*made.values()))))
 
 
 async def _room_of(it: Stage, ghost: str) -> str:
@@ -162,9 +185,9 @@ async def _measure_memory(it: Stage, teller: Teller, found: Found) -> None:
 
 def _figures(found: Found) -> Sequence[Figure]:
     past, bare = statistics.median(found.past_per_second), statistics.median(found.bare_per_second)
-    steady, whole = (
-        _ratio(ours, found.bare_per_second) for ours in (found.past_per_second, found.whole_per_second)
-    )
+    steady = _ratio(found.past_per_second, found.bare_per_second)
+    whole = _ratio(found.whole_per_second, found.bare_whole_per_second)
+    of_sending = _ratio(found.whole_per_second, found.bare_per_second)
     idle, busy = quantile(found.idle_ms, 0.5), quantile(found.busy_ms, 0.5)
     return (
         Figure(
@@ -175,7 +198,7 @@ def _figures(found: Found) -> Sequence[Figure]:
         ),
         Figure(
             what=f"the same from the making of the first room on, {MESSAGES} messages in each",
-            value=f"{whole:.2f} of that loop, which makes no rooms",
+            value=f"{whole:.2f} of a loop that makes such rooms, too; {of_sending:.2f} of the one that only sends",
         ),
         Figure(
             what="latency of a live message while history comes in",

@@ -42,14 +42,15 @@ def make_backfill(
             open_history=opens,
             management=ManagementRooms(users=users, matrix=matrix, rooms=rooms),
             matrix=matrix,
-            settings=_settings(config),
+            settings=backfill_settings(config),
             pace=Pace(talk.clock),
             copies=copies,
         )
     )
 
 
-def _settings(config: Config) -> BackfillSettings:
+def backfill_settings(config: Config) -> BackfillSettings:
+    """What the configuration says of the past."""
     chosen, sync = config.backfill, config.network.history_sync
     return BackfillSettings(
         is_enabled=chosen.enabled,

@@ -167,7 +167,8 @@ class Rooms:
     async def _join_members(self, portal: Portal, room_id: MxRoomId) -> None:
         person = await self._partner(portal)
         if person is not None:
-            await self._chats.ensure_joined(room_id, person.ghost)
+            # Who makes a room with members invites them by that.
+            await self._chats.ensure_joined(room_id, person.ghost, is_invited=True)
 
     async def _partner(self, portal: Portal) -> Person | None:
         person_id = portal.person_id

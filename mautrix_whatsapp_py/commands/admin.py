@@ -73,7 +73,7 @@ def _cancel(deps: AdminDeps) -> Command:
     return Command(
         name="cancel",
         section=CommandSection.GENERAL,
-        summary="Stop what you have begun: linking an account, or a question of mine.",
+        summary="Stop what is under way for you: linking an account, history, a sync, or a question of mine.",
         run=run,
     )
 

@@ -16,7 +16,15 @@ from mautrix_whatsapp_py.bridge.rooms import chat_address
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.results import Result
 from mautrix_whatsapp_py.commands.spec import Call
-from mautrix_whatsapp_py.errors import CommandError, WhatsAppError, WhatsAppRefused, WhatsAppUncertain
+from mautrix_whatsapp_py.config.permissions import PermissionLevel
+from mautrix_whatsapp_py.convert.bot_text import quoted
+from mautrix_whatsapp_py.errors import (
+    CommandError,
+    MatrixRefused,
+    WhatsAppError,
+    WhatsAppRefused,
+    WhatsAppUncertain,
+)
 from mautrix_whatsapp_py.ids import LoginId, MxRoomId, MxUserId, WaJid
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal
@@ -101,6 +109,16 @@ async def require_portal(deps: ChatDeps, call: Call) -> Portal:
             f"or `{call.prefix}doin <room> {call.command.name}` from here."
         )
     return portal
+
+
+async def require_presence(deps: ChatDeps, call: Call, room_id: MxRoomId) -> None:
+    """CommandError unless both the caller and the bot are in a room; admins need not be."""
+    try:
+        members = await deps.matrix.fetch_members(room_id)
+    except MatrixRefused as error:
+        raise CommandError(f"I am not in `{quoted(room_id)}`. Invite me there first.") from error
+    if call.request.sender not in members and call.request.level < PermissionLevel.ADMIN:
+        raise CommandError("You are not in that room. Join it first.")
 
 
 async def require_here(deps: ChatDeps, call: Call) -> Here:

@@ -6,11 +6,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from mautrix_whatsapp_py.bridge.door import CommandRequest
-from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps
+from mautrix_whatsapp_py.commands.chat_deps import Answer, ChatDeps, require_presence
 from mautrix_whatsapp_py.commands.results import Said
 from mautrix_whatsapp_py.commands.spec import Call, Command, CommandSection, UsageError
 from mautrix_whatsapp_py.config.permissions import PermissionLevel
-from mautrix_whatsapp_py.convert.bot_text import quoted
 from mautrix_whatsapp_py.errors import CommandError, MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, decode_mx_user
 
@@ -91,7 +90,7 @@ def _do_in(deps: ChatDeps, run_request: RunRequest) -> Command:
         room_id = MxRoomId(call.args[0])
         if not room_id.startswith("!"):
             raise UsageError("The id of a room begins with an exclamation mark.")
-        await _require_presence(deps, call, room_id)
+        await require_presence(deps, call, room_id)
         request = call.request
         is_management = await deps.users.get_management_room(request.sender) == room_id
         return await run_request(
@@ -116,15 +115,6 @@ def _do_in(deps: ChatDeps, run_request: RunRequest) -> Command:
         takes_command=True,
         run=run,
     )
-
-
-async def _require_presence(deps: ChatDeps, call: Call, room_id: MxRoomId) -> None:
-    try:
-        members = await deps.matrix.fetch_members(room_id)
-    except MatrixRefused as error:
-        raise CommandError(f"I am not in `{quoted(room_id)}`. Invite me there first.") from error
-    if call.request.sender not in members and call.request.level < PermissionLevel.ADMIN:
-        raise CommandError("You are not in that room. Join it first.")
 
 
 def _decode_user(text: str) -> MxUserId:

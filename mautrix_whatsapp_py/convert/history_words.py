@@ -44,8 +44,12 @@ def tell_end(run: BackfillRun, ending: Ending) -> str:
             f"Older messages that stay stored for {tell_count(ending.keep_days, 'day')}: {ending.kept:,}. "
             "Send `backfill` to have more of them."
         )
-    lines += [f"⚠️ A part of what the phone sent could not be used: {problem}." for problem in ending.problems]
-    return "\n".join(lines)
+    return "\n".join((*lines, *map(tell_problem, ending.problems)))
+
+
+def tell_problem(problem: str) -> str:
+    """That a chunk was damaged, and how."""
+    return f"⚠️ A part of what the phone sent could not be used: {problem}."
 
 
 def tell_gap(after: datetime, before: datetime) -> str:
@@ -53,6 +57,19 @@ def tell_gap(after: datetime, before: datetime) -> str:
     return (
         f"Messages between {after:%Y-%m-%d %H:%M} and {before:%Y-%m-%d %H:%M} UTC may be missing here: "
         "WhatsApp did not hand them over. Your phone has them."
+    )
+
+
+def tell_left_out(count: int, after: datetime, before: datetime, *, keep_days: int) -> str:
+    """That messages between two moments are not brought, because there are too many."""
+    more = (
+        f"The command `backfill` brings them, for {tell_count(keep_days, 'day')}"
+        if keep_days
+        else "Your phone has them"
+    )
+    return (
+        f"{tell_count(count, 'message')} between {after:%Y-%m-%d %H:%M} and {before:%Y-%m-%d %H:%M} UTC "
+        f"are left out here, as there are so many. {more}."
     )
 
 

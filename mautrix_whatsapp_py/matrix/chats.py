@@ -102,10 +102,18 @@ class HttpMatrixChats:
             if error.errcode not in _ALREADY_THERE:
                 raise
 
-    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
-        """Have the bot invite one of our users, who joins."""
+    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId, *, is_invited: bool = False) -> None:
+        """Have one of our users join, invited by the bot unless that was done."""
+        path, query = Path.v3.rooms[room_id].join, {"user_id": user}
+        if is_invited:
+            try:
+                await self._http.call(Method.POST, path, {}, query=query)
+            except MatrixRefused as error:
+                log.debug("an invitation is gone: %s", error.errcode)
+            else:
+                return
         await self.invite(room_id, user)
-        await self._http.call(Method.POST, Path.v3.rooms[room_id].join, {}, query={"user_id": user})
+        await self._http.call(Method.POST, path, {}, query=query)
 
     async def send_message(
         self,

@@ -75,7 +75,9 @@ class WaHistoryPlan(WaStruct, frozen=True, kw_only=True):
     wanted: int = 0
     kept: int = 0
     oldest_at: datetime | None = None
-    """When the oldest wanted one was sent."""
+    """When the oldest one after that moment was sent that is wanted, now or from before."""
+    left_out: int = 0
+    """How many after that moment come before it and are only kept."""
     reaches_back: bool = False
     """Whether there are stored messages from before those that were asked for."""
 
@@ -91,4 +93,6 @@ class WaHistoryFigures(WaStruct, frozen=True, kw_only=True):
     kept: int = 0
     files: int = 0
     problems: tuple[str, ...] = ()
-    """What was wrong with chunks, a sentence each."""
+    """What was wrong with chunks, a sentence each, the newest few first."""
+    problem_count: int = 0
+    """With how many chunks something was."""

@@ -9,13 +9,18 @@ from sqlalchemy import delete, select
 
 from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId
 from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
+from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import PortalId
+from mautrix_whatsapp_py.store.kv import KvRows
 from mautrix_whatsapp_py.store.store import Tx
 from mautrix_whatsapp_py.store.tables import backfill_chats, backfill_runs
 
 
 class BackfillRows:
-    """The tables `backfill_runs` and `backfill_chats`."""
+    """The tables `backfill_runs` and `backfill_chats`, and facts of `kv`."""
+
+    def __init__(self) -> None:
+        self._facts = KvRows()
 
     async def put_run(self, tx: Tx, run: BackfillRun) -> None:
         """Remember where the work on an account stands."""
@@ -70,7 +75,25 @@ class BackfillRows:
         rows = await tx.execute(select(backfill_chats))
         return tuple((LoginId(row.login_id), PortalId(row.portal_id)) for row in rows)
 
+    async def get_told(self, tx: Tx, login: Login) -> int:
+        """Of how many damaged chunks its user knows, since an account was linked."""
+        linked, _, count = (await self._facts.get(tx, _told_key(login.id)) or "").partition(" ")
+        return int(count) if linked == _linked(login) else 0
+
+    async def put_told(self, tx: Tx, login: Login, count: int) -> None:
+        """So many its user knows of now."""
+        await self._facts.put(tx, _told_key(login.id), f"{_linked(login)} {count}")
+
     async def remove(self, tx: Tx, login_id: LoginId) -> None:
         """Forget an account."""
+        await self._facts.drop(tx, _told_key(login_id))
         await tx.execute(delete(backfill_chats).where(backfill_chats.c.login_id == login_id))
         await tx.execute(delete(backfill_runs).where(backfill_runs.c.login_id == login_id))
+
+
+def _told_key(login_id: LoginId) -> str:
+    return f"history-told:{login_id}"
+
+
+def _linked(login: Login) -> str:
+    return str(int(login.linked_at.timestamp()))

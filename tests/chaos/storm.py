@@ -42,6 +42,11 @@ def all_databases(short: str = "sqlite") -> list[str]:
     return ["sqlite", "postgres"] if is_long() else [short]
 
 
+def how_many(name: str, usual: int) -> int:
+    """A number that the environment may say otherwise."""
+    return int(os.environ.get(name, usual))
+
+
 def new_seed() -> int:
     """The seed of this run, of the environment if it names one."""
     given = os.environ.get("CHAOS_SEED")

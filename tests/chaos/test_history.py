@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.past import GOING, LOST, OldChat, Scale, Writer, chunks_of, count_in, damaged, said_in
-from tests.chaos.storm import is_long, new_seed
+from tests.chaos.storm import how_many, is_long, new_seed
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import PortPool, Registration
 from tests.homeserver.events import Event, Kind, Mark
 from tests.simulator.api import Account, Device, host_command, simulator
+from tests.simulator.protobufs import companion
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 SHORT = Scale(chats=6, messages=24, kills=2, live=6)
-LONG = Scale(chats=200, messages=100, kills=10, live=60)
+LONG = Scale(chats=how_many("CHAOS_CHATS", 200), messages=100, kills=10, live=60)
 SCALE = LONG if is_long() else SHORT
 BEN_NUMBER = "15550002222"
 BOT = "@whatsappbot:localhost"
+_SYNC: dict[str, object] = {
+    "dispatch_wait": "2s",
+    "request_full_sync": True,
+    "full_sync_config": {"days_limit": 90, "size_mb_limit": 70, "storage_quota_mb": 80},
+}
 WAIT_SECONDS = 1800 if is_long() else 240
-PATIENCE_SECONDS = 40.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +60,11 @@ class Scene:
 
         event = await self.alice.client.wait_for(fits, after=after, deadline_seconds=WAIT_SECONDS)
         return str(event.content.get("m.new_content", event.content)["body"])
+
+    def count_told(self, words: str) -> int:
+        """How often the bot has said something."""
+        said = [event.content for event in self.alice.client.events if event.sender == BOT and event.is_message]
+        return sum(str(content.get("m.new_content", content)["body"]).count(words) for content in said)
 
     async def rooms(self) -> dict[str, str]:
         """The rooms alice was invited to, joined, by the name of their chat."""
@@ -88,7 +99,7 @@ async def scene(
         synapse = await make_synapse(registration)
         sections: dict[str, dict[str, object]] = {
             "whatsapp": {"host_command": list(host_command(wa))},
-            "network": {"proxy": wa.proxy_url, "history_sync": {"dispatch_wait": "2s"}},
+            "network": {"proxy": wa.proxy_url, "history_sync": _SYNC},
             "backfill": {"enabled": True, "max_initial_messages": -1},
             "bridge": {
                 "personal_filtering_spaces": False,
@@ -120,19 +131,20 @@ async def test_the_past_comes_whole_in_order_and_once(
 ) -> None:
     """Bridges that are killed meanwhile, people who write meanwhile, a chunk that comes twice, a second link."""
     async with scene(tmp_path, make_synapse, make_bridge, ports, monkeypatch) as it:
+        asked = companion.DeviceProps.FromString(it.device.props)
+        limits = asked.historySyncConfig
+        assert asked.requireFullSync
+        assert (limits.fullSyncDaysLimit, limits.fullSyncSizeMbLimit, limits.storageQuotaMb) == (90, 70, 80)
         chunks = chunks_of(it.chats)
         for chunk in (*damaged(), *chunks, chunks[0]):
             await it.stage.phone.phone.send_history(it.device, chunk)
         writing = asyncio.create_task(_write_live(it))
-        for _ in range(SCALE.kills):
-            await asyncio.sleep(it.writer.random.uniform(2.0, PATIENCE_SECONDS if is_long() else 4.0))
-            await it.stage.bridge.kill()
-            await it.stage.bridge.start()
+        await _kill_at_points(it)
         await writing
         said = await it.summary(after=it.mark)
         assert f"{len(it.chats)} chats" in said
         # What was no chunk is told of; what came twice is in the log.
-        assert said.count("it could not be fetched or read") == len(damaged())
+        assert it.count_told("it could not be fetched or read") == len(damaged())
         assert "it came before" in it.stage.bridge.output
         await it.alice.ask("status", answer=f"{len(it.chats)} chats with ")
         rooms = await it.rooms()
@@ -145,6 +157,24 @@ async def test_the_past_comes_whole_in_order_and_once(
         await _retry_lost(it, rooms[it.chats[-1].name])
         await _recreate(it, it.chats[-1], rooms)
         await _link_again(it, rooms)
+
+
+async def _kill_at_points(it: Scene) -> None:
+    """The bridge dies in the middle of it, whatever time it takes, each time somewhere else."""
+    total = sum(len(chat.messages) for chat in it.chats)
+    for point in sorted(it.writer.random.sample(range(1, total * 9 // 10), SCALE.kills)):
+        async with asyncio.timeout(WAIT_SECONDS):
+            while _count_come(it.stage.bridge.folder / "bridge.db") < point:
+                await asyncio.sleep(0.05)
+        await it.stage.bridge.kill()
+        await it.stage.bridge.start()
+
+
+def _count_come(database: Path) -> int:
+    """How many messages the bridge has counted."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
+        row = connection.execute("SELECT max(messages_done) FROM backfill_runs").fetchone()
+    return int(row[0] or 0)
 
 
 async def _write_live(it: Scene) -> None:

@@ -110,7 +110,7 @@ class FakeMatrixChats:
                 self.direct_invites.add((room_id, user))
         _end(fault)
 
-    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId) -> None:
+    async def ensure_joined(self, room_id: MxRoomId, user: MxUserId, *, is_invited: bool = False) -> None:
         fault = self.homeserver._begin("ensure_joined")
         room = self.homeserver._require_room(room_id)
         room.invited.discard(user)

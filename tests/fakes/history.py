@@ -70,6 +70,7 @@ class FakeHistory:
             kept=self.count(WaHistoryStage.KEPT),
             files=self.count(WaHistoryStage.FILE),
             problems=self.problems,
+            problem_count=len(self.problems),
         )
 
     async def fetch_chats(self, *, offset: int, limit: int) -> Sequence[WaHistoryChat]:
@@ -95,10 +96,14 @@ class FakeHistory:
         chosen = late if limit < 0 else late[:limit]
         for one in fitting:
             one.stage = WaHistoryStage.WANTED if one in chosen else WaHistoryStage.KEPT
+        fits = [one for one in mine if after is None or one.item.at > after]
+        oldest_at = min((one.item.at for one in fits if one.stage is WaHistoryStage.WANTED), default=None)
+        kept = [one.item.at for one in fits if one.stage is WaHistoryStage.KEPT]
         return WaHistoryPlan(
             wanted=len(chosen),
             kept=len(fitting) - len(chosen),
-            oldest_at=min((one.item.at for one in chosen), default=None),
+            left_out=sum(oldest_at is not None and at <= oldest_at for at in kept),
+            oldest_at=oldest_at,
             reaches_back=after is not None and any(one.item.at <= after for one in mine),
         )
 

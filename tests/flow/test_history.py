@@ -8,10 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from mautrix_whatsapp_py.bridge.doubles import NoDoubles
 from mautrix_whatsapp_py.convert.polls import digest_of
 from mautrix_whatsapp_py.errors import MatrixRefused, MatrixUnreachable, WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId, MxUserId, PortalKey, WaMessageId
+from mautrix_whatsapp_py.ids import LoginId, MxRoomId, PortalKey, WaMessageId
 from mautrix_whatsapp_py.model.content import (
     MxEdit,
     MxMessageContent,
@@ -28,7 +27,6 @@ from mautrix_whatsapp_py.model.polls import MxPollVote
 from mautrix_whatsapp_py.model.rich import WaPoll, WaPollVote
 from mautrix_whatsapp_py.model.wa import WaHistorySync
 from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
-from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.history import FakeHistory
 from tests.fakes.whatsapp import START
 from tests.flow.chat import BEN, BEN_GHOST, CARLA, CLUB, LOGIN, OWN_GHOST, ref
@@ -183,6 +181,7 @@ async def test_a_crash_at_any_step_loses_and_doubles_nothing(
     assert len(past.world.chats.rooms) == 2
     assert all(ALICE in past.world.matrix.rooms[room].invited for room in past.world.chats.rooms)
     assert not past.chat.unacknowledged()
+    assert "2 chats with 28 messages." in past.world.matrix.sent[-1].notice.body
 
 
 async def test_a_session_that_does_not_answer_is_asked_again(past: Past) -> None:
@@ -252,67 +251,6 @@ async def test_unread_messages_come_after_their_user_was_called(past: Past, unre
     calls = [call for call in past.world.matrix.calls if call in {"send_message", "invite"}]
     assert calls == [*["send_message"] * (10 - after), "invite", *["send_message"] * after]
     assert past.chat.texts == [f"{BEN.user} {number}" for number in range(10)]
-
-
-class Reader(NoDoubles):
-    """Remembers how far somebody was shown to have read."""
-
-    def __init__(self) -> None:
-        self.read: list[tuple[MxUserId, str]] = []
-        self.unread: list[MxUserId] = []
-        self.chats: FakeMatrixChats | None = None
-
-    def can_act_as(self, user: MxUserId) -> bool:
-        return True
-
-    async def mark_unread(self, user: MxUserId, room_id: MxRoomId) -> None:
-        self.unread.append(user)
-
-    async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
-        assert self.chats is not None
-        (content,) = [one.content for one in self.chats.said if one.event_id == event_id]
-        assert isinstance(content, MxMessageContent)
-        self.read.append((user, content.body))
-
-
-@pytest.mark.parametrize(("unread", "last_read"), [(0, 9), (3, 6), (-1, 9)])
-async def test_what_was_read_on_the_phone_is_read_by_whoever_lets_us(
-    world: World, unread: int, last_read: int
-) -> None:
-    world.doubles = reader = Reader()
-    reader.chats = world.chats
-    await world.restart()
-    past = await Past.open(world)
-    past.history.add(*past.write(10), unread=unread)
-    await past.bring()
-    assert reader.read == [(ALICE, f"{BEN.user} {last_read}")]
-    assert reader.unread == ([ALICE] if unread < 0 else [])
-    await past.backfill.stop()
-
-
-class Guest(Reader):
-    """One whose own coming is the last event of the room."""
-
-    async def fetch_newest(self, user: MxUserId, room_id: MxRoomId) -> MxEventId | None:
-        return MxEventId("$join")
-
-    async def mark_read(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> None:
-        self.read.append((user, event_id))
-
-
-async def test_a_mark_of_the_bridge_behind_the_invitation_says_nothing_of_what_comes_after(world: World) -> None:
-    world.doubles = guest = Guest()
-    await world.restart()
-    past = await Past.open(world)
-    ids = past.write(10)
-    past.history.add(*ids, unread=3)
-    await past.bring()
-    assert guest.read == [(ALICE, "$join")]
-    await past.chat.read(MxEventId("$join"))
-    assert past.chat.client.marked == []
-    await past.chat.read(past.world.chats.said[-1].event_id)
-    assert sum(len(mark.message_ids) for mark in past.chat.client.marked) == 3
-    await past.backfill.stop()
 
 
 async def test_a_second_link_adds_only_what_is_new(past: Past) -> None:

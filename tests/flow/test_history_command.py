@@ -27,7 +27,7 @@ from mautrix_whatsapp_py.model.content import (
     WaText,
 )
 from mautrix_whatsapp_py.model.wa_history import WaHistoryStage
-from tests.flow.chat import BEN, CARLA, ref
+from tests.flow.chat import BEN, CARLA, CLUB, LOGIN, ref
 from tests.flow.past import SETTINGS, Past
 from tests.flow.world import ALICE, BOT, DM, World
 
@@ -77,6 +77,25 @@ async def test_older_messages_come_last_when_they_are_wanted_all_the_same(past: 
     await past.bring()
     assert past.chat.texts[60:] == [f"{BEN.user} {number}" for number in range(20)]
     assert "Nothing older" in await ask(past, "backfill", room_id=room_id)
+
+
+async def test_a_room_may_be_named_from_elsewhere(past: Past) -> None:
+    past.history.add(*past.write(80))
+    await past.bring()
+    room_id = past.chat.room_id
+    room = past.world.matrix.rooms[room_id]
+    room.invited.discard(ALICE)
+    assert "You are not in that room" in await ask(past, f"backfill {room_id}")
+    room.joined.add(ALICE)
+    said = await ask(past, f"backfill 10 {room_id}")
+    assert f"backfill 10 {room_id} --last" in said
+    assert f"backfill 10 {room_id} --recreate" in said
+    assert "Bringing 10 older messages" in await ask(past, f"backfill 10 {room_id} --last")
+    await past.bring()
+    assert past.chat.texts[50:] == [f"{BEN.user} {number}" for number in range(20, 30)]
+    management = await past.world.users.get_management_room(ALICE)
+    assert "not the room of a WhatsApp chat" in await ask(past, f"backfill {LOGIN} all {management}")
+    assert "I am not in" in await ask(past, "backfill !nowhere:localhost")
 
 
 async def test_what_is_in_the_room_already_is_not_offered(past: Past) -> None:
@@ -193,3 +212,17 @@ async def test_status_tells_how_far_it_is(past: Past) -> None:
     past.history.add(*past.write(3))
     await past.bring()
     assert "1 chat with 3 messages brought over" in await ask(past, "status")
+
+
+async def test_cancel_stops_it_and_says_what_came(past: Past) -> None:
+    for number in range(20):
+        chat = replace(CLUB, user=f"{CLUB.user}{number:02}")
+        past.history.add(*past.write(10, chat=chat), name=f"Club {number}")
+    assert await ask(past, "cancel") == "There is nothing to cancel."
+    past.wake()
+    await past.until(lambda: len(past.world.chats.said) > 10)
+    assert await ask(past, "cancel") == ""
+    assert "Stopped bringing over the chats of" in past.world.matrix.sent[-1].notice.body
+    assert "brought over" in await ask(past, "status")
+    assert len(past.world.chats.rooms) < 20
+    assert await ask(past, "cancel") == "There is nothing to cancel."

@@ -48,6 +48,8 @@ class Device:
     registration_id: int
     signed_prekey: SignedPrekey
     signed_identity: bytes = b""
+    props: bytes = b""
+    """What it said of itself when it was linked, and how much history it asked for: a DeviceProps."""
     prekeys: list[Prekey] = field(default_factory=list)
     connection: Connection | None = None
     queue: list[Node] = field(default_factory=list)

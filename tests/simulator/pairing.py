@@ -89,6 +89,7 @@ def _make_device(account: Account, connection: Connection, keys: CompanionKeys) 
         identity=keys.identity,
         registration_id=int.from_bytes(registered.eRegid, "big"),
         signed_prekey=signed,
+        props=bytes(registered.deviceProps),
     )
 
 

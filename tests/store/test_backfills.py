@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId, PortalKey, WaJid
+from mautrix_whatsapp_py.ids import LoginId, MxEventId, MxRoomId, MxUserId, PortalKey, WaJid
 from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
+from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.store.backfills import BackfillRows
 from mautrix_whatsapp_py.store.logins import LoginBook
 from mautrix_whatsapp_py.store.portal_end import PortalEnd
@@ -40,6 +41,19 @@ async def test_a_run_is_as_it_was_put_last(store: Store) -> None:
     async with store.reading() as tx:
         assert await rows.get_run(tx, LOGIN) == later
         assert await rows.get_run(tx, OTHER) is None
+
+
+async def test_what_was_told_counts_for_the_link_it_was_told_of(store: Store) -> None:
+    rows, jid = BackfillRows(), WaJid(user="491", server="s.whatsapp.net")
+    login = Login(id=LOGIN, user=MxUserId("@a:x"), jid=jid, linked_at=RUN.started_at)
+    anew = replace(login, linked_at=RUN.started_at.replace(year=2027))
+    async with store.transaction() as tx:
+        assert await rows.get_told(tx, login) == 0
+        await rows.put_told(tx, login, 3)
+        assert (await rows.get_told(tx, login), await rows.get_told(tx, anew)) == (3, 0)
+    await LoginBook(store).remove(LOGIN)
+    async with store.reading() as tx:
+        assert await rows.get_told(tx, login) == 0
 
 
 async def test_open_chats_go_with_their_portal_and_with_their_login(store: Store) -> None:

@@ -189,6 +189,12 @@ class Backfill:
                 self._talk.gate.open(portal_id)
             if run is not None and run.state is RunState.RUNNING:
                 await self._end(login, figures)
+            elif await self.boards.get_untold(login, figures):
+                # What is whole may follow, and is told of with it.
+                figures = await self._await_rest(login, figures)
+                if _has_work(figures):
+                    return True
+                await self.boards.tell_problems(login, figures)
             return False
         self._talk.gate.expect(login.id)
         self._checked.add(login.id)
@@ -213,7 +219,7 @@ class Backfill:
         return figures
 
     async def _bring(self, login: Login, jobs: Sequence[FillJob], figures: WaHistoryFigures) -> None:
-        run = await self.boards.begin(login)
+        await self.boards.begin(login)
         for job in jobs:
             portal = await self._talk.portals.get(job.portal_id)
             if portal is not None and portal.room_id is None:
@@ -221,7 +227,8 @@ class Backfill:
         knocked = [job for job in jobs if self._talk.gate.is_knocked(job.portal_id)]
         queue = self._jobs[login.id] = deque([*knocked, *(job for job in jobs if job not in knocked)])
         self._talk.gate.end_expecting(login.id)
-        await self.boards.put(_with_totals(run, jobs, figures, self.deps.settings.max_messages))
+        with_totals = partial(_with_totals, jobs, figures, self.deps.settings.max_messages)
+        await self.boards.change(login.id, with_totals)
         await self.boards.show(login)
         await asyncio.gather(*(self._fill_chats(login, queue) for _ in range(min(MOST, len(queue)))))
         await self._bring_files(login)
@@ -235,37 +242,30 @@ class Backfill:
     async def _fill_chat(self, job: FillJob) -> None:
         """Until it is done: its room must not stay half full, and what waits for it must not wait for ever."""
         login_id, backoff = job.login.id, retry_backoff()
-
-        def on_progress(count: int) -> None:
-            self.boards.count(login_id, messages=count)
+        count = partial(self.boards.count, login_id)
 
         while self._talk.logins.get(login_id) is not None:
             try:
-                fill = Fill(
-                    job, self.deps, on_progress=on_progress, is_cancelled=partial(self._is_cancelled, login_id)
-                )
-                await fill.run()
+                await Fill(job, self.deps, count=count, is_cancelled=partial(self._is_cancelled, login_id)).run()
                 break
             except _PASSING as error:
                 log.info("a chat's history has to wait: %s", type(error).__name__)
             except Exception:
                 # A fault of ours would repeat for ever; the chat goes on without its past.
                 log.exception("a chat's history could not be brought over")
+                await count(chats=1)
                 break
             await self._talk.clock.sleep(backoff.next_seconds())
         self._talk.gate.open(job.portal_id)
-        run = self.boards.get(login_id)
-        if run is not None:
-            await self.boards.put(replace(run, chats_done=run.chats_done + 1))
 
     async def _bring_files(self, login: Login) -> None:
-        run, figures = self.boards.get(login.id), await self.fetch_figures(login)
-        if run is None or not figures.files:
+        figures = await self.fetch_figures(login)
+        if not figures.files:
             return
-        await self.boards.put(replace(run, files_total=run.files_done + figures.files))
+        await self.boards.change(login.id, lambda run: replace(run, files_total=run.files_done + figures.files))
 
-        def on_file() -> None:
-            self.boards.count(login.id, files=1)
+        async def on_file() -> None:
+            await self.boards.count(login.id, files=1)
             spawn(self.boards.show(login), name="history progress", tasks=self._tasks)
 
         await LateFiles(
@@ -280,7 +280,7 @@ class Backfill:
             await self.deps.require_history(login.id).unplan()
         await self._purge(login)
         state = RunState.CANCELLED if is_cancelled else RunState.DONE
-        await self.boards.end(login, state, kept=figures.kept, problems=figures.problems)
+        await self.boards.end(login, state, figures)
 
     def _is_cancelled(self, login_id: LoginId) -> bool:
         return login_id in self._cancelled
@@ -307,7 +307,7 @@ def _has_work(figures: WaHistoryFigures) -> bool:
 
 
 def _with_totals(
-    run: BackfillRun, jobs: Sequence[FillJob], figures: WaHistoryFigures, max_messages: int
+    jobs: Sequence[FillJob], figures: WaHistoryFigures, max_messages: int, run: BackfillRun
 ) -> BackfillRun:
     """The work that is ahead, on top of what is done."""
     expected = sum(

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.convert.bot_text import to_notice
-from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_progress
-from mautrix_whatsapp_py.errors import MatrixError
+from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_problem, tell_progress
+from mautrix_whatsapp_py.errors import MatrixError, MatrixRefused
 from mautrix_whatsapp_py.ids import LoginId, MxTxnId
 from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
 from mautrix_whatsapp_py.model.login import Login
+from mautrix_whatsapp_py.model.wa_history import WaHistoryFigures
+from mautrix_whatsapp_py.store.store import Tx
+from mautrix_whatsapp_py.store.tx import Work
 
 log = logging.getLogger(__name__)
 
+Change: TypeAlias = Callable[[BackfillRun], BackfillRun]
 EDIT_EVERY_SECONDS: Final = 5.0
 
 
@@ -38,6 +44,7 @@ class Boards:
         self._deps = deps
         self._runs: dict[LoginId, BackfillRun] = {}
         self._shown: dict[LoginId, _Shown] = {}
+        self._turns: dict[LoginId, asyncio.Lock] = {}
         self._edits = 0
 
     def get(self, login_id: LoginId) -> BackfillRun | None:
@@ -60,23 +67,45 @@ class Boards:
         run = await self.load(login)
         if run is None or run.state is not RunState.RUNNING:
             run = BackfillRun(login_id=login.id, state=RunState.RUNNING, started_at=self._deps.talk.clock.now())
-            await self.put(run)
+            self._runs[login.id] = run
+            await self.change(login.id, lambda run: run)
         clock = self._deps.talk.clock
         self._shown[login.id] = _Shown(began_s=clock.monotonic(), began_with=run.messages_done)
         return run
 
-    async def put(self, run: BackfillRun) -> None:
-        """Remember where the work stands."""
-        self._runs[run.login_id] = run
-        talk = self._deps.talk
-        await talk.store.write(lambda tx: talk.rows.backfills.put_run(tx, run))
+    async def change(self, login_id: LoginId, change: Change, *, also: Work[None] | None = None) -> None:
+        """Remember where the work stands now, in one transaction with what else is to be written."""
+        # Several chats come at once: each counts on from what the others have left.
+        async with self._turns.setdefault(login_id, asyncio.Lock()):
+            run = change(self._runs[login_id])
+            await self._deps.talk.store.write(partial(self._write, run, also))
+            self._runs[login_id] = run
 
-    def count(self, login_id: LoginId, *, messages: int = 0, files: int = 0) -> None:
-        """So much more is done; remembered with the next `put`."""
-        run = self._runs[login_id]
-        self._runs[login_id] = replace(
-            run, messages_done=run.messages_done + messages, files_done=run.files_done + files
-        )
+    async def count(
+        self,
+        login_id: LoginId,
+        *,
+        chats: int = 0,
+        messages: int = 0,
+        files: int = 0,
+        also: Work[None] | None = None,
+    ) -> None:
+        """So much more is done."""
+
+        def add(run: BackfillRun) -> BackfillRun:
+            return replace(
+                run,
+                chats_done=run.chats_done + chats,
+                messages_done=run.messages_done + messages,
+                files_done=run.files_done + files,
+            )
+
+        await self.change(login_id, add, also=also)
+
+    async def _write(self, run: BackfillRun, also: Work[None] | None, tx: Tx) -> None:
+        await self._deps.talk.rows.backfills.put_run(tx, run)
+        if also is not None:
+            await also(tx)
 
     async def show(self, login: Login) -> None:
         """Show how far it is, every few seconds at most."""
@@ -87,15 +116,42 @@ class Boards:
         run = self._runs[login.id]
         await self._say(login, shown, tell_progress(run, login.number, self._seconds_left(run, shown)))
 
-    async def end(self, login: Login, state: RunState, *, kept: int, problems: Sequence[str]) -> None:
+    async def end(self, login: Login, state: RunState, figures: WaHistoryFigures) -> None:
         """Say what it came to."""
-        run = replace(self._runs[login.id], state=state)
-        await self.put(run)
+        await self.change(login.id, lambda run: replace(run, state=state))
+        run = self._runs[login.id]
         ending = Ending(
-            number=login.number, kept=kept, keep_days=self._deps.settings.keep.days, problems=tuple(problems)
+            number=login.number,
+            kept=figures.kept,
+            keep_days=self._deps.settings.keep.days,
+            problems=await self.get_untold(login, figures),
         )
         shown = self._shown.setdefault(login.id, _Shown())
         await self._say(login, shown, tell_end(run, ending))
+        await self._note_told(login, figures)
+
+    async def get_untold(self, login: Login, figures: WaHistoryFigures) -> tuple[str, ...]:
+        """What was wrong with chunks of the present link that its user does not know of."""
+        talk = self._deps.talk
+        told = await talk.store.read(lambda tx: talk.rows.backfills.get_told(tx, login))
+        return figures.problems[: max(0, figures.problem_count - told)]
+
+    async def tell_problems(self, login: Login, figures: WaHistoryFigures) -> None:
+        """Tell of chunks of which nothing could be used."""
+        text = "\n".join(map(tell_problem, await self.get_untold(login, figures)))
+        room_id = await self._deps.management.ensure(login.user)
+        linked_s, matrix = int(login.linked_at.timestamp()), self._deps.matrix
+        txn_id = MxTxnId(f"history-{login.id}-{linked_s}-problems-{figures.problem_count}")
+        try:
+            await matrix.send_notice(room_id, to_notice(text), sender=matrix.bot, txn_id=txn_id)
+        except MatrixRefused as error:
+            log.info("what was damaged of history could not be told: %s", error.errcode)
+        await self._note_told(login, figures)
+
+    async def _note_told(self, login: Login, figures: WaHistoryFigures) -> None:
+        if figures.problem_count:
+            talk = self._deps.talk
+            await talk.store.write(lambda tx: talk.rows.backfills.put_told(tx, login, figures.problem_count))
 
     def _seconds_left(self, run: BackfillRun, shown: _Shown) -> float | None:
         took_s, done = self._deps.talk.clock.monotonic() - shown.began_s, run.messages_done - shown.began_with
@@ -127,4 +183,4 @@ class Boards:
         txn_id = MxTxnId(f"history-{login.id}-{began_ms}-{name}")
         event_id = await matrix.send_notice(room_id, notice, sender=matrix.bot, txn_id=txn_id)
         if run.event_id is None:
-            await self.put(replace(self._runs[login.id], room_id=room_id, event_id=event_id))
+            await self.change(login.id, lambda run: replace(run, room_id=room_id, event_id=event_id))

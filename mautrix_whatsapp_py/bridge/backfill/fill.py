@@ -8,24 +8,38 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from mautrix_whatsapp_py.bridge.backfill.deps import BackfillDeps
 from mautrix_whatsapp_py.bridge.backfill.moving import Moving
 from mautrix_whatsapp_py.bridge.from_matrix.receipt import ReadMark, note_own, note_read
 from mautrix_whatsapp_py.bridge.from_whatsapp import history
-from mautrix_whatsapp_py.convert.history_words import tell_gap
+from mautrix_whatsapp_py.convert.history_words import tell_gap, tell_left_out
 from mautrix_whatsapp_py.ids import MxTxnId
 from mautrix_whatsapp_py.model.login import Login
 from mautrix_whatsapp_py.model.portal import Portal, PortalId
-from mautrix_whatsapp_py.model.wa_history import WaHistoryChat, WaHistoryItem, WaHistoryKey, WaHistoryStage
+from mautrix_whatsapp_py.model.wa_history import (
+    WaHistoryChat,
+    WaHistoryItem,
+    WaHistoryKey,
+    WaHistoryPlan,
+    WaHistoryStage,
+)
 from mautrix_whatsapp_py.ports_history import WhatsAppHistory
+from mautrix_whatsapp_py.store.tx import Work
 
 log = logging.getLogger(__name__)
 
 PAGE: Final = 20
 """Messages that are brought in one turn of a chat: whoever writes there waits no longer than for these."""
 MAX_UNREAD: Final = 200
+
+
+class Count(Protocol):
+    """Counts what is done, in one transaction with what else is to be written."""
+
+    async def __call__(self, *, chats: int = 0, messages: int = 0, also: Work[None] | None = None) -> None:
+        """So much more is done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +59,14 @@ class Fill:
         job: FillJob,
         deps: BackfillDeps,
         *,
-        on_progress: Callable[[int], None],
+        count: Count,
         is_cancelled: Callable[[], bool],
     ) -> None:
         self._job = job
         self._deps = deps
         self._talk = deps.talk
         self._history: WhatsAppHistory = deps.require_history(job.login.id)
-        self._on_progress = on_progress
+        self._count = count
         self._is_cancelled = is_cancelled
         self._moving = Moving(deps.talk, deps.copies)
 
@@ -63,8 +77,7 @@ class Fill:
         async with lock:
             self._talk.gate.close(portal_id)
             portal = await self._talk.portals.get(portal_id)
-            if portal is not None:
-                await self._run(portal)
+            await (self._count(chats=1) if portal is None else self._run(portal))
             self._talk.gate.open(portal_id)
         if not lock.locked():
             self._deps.locks.pop(portal_id, None)
@@ -92,7 +105,7 @@ class Fill:
         if is_new and unread == 0:
             await self._take(portal.id, partial(self._mark_read, portal.id))
             await self._mark_unread(portal.id)
-        await self._talk.store.write(lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
+        await self._count(chats=1, also=lambda tx: self._talk.rows.backfills.close_chat(tx, login.id, portal.id))
 
     async def _is_open(self, portal_id: PortalId) -> bool:
         """Whether its room was being filled when an earlier try ended."""
@@ -120,21 +133,35 @@ class Fill:
         edge = await self._talk.store.read(
             lambda tx: self._talk.rows.messages.get_newest_before(tx, portal.id, login.linked_at)
         )
-        if edge is None:
+        if edge is None or room_id is None:
             # The room began with what happened since: what is older would come last there.
             await self._plan(None, 0)
             return
-        plan = await self._plan(edge, self._deps.settings.max_catchup)
-        if plan is not None and room_id is not None:
+        facts, key = self._talk.rows.facts, f"catching-up:{portal.id}:{login.id}"
+        if self._job.chat.new:
+            # A crash between the choice and the line about what is missing must not lose the line.
+            await self._talk.store.write(lambda tx: facts.put(tx, key, "1"))
+        elif await self._talk.store.read(lambda tx: facts.get(tx, key)) is None:
+            return
+        sentence = self._tell_missing(edge, await self._plan(edge, self._deps.settings.max_catchup))
+        if sentence:
             txn_id = MxTxnId(f"gap-{portal.id}-{int(edge.timestamp())}")
-            await self._talk.delivery.announce(room_id, tell_gap(edge, plan), txn_id=txn_id)
+            await self._talk.delivery.announce(room_id, sentence, txn_id=txn_id)
+        await self._talk.store.write(lambda tx: facts.drop(tx, key))
 
-    async def _plan(self, after: datetime | None, limit: int) -> datetime | None:
-        """Choose; when there is a gap before what is chosen, where it ends."""
-        if not self._job.chat.new:
-            return None
-        plan = await self._history.plan(self._job.chat.chat, (WaHistoryStage.NEW,), after=after, limit=limit)
-        return None if plan.reaches_back else plan.oldest_at
+    def _tell_missing(self, edge: datetime, plan: WaHistoryPlan) -> str:
+        """What a room is told of messages after a moment that do not come; nothing when all do."""
+        if plan.oldest_at is None:
+            return ""
+        gap = "" if plan.reaches_back else tell_gap(edge, plan.oldest_at)
+        if not plan.left_out:
+            return gap
+        keep_days = self._deps.settings.keep.days
+        return f"{tell_left_out(plan.left_out, edge, plan.oldest_at, keep_days=keep_days)} {gap}".rstrip()
+
+    async def _plan(self, after: datetime | None, limit: int) -> WaHistoryPlan:
+        """Choose among what is new."""
+        return await self._history.plan(self._job.chat.chat, (WaHistoryStage.NEW,), after=after, limit=limit)
 
     def _count_unread(self) -> int:
         """How many of the newest messages nobody has read on the phone."""
@@ -166,7 +193,6 @@ class Fill:
                     continue
                 page = read
             await self._take(portal_id, partial(self._bring, portal_id, page))
-            self._on_progress(sum(bool(item.events) for item in page))
         await self._history.unplan(self._job.chat.chat)
 
     async def _bring(self, portal_id: PortalId, page: Sequence[WaHistoryItem]) -> None:
@@ -180,6 +206,7 @@ class Fill:
         await self._talk.recorded(portal_id)
         for stage, chosen in keys.items():
             await self._history.settle(self._job.chat.chat, chosen, stage)
+        await self._count(messages=sum(bool(item.events) for item in page))
 
     async def _call_user(self, portal_id: PortalId) -> None:
         portal, login = await self._talk.portals.get(portal_id), self._job.login

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Final
 
@@ -27,7 +27,12 @@ class LateFiles:
     """The files of one account."""
 
     def __init__(
-        self, login: Login, deps: BackfillDeps, *, on_file: Callable[[], None], is_cancelled: Callable[[], bool]
+        self,
+        login: Login,
+        deps: BackfillDeps,
+        *,
+        on_file: Callable[[], Awaitable[None]],
+        is_cancelled: Callable[[], bool],
     ) -> None:
         self._login = login
         self._deps = deps
@@ -63,7 +68,7 @@ class LateFiles:
                 show = partial(self._show, item, portal.id, file)
                 await self._deps.talk.following.deps.turns.take(portal.id, show)
             await self._source.settle(item.chat, [item.key], WaHistoryStage.DONE)
-            self._on_file()
+            await self._on_file()
 
     async def _show(self, item: WaHistoryItem, portal_id: PortalId, file: MxFile | MediaUnavailable) -> None:
         async with self._deps.pace.place():

@@ -155,7 +155,9 @@ class Shelf:
     def get_figures(self, *, is_unpacking: bool) -> WaHistoryFigures:
         """How much there is."""
         counts = dict(self._db.execute("SELECT stage, count(*) FROM item GROUP BY stage").fetchall())
-        count, newest_s = self._db.execute("SELECT count(*), max(came_s) FROM chunk").fetchone()
+        count, newest_s, problem_count = self._db.execute(
+            "SELECT count(*), max(came_s), coalesce(sum(problem != ''), 0) FROM chunk"
+        ).fetchone()
         problems = self._db.execute(
             "SELECT problem FROM chunk WHERE problem != '' ORDER BY came_s DESC LIMIT ?", (_MAX_PROBLEMS,)
         ).fetchall()
@@ -168,6 +170,7 @@ class Shelf:
             kept=counts.get(_KEPT.value, 0),
             files=counts.get(WaHistoryStage.FILE.value, 0),
             problems=tuple(str(text) for (text,) in problems),
+            problem_count=problem_count,
         )
 
     def get_chats(self, offset: int, limit: int) -> list[WaHistoryChat]:
@@ -219,10 +222,17 @@ class Shelf:
             before = self._db.execute(
                 "SELECT 1 FROM item WHERE chat = ? AND at_s <= ? LIMIT 1", (chat, after_s)
             ).fetchall()
-        oldest = min((at_s for _, _, at_s in rows), default=None)
+            ((oldest,),) = self._db.execute(
+                "SELECT min(at_s) FROM item WHERE chat = ? AND stage = 'wanted' AND at_s > ?", (chat, after_s)
+            ).fetchall()
+            ((left_out,),) = self._db.execute(
+                "SELECT count(*) FROM item WHERE chat = ? AND stage = 'kept' AND at_s > ? AND at_s <= ?",
+                (chat, after_s, oldest),
+            ).fetchall()
         return WaHistoryPlan(
             wanted=len(rows),
             kept=max(kept, 0),
+            left_out=left_out,
             oldest_at=None if oldest is None else datetime.fromtimestamp(oldest, UTC),
             reaches_back=bool(before),
         )

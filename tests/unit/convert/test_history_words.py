@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_gap, tell_progress
+from mautrix_whatsapp_py.convert.history_words import Ending, tell_end, tell_gap, tell_left_out, tell_progress
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.model.backfill import BackfillRun, RunState
 
@@ -44,3 +44,12 @@ def test_what_it_came_to() -> None:
 
 def test_a_gap() -> None:
     assert "between 2026-01-01 00:00 and 2026-01-02 00:00 UTC" in tell_gap(START, START.replace(day=2))
+
+
+def test_what_was_too_much() -> None:
+    until = START.replace(day=2)
+    said = tell_left_out(1200, START, until, keep_days=14)
+    assert said.startswith("1,200 messages between 2026-01-01 00:00 and 2026-01-02 00:00 UTC are left out here")
+    assert "`backfill` brings them, for 14 days" in said
+    assert "backfill" not in tell_left_out(1, START, until, keep_days=0)
+    assert tell_left_out(1, START, until, keep_days=0).startswith("1 message ")
