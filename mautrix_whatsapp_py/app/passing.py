@@ -15,7 +15,7 @@ from mautrix_whatsapp_py.app.running import Service
 from mautrix_whatsapp_py.bridge.login_links import PATH
 from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.config.channel import ChannelAccount, ChannelSection
-from mautrix_whatsapp_py.ops.leadership import LEAD, Term
+from mautrix_whatsapp_py.ops.leadership import LEAD
 from mautrix_whatsapp_py.ops.passing.answering import Answering, opened_session
 from mautrix_whatsapp_py.ops.passing.asking import Asking, Door
 from mautrix_whatsapp_py.ports import Clock
@@ -25,6 +25,7 @@ from mautrix_whatsapp_py.provisioning.page_html import closed_page
 from mautrix_whatsapp_py.store import http_post
 from mautrix_whatsapp_py.store.forwarding import Listener
 from mautrix_whatsapp_py.store.http_post import HttpPost, leader_name
+from mautrix_whatsapp_py.store.leases import Lease
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import PostgresAddress
 
@@ -62,11 +63,11 @@ async def passing_on(
 class Answers:
     """What the leader does for requests that others took; begins when its own listeners are there."""
 
-    def __init__(self, config: Config, address: PostgresAddress, term: Term, clock: Clock) -> None:
+    def __init__(self, config: Config, address: PostgresAddress, lease: Lease, clock: Clock) -> None:
         self._config = config
         self._address = address
-        self._holder = term.lease.holder
-        self._me = leader_name(term.lease)
+        self._holder = lease.holder
+        self._me = leader_name(lease)
         self._news = Listener(
             address, application=self._holder, clock=clock, channel=http_post.CHANNEL, recipient=self._me
         )

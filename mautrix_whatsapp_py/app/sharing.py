@@ -91,7 +91,7 @@ class Share:
 
     def make_answers(self, config: Config) -> Answers:
         """Answers to requests that others took."""
-        return Answers(config, self.address, self.term, self.clock)
+        return Answers(config, self.address, self.term.lease, self.clock)
 
     def services(self, intake: LeadingIntake) -> tuple[Service, ...]:
         """What has to run for as long as a worker leads."""
