@@ -21,6 +21,7 @@ from aiohttp import web
 from tests.homeserver import BridgeProcess
 from tests.homeserver.runner import ROOT
 from tests.postgres import Postgres
+from tests.workers.drip import Drip
 from tests.workers.newer import make_newer
 
 LOOK_SECONDS = 0.05
@@ -165,6 +166,7 @@ class Crew:
     database: Postgres
     rng: random.Random
     are_links_up: Callable[[], bool] = lambda: True
+    drip: Drip = field(default_factory=Drip)
     takeovers: list[float] = field(default_factory=list)
     """Seconds from the moment a worker was struck until others did all that it had done."""
     down: set[str] = field(default_factory=set)
@@ -195,9 +197,21 @@ class Crew:
                 await asyncio.sleep(LOOK_SECONDS)
         began = asyncio.get_running_loop().time()
         self.down.discard(worker.name)
-        worker.launch()
-        await self.until_spread()
+        async with self.drip.during("a worker joins"):
+            worker.launch()
+            await self.until_spread()
         self.moves.append(asyncio.get_running_loop().time() - began)
+
+    async def ask(self, worker: Worker, path: str, secret: str, user: str) -> int:
+        """How many accounts a user has, as a worker answers programs, whoever leads."""
+        url, query = f"{worker.bridge.url}/_matrix/provision/{path}", {"user_id": user}
+        headers = {"Authorization": f"Bearer {secret}"}
+        async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+            while True:
+                async with http.get(url, params=query, headers=headers) as answer:
+                    if answer.status != 503:
+                        return len((await answer.json())["logins"])
+                await asyncio.sleep(LOOK_SECONDS)
 
     # who holds what
 
@@ -271,10 +285,12 @@ class Crew:
         worker = await self.pick(leads=self._which(leads))
         self.down.add(worker.name)
         began = asyncio.get_running_loop().time()
-        said = await self._say(worker, "cluster", "drain", worker.name)
-        assert f"{worker.name} hands over" in said, said
-        await self.until_moved(worker)
-        self.moves.append(asyncio.get_running_loop().time() - began)
+        does = "leads" if worker is await self.leader() else "works"
+        async with self.drip.during(f"one that {does} drains"):
+            said = await self._say(worker, "cluster", "drain", worker.name)
+            assert f"{worker.name} hands over" in said, said
+            await self.until_moved(worker)
+            self.moves.append(asyncio.get_running_loop().time() - began)
         status = json.loads(await self._say(worker, "cluster", "status", "--json"))
         lines = {line["name"]: line for line in status["workers"]}
         assert lines[worker.name]["state"] in ("drains", "leads")

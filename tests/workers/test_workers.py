@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 WORKERS = 3
 LEASE_SECONDS = 10 if is_long() else 3
+SECRET = "a-secret-of-the-test"
 NOT_YET = "could not be decrypted yet"
 LOST_PER_CRASH = 9
 """What the architecture page allows for a killed host."""
@@ -54,17 +55,19 @@ class Size:
     links: int
     direct: int
     groups: int
+    drips: int
+    """In so many chats more somebody writes whenever accounts move."""
 
 
 SHORT = (
     Plan(messages=24, chats=4),
     Blows(kills=1, freezes=1, cuts=0, restarts=0, drains=1),
-    Size(links=5, direct=3, groups=1),
+    Size(links=5, direct=3, groups=1, drips=1),
 )
 LONG = (
     Plan(messages=900, chats=16),
     Blows(kills=10, freezes=10, cuts=4, restarts=3, drains=4),
-    Size(links=59, direct=12, groups=4),
+    Size(links=59, direct=12, groups=4, drips=3),
 )
 
 
@@ -114,6 +117,7 @@ async def playing(
                 sections={
                     "whatsapp": {"host_command": list(host_command(wa))},
                     "cluster": {"enabled": True, "worker": f"w{number}", "lease_ttl": LEASE_SECONDS},
+                    "provisioning": {"shared_secret": SECRET},
                 },
             )
             workers.append(Worker(name=f"w{number}", bridge=bridge, link=link))
@@ -130,6 +134,7 @@ async def playing(
             stage = Stage(wa=wa, synapse=synapse, bridge=workers[0].bridge, alice=alice, phone=owns[1])
             scene = Scene(stage=stage, plan=plan, rng=rng, database=None)
             await meet(scene, size, owns)
+            crew.drip.conversations = scene.conversations[plan.chats :]
             yield Play(crew=crew, scene=scene, database=database, url=url)
 
 
@@ -173,6 +178,11 @@ async def meet(scene: Scene, size: Size, owns: list[Account]) -> None:
         members = [own, owns[0], boxes[1].account]
         group = groups.create_group(wa.world, boxes[0].account, f"Club {number}", members)
         await scene.open(f"group{number}", group.jid, boxes, own)
+    for number in range(size.drips):
+        box = Mailbox(wa.add_account(f"1555200{number:04}", f"Drip {number}"))
+        scene.boxes.append(box)
+        own = owns[1 + (size.direct + number) % size.links]
+        await scene.open(f"drip{number}", own.lid, [box], own)
 
 
 async def test_nothing_is_lost_when_workers_go(
@@ -196,6 +206,8 @@ async def test_nothing_is_lost_when_workers_go(
     ) as play:
         crew, scene = play.crew, play.scene
         await weather(play, blows)
+        for worker in crew.workers:
+            assert await crew.ask(worker, "v3/whoami", SECRET, scene.stage.alice.client.user_id) == size.links
         await scene.settle()
         await scene.finish()
         outcome = await scene.settle()
@@ -233,7 +245,7 @@ async def weather(play: Play, blows: Blows) -> None:
     storm = Storm(rng=scene.rng, steps=2 * scene.plan.messages, forces=forces)
     async with asyncio.TaskGroup() as group:
         group.create_task(storm.rage())
-        for number, conversation in enumerate(scene.conversations):
+        for number, conversation in enumerate(scene.conversations[: scene.plan.chats]):
             count = len(range(number, scene.plan.messages, scene.plan.chats))
             group.create_task(scene.write(conversation.write_out, count, storm))
             group.create_task(scene.write(conversation.write_in, count, storm))
@@ -247,5 +259,5 @@ def tell(outcome: Outcome, crew: Crew, seed: int) -> None:
         f"seed {seed}: out: {outcome.outgoing}; in: {outcome.incoming}; wrong reactions:"
         f" {len(outcome.wrong_reactions)}; takeovers {[round(one, 1) for one in takeovers]}, p95 {p95:.1f} s;"
         f" moves {[round(one, 1) for one in crew.moves]}, {crew.restarts} restarts;"
-        f" load {os.getloadavg()[0]:.1f}\n"
+        f" load {os.getloadavg()[0]:.1f}; {crew.drip}\n"
     )
