@@ -30,13 +30,13 @@ class PostgresParts:
         if isinstance(source, SqliteAddress):
             return 0
         sessions = await export_sessions(source)
-        targets = [SessionFolder(path=folder / session.login) for session in sessions]
-        for target in targets:
+        targets = {login: SessionFolder(path=folder / login) for login in sessions}
+        for target in targets.values():
             if target.database.exists():
                 raise PlaceTaken(f"there is a WhatsApp session already: {target.path}")
-        for target, session in zip(targets, sessions, strict=True):
+        for login, session in sessions.items():
             try:
-                await asyncio.to_thread(write_session, target, session)
+                await asyncio.to_thread(write_session, targets[login], session)
             except NoTables as error:
                 raise OSError(None, "the client library made no tables") from error
         return len(sessions)

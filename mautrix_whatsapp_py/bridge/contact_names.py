@@ -113,6 +113,7 @@ class ContactNames:
         except MatrixRefused as error:
             log.info("a direct chat could not be named: %s", error.errcode)
             return False
-        current = await self._deps.portals.get(portal.id) or portal
-        await self._deps.portals.put(replace(current, name=wanted))
+        current = await self._deps.portals.get(portal.id)
+        if current is not None:
+            await self._deps.portals.put(replace(current, name=wanted))
         return True

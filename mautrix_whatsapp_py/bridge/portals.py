@@ -10,6 +10,7 @@ from mautrix_whatsapp_py.model.portal import Portal, PortalId
 from mautrix_whatsapp_py.store.portal_end import PortalEnd
 from mautrix_whatsapp_py.store.portals import PortalRows
 from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.tx import Work
 
 CACHE_SIZE = 2_000
 
@@ -24,6 +25,8 @@ class Portals:
         self._by_room: dict[MxRoomId, PortalId] = {}
         self._by_id: OrderedDict[PortalId, Portal] = OrderedDict()
         self._by_key: dict[PortalKey, PortalId] = {}
+        self._removals = 0
+        """What was read before a portal was removed may be that portal, and must not be remembered."""
 
     async def load(self) -> None:
         """Read which rooms are portals; before the first event."""
@@ -48,29 +51,36 @@ class Portals:
         known = self.get_known(key)
         if known is not None:
             return known
-        async with self._store.transaction() as tx:
-            return self._remember(await self._rows.ensure(tx, key))
+        while True:
+            removals = self._removals
+            async with self._store.transaction() as tx:
+                portal = await self._rows.ensure(tx, key)
+            if removals == self._removals:
+                return self._remember(portal)
 
     async def find(self, key: PortalKey) -> Portal | None:
         """The portal of a chat, if there is one."""
         known = self.get_known(key)
         if known is not None:
             return known
-        portal = await self._store.read(lambda tx: self._rows.get(tx, key))
-        return None if portal is None else self._remember(portal)
+        return await self._read(lambda tx: self._rows.get(tx, key))
 
     async def get(self, portal_id: PortalId) -> Portal | None:
         """One portal as it is now."""
         known = self._by_id.get(portal_id)
         if known is not None:
             return known
-        portal = await self._store.read(lambda tx: self._rows.get_by_id(tx, portal_id))
-        return None if portal is None else self._remember(portal)
+        return await self._read(lambda tx: self._rows.get_by_id(tx, portal_id))
 
     async def put(self, portal: Portal) -> Portal:
-        """Store what changed about a portal."""
+        """Store what changed about a portal; one that was removed meanwhile stays removed."""
+        removals = self._removals
         async with self._store.transaction() as tx:
-            await self._rows.put(tx, portal)
+            is_there = await self._rows.put(tx, portal)
+        if not is_there:
+            return portal
+        if removals != self._removals:
+            return await self._read(lambda tx: self._rows.get_by_id(tx, portal.id)) or portal
         return self._remember(portal)
 
     async def set_addressing(self, portal: Portal, *, is_lid_addressed: bool) -> Portal:
@@ -103,9 +113,19 @@ class Portals:
         """Forget a chat; the next thing that happens in it makes it anew."""
         async with self._store.transaction() as tx:
             await self._end.remove(tx, portal.id)
+        self._removals += 1
         self._drop_room(portal.id)
         self._by_id.pop(portal.id, None)
         self._by_key.pop(portal.key, None)
+
+    async def _read(self, work: Work[Portal | None]) -> Portal | None:
+        while True:
+            removals = self._removals
+            portal = await self._store.read(work)
+            if portal is None:
+                return None
+            if removals == self._removals:
+                return self._remember(portal)
 
     def _drop_room(self, portal_id: PortalId) -> None:
         for room_id in [room for room, known in self._by_room.items() if known == portal_id]:

@@ -57,15 +57,16 @@ class PortalRows:
         where = (portals.c.chat == str(chat), portals.c.room_id.is_not(None))
         return [MxRoomId(row.room_id) for row in await tx.execute(select(portals.c.room_id).where(*where))]
 
-    async def put(self, tx: Tx, portal: Portal) -> None:
-        """Store what changed about a portal."""
+    async def put(self, tx: Tx, portal: Portal) -> bool:
+        """Store what changed about a portal; False when it is gone."""
         values = {
             "room_id": portal.room_id,
             "name": portal.name,
             "disappearing_seconds": min(portal.disappearing_seconds, MAX_SECONDS),
             "is_lid_addressed": portal.is_lid_addressed,
         }
-        await tx.execute(update(portals).where(portals.c.id == portal.id).values(values))
+        changed = await tx.execute(update(portals).where(portals.c.id == portal.id).values(values))
+        return changed.rowcount > 0
 
 
 def _decode(row: Row[Any]) -> Portal:

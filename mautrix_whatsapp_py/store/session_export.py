@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy import Select, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.model.session_copy import SessionCopy, TableCopy
 from mautrix_whatsapp_py.store.cluster_tables import wa_facts, wa_journal, wa_sends
 from mautrix_whatsapp_py.store.engine import create_writer
 from mautrix_whatsapp_py.store.errors import translated
@@ -27,32 +27,9 @@ _LOGINS = text("SELECT DISTINCT substring(jid from '^[0-9]+') FROM whatsmeow.wha
 _OWNERS = {"whatsmeow_device": "jid"}
 """The column that says whose a row is, where it has another name; rows of tables without one are everybody's."""
 _OWNER = "our_jid"
-Value = str | int | float | bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedTable:
-    """Rows of one of the client library's tables."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedSession:
-    """Credentials, and what is kept beside them."""
-
-    login: LoginId
-    tables: tuple[ExportedTable, ...]
-    events: tuple[tuple[int, int, bytes], ...]
-    """Code, milliseconds, body."""
-    sends: tuple[tuple[str, bytes, str | None, bytes | None, int], ...]
-    facts: tuple[tuple[str, str], ...]
-    is_paused: bool
-
-
-async def export_sessions(address: PostgresAddress) -> list[ExportedSession]:
+async def export_sessions(address: PostgresAddress) -> dict[LoginId, SessionCopy]:
     """All sessions as they are at one moment; none where they are kept in files."""
     engine = create_writer(address)
     try:
@@ -61,9 +38,8 @@ async def export_sessions(address: PostgresAddress) -> list[ExportedSession]:
                 await connection.execute(_SNAPSHOT)
                 layout = await _get_layout(connection)
                 logins = (await connection.execute(_LOGINS)).scalars().all() if layout else []
-                return [
-                    await _export(connection, LoginId(login), layout) for login in sorted(filter(None, logins))
-                ]
+                own = [LoginId(login) for login in sorted(filter(None, logins))]
+                return {login: await _export(connection, login, layout) for login in own}
     finally:
         await engine.dispose()
 
@@ -76,16 +52,13 @@ async def _get_layout(connection: AsyncConnection) -> Mapping[str, list[str]]:
     return layout
 
 
-async def _export(
-    connection: AsyncConnection, login: LoginId, layout: Mapping[str, Sequence[str]]
-) -> ExportedSession:
+async def _export(connection: AsyncConnection, login: LoginId, layout: Mapping[str, Sequence[str]]) -> SessionCopy:
     tables = [await _export_table(connection, login, name, columns) for name, columns in layout.items()]
     sent = wa_sends.c
     sends = select(sent.send_id, sent.secret, sent.message_id, sent.outcome, sent.created_at_ms)
     events = select(wa_journal.c.code, wa_journal.c.received_at_ms, wa_journal.c.body).order_by(wa_journal.c.seq)
     facts = await _fetch(connection, select(wa_facts.c.name, wa_facts.c.value).where(wa_facts.c.session == login))
-    return ExportedSession(
-        login=login,
+    return SessionCopy(
         tables=tuple(tables),
         events=await _fetch(connection, events.where(wa_journal.c.session == login)),
         sends=await _fetch(connection, sends.where(wa_sends.c.session == login)),
@@ -100,14 +73,14 @@ async def _fetch(connection: AsyncConnection, query: Select[Any]) -> tuple[Any, 
 
 async def _export_table(
     connection: AsyncConnection, login: LoginId, name: str, columns: Sequence[str]
-) -> ExportedTable:
+) -> TableCopy:
     shown = ", ".join(f'"{column}"' for column in columns)
     owner = _OWNERS.get(name, _OWNER)
     whose = f" WHERE substring({owner} from '^[0-9]+') = :login" if owner in columns else ""
     query = text(f"SELECT {shown} FROM whatsmeow.{name}{whose}")  # noqa: S608  names of the database's own
     rows = await connection.execute(query, {"login": login} if whose else {})
     plain = tuple(tuple(_plain(value) for value in row) for row in rows)
-    return ExportedTable(name=name, columns=tuple(columns), rows=plain)
+    return TableCopy(name=name, columns=tuple(columns), rows=plain)
 
 
 def _plain(value: Any) -> Any:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
 from sqlalchemy import insert, text
 
 from mautrix_whatsapp_py.ids import LoginId
+from mautrix_whatsapp_py.model.session_copy import SessionCopy, TableCopy
 from mautrix_whatsapp_py.store.cluster_tables import wa_facts, wa_journal, wa_sends
 from mautrix_whatsapp_py.store.sessions import PAUSED
 from mautrix_whatsapp_py.store.store import Store, Tx
@@ -21,39 +21,7 @@ _COLUMNS = text(
 _BATCH_ROWS = 500
 
 
-class Table(Protocol):
-    """Rows of one of the client library's tables."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def columns(self) -> Sequence[str]: ...
-
-    @property
-    def rows(self) -> Sequence[Sequence[object]]: ...
-
-
-class Session(Protocol):
-    """What a session's files hold."""
-
-    @property
-    def tables(self) -> Sequence[Table]: ...
-
-    @property
-    def events(self) -> Sequence[tuple[int, int, bytes]]: ...
-
-    @property
-    def sends(self) -> Sequence[tuple[str, bytes, str | None, bytes | None, int]]: ...
-
-    @property
-    def facts(self) -> Sequence[tuple[str, str]]: ...
-
-    @property
-    def is_paused(self) -> bool: ...
-
-
-async def import_session(store: Store, login: LoginId, session: Session) -> None:
+async def import_session(store: Store, login: LoginId, session: SessionCopy) -> None:
     """Put all of a session into the database in one transaction; the library's tables must be there."""
 
     async def write(tx: Tx) -> None:
@@ -68,7 +36,7 @@ async def import_session(store: Store, login: LoginId, session: Session) -> None
     await store.write(write)
 
 
-async def _import_table(tx: Tx, table: Table) -> None:
+async def _import_table(tx: Tx, table: TableCopy) -> None:
     found = await tx.execute(_COLUMNS, {"name": table.name})
     kinds = {str(column.column_name): str(column.data_type) for column in found}
     known = [name for name in table.columns if name in kinds]

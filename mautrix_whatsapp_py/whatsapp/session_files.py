@@ -5,38 +5,16 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
+from mautrix_whatsapp_py.model.session_copy import SessionCopy, TableCopy
 from mautrix_whatsapp_py.whatsapp.folders import SessionFolder, ensure_private_folder
 
 _TABLES = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE 'whatsmeow_%' ORDER BY rootpage"
 _VERSION = "whatsmeow_version"
-Value = str | int | float | bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableDump:
-    """Rows of one of the client library's tables."""
-
-    name: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Value, ...], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionDump:
-    """Credentials, and what is kept beside them."""
-
-    tables: tuple[TableDump, ...]
-    events: tuple[tuple[int, int, bytes], ...]
-    """Code, milliseconds, body."""
-    sends: tuple[tuple[str, bytes, str | None, bytes | None, int], ...]
-    facts: tuple[tuple[str, str], ...]
-    is_paused: bool
-
-
-def read_session(folder: SessionFolder) -> SessionDump:
+def read_session(folder: SessionFolder) -> SessionCopy:
     """Read the files; sqlite3.Error and OSError when they cannot be."""
     with closing(sqlite3.connect(folder.database)) as session:
         names = [str(name) for (name,) in session.execute(_TABLES) if name != _VERSION]
@@ -50,7 +28,7 @@ def read_session(folder: SessionFolder) -> SessionDump:
             events = tuple((code, at, _body(folder, body, file)) for code, at, body, file in rows)
             sends = tuple(journal.execute("SELECT send_id, secret, message_id, outcome, created_ms FROM send"))
             facts = tuple(journal.execute("SELECT name, value FROM fact"))
-    return SessionDump(tables=tables, events=events, sends=sends, facts=facts, is_paused=folder.paused.exists())
+    return SessionCopy(tables=tables, events=events, sends=sends, facts=facts, is_paused=folder.paused.exists())
 
 
 def put_aside(folder: SessionFolder, aside: Path, history: Path) -> None:
@@ -62,10 +40,10 @@ def put_aside(folder: SessionFolder, aside: Path, history: Path) -> None:
     shutil.move(folder.path, aside / folder.path.name)
 
 
-def _read_table(session: sqlite3.Connection, name: str) -> TableDump:
+def _read_table(session: sqlite3.Connection, name: str) -> TableCopy:
     cursor = session.execute(f'SELECT * FROM "{name}"')  # noqa: S608  a name of SQLite's own
     columns = tuple(str(column[0]) for column in cursor.description)
-    return TableDump(name=name, columns=columns, rows=tuple(cursor.fetchall()))
+    return TableCopy(name=name, columns=columns, rows=tuple(cursor.fetchall()))
 
 
 def _body(folder: SessionFolder, body: bytes | None, file: str | None) -> bytes:

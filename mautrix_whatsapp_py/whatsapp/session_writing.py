@@ -3,48 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
 from contextlib import closing
-from typing import Protocol
 
+from mautrix_whatsapp_py.model.session_copy import SessionCopy, TableCopy
 from mautrix_whatsapp_py.whatsapp.blank import make_blank_session
 from mautrix_whatsapp_py.whatsapp.folders import PRIVATE_FILE, SessionFolder
 from mautrix_whatsapp_py.whatsapp.host.journal import Journal
 
 
-class Table(Protocol):
-    """Rows of one of the client library's tables."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def columns(self) -> Sequence[str]: ...
-
-    @property
-    def rows(self) -> Sequence[Sequence[object]]: ...
-
-
-class Session(Protocol):
-    """What the files of a session hold."""
-
-    @property
-    def tables(self) -> Sequence[Table]: ...
-
-    @property
-    def events(self) -> Sequence[tuple[int, int, bytes]]: ...
-
-    @property
-    def sends(self) -> Sequence[tuple[str, bytes, str | None, bytes | None, int]]: ...
-
-    @property
-    def facts(self) -> Sequence[tuple[str, str]]: ...
-
-    @property
-    def is_paused(self) -> bool: ...
-
-
-def write_session(folder: SessionFolder, session: Session) -> None:
+def write_session(folder: SessionFolder, session: SessionCopy) -> None:
     """Make the files of a session, where none are; NoTables, sqlite3.Error and OSError when they cannot be."""
     folder.ensure()
     Journal(folder.journal, folder.blobs).close()
@@ -69,7 +36,7 @@ def write_session(folder: SessionFolder, session: Session) -> None:
     draft.replace(folder.database)
 
 
-def _fill(connection: sqlite3.Connection, table: Table) -> None:
+def _fill(connection: sqlite3.Connection, table: TableCopy) -> None:
     known = {str(row[1]) for row in connection.execute(f'PRAGMA table_info("{table.name}")')}
     places = [place for place, column in enumerate(table.columns) if column in known]
     if not places or not table.rows:

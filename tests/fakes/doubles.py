@@ -7,10 +7,12 @@ from typing import Any
 
 from mautrix_whatsapp_py.bridge.talk import Talk
 from mautrix_whatsapp_py.commands.ciphers import cipher_commands
+from mautrix_whatsapp_py.commands.doctor import doctor_command
 from mautrix_whatsapp_py.commands.doubles import DoubleDoor, double_commands
 from mautrix_whatsapp_py.commands.spec import Command
 from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
+from mautrix_whatsapp_py.ops.findings import Finding
 from mautrix_whatsapp_py.ports_doubles import MatrixDoubles
 from tests.fakes.chats import FakeMatrixChats
 from tests.fakes.matrix import FakeMatrixApi
@@ -122,7 +124,11 @@ class ClosedDoor:
 
 def usual_commands(talk: Talk) -> tuple[Command, ...]:
     """Commands that lead nowhere, for the help."""
-    return (*double_commands(ClosedDoor(), talk), *cipher_commands(None))
+    return (*double_commands(ClosedDoor(), talk), *cipher_commands(None), doctor_command(_find_nothing))
+
+
+async def _find_nothing() -> tuple[Finding, ...]:
+    return ()
 
 
 def _is_a_door(door: ClosedDoor) -> DoubleDoor:

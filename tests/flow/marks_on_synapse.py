@@ -40,11 +40,17 @@ def _talk(account: Account, *, is_marked_unread: bool) -> HistoryConversation:
 
 
 async def was_read(alice: MatrixClient, account: Account) -> Event:
-    """The last message of a past that was read, as soon as it is read here too."""
+    """The last message of a past that was read, as soon as it is read here too, alice's own coming included."""
     last = await alice.wait_for(lambda event: event.body == f"{account.pn.user} 2", deadline_seconds=WAIT_SECONDS)
 
+    def is_coming(event: Event) -> bool:
+        is_own = event.type == "m.room.member" and event.sender == alice.user_id and event.room_id == last.room_id
+        return is_own and event.content.get("membership") == "join"
+
+    coming = await alice.wait_for(is_coming, deadline_seconds=WAIT_SECONDS)
+
     def fits(event: Event) -> bool:
-        return event.type == "m.fully_read" and event.content.get("event_id") == last.event_id
+        return event.type == "m.fully_read" and event.content.get("event_id") == coming.event_id
 
     await alice.wait_for(fits, deadline_seconds=WAIT_SECONDS)
     return last

@@ -36,6 +36,7 @@ network:
     os_name: Ours
     displayname_template: '{{or .BusinessName .PushName .Phone .RedactedPhone "Unknown user"}} (WA)'
     archive_tag: u.archive
+    identity_change_notices: true
 bridge:
     command_prefix: "!w"
     permissions: {"localhost": user, "@alice:localhost": admin}
@@ -85,11 +86,12 @@ def test_configuration_registration_and_report(
     said = capsys.readouterr().out
     assert old.dump() == before
     assert "messages: 20 of 21" in said
-    assert "configuration network.archive_tag: it has no effect here" in said
+    assert "configuration network.identity_change_notices: it has no effect here" in said
     folder = tmp_path / "mautrix-whatsapp-py"
     config = load(folder / "config.yaml", {})
     assert (config.appservice.as_token, config.appservice.username_template) == ("the-as-token", "wa_{{.}}")
     assert (config.network.os_name, config.bridge.command_prefix) == ("Ours", "!w")
+    assert config.network.archive_tag == "u.archive"
     assert "RedactedPhone" in config.network.displayname_template
     assert config.double_puppet.secrets == {"localhost": "as_token:double"}
     assert config.data_folder == folder
