@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -125,5 +126,6 @@ def tell(outcome: Outcome, crew: Crew, seed: int) -> None:
         f"seed {seed}: out: {outcome.outgoing}; in: {outcome.incoming}; wrong reactions:"
         f" {len(outcome.wrong_reactions)}; takeovers {[round(one, 1) for one in takeovers]}, p95 {p95:.1f} s;"
         f" moves {[round(one, 1) for one in crew.moves]}, {crew.restarts} restarts;"
-        f" load {os.getloadavg()[0]:.1f}; {crew.drip}\n"
+        f" load {os.getloadavg()[0]:.1f}; {crew.drip}; lost: {outcome.outgoing.lost + outcome.incoming.lost};"
+        f" notices: {Counter(outcome.notices)}\n"
     )
