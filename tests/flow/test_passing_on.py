@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientError, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer, unused_port
+from sqlalchemy import func, select
 
 from mautrix_whatsapp_py.app.passing import Answers, passing_on
 from mautrix_whatsapp_py.bridge.clock import SystemClock
@@ -25,8 +26,9 @@ from mautrix_whatsapp_py.ops.leadership import LEAD
 from mautrix_whatsapp_py.ops.passing.asking import LOST, NOBODY, TOO_LARGE
 from mautrix_whatsapp_py.provisioning.answers import MAX_BODY_BYTES
 from mautrix_whatsapp_py.provisioning.page import LoginPage, PageDeps
+from mautrix_whatsapp_py.store.cluster_tables import http_post
 from mautrix_whatsapp_py.store.leases import Lease, Leases
-from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.store import Store, Tx
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress
 from tests.fakes.identities import FakeIdentities
 from tests.fakes.whatsapp import device_of
@@ -166,11 +168,8 @@ async def test_programs_and_browsers(world: World, workers: Workers) -> None:
     assert await world.store.read(_letters) == 0
 
 
-async def _letters(tx: object) -> int:
-    from sqlalchemy import text  # the count of a table nobody else asks about
-
-    found = await tx.execute(text("SELECT count(*) FROM http_post"))  # type: ignore[attr-defined]
-    return int(found.scalar() or 0)
+async def _letters(tx: Tx) -> int:
+    return int((await tx.execute(select(func.count()).select_from(http_post))).scalar() or 0)
 
 
 async def test_readers_of_the_channel(store: Store, workers: Workers, tmp_path: Path) -> None:
@@ -193,6 +192,8 @@ async def test_readers_of_the_channel(store: Store, workers: Workers, tmp_path: 
                 await desk.hear("one")
                 lines = [(await stream.content.readline()).decode() for _ in range(4)]
                 assert json.loads(lines[2].removeprefix("data: "))["text"] == "one"
+                async with http.ws_connect(f"{here}/v1/events/socket", headers=headers) as socket:
+                    assert json.loads(await socket.receive_str())["text"] == "one"
                 await workers.leases.release(workers.lease)
                 await desk.hear("two")
                 with pytest.raises(ClientError):

@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 
-from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
+from aiohttp import (
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    WSServerHandshakeError,
+    hdrs,
+)
 from yarl import URL
 
 from mautrix_whatsapp_py.errors import StoreError
@@ -26,6 +35,7 @@ from mautrix_whatsapp_py.ops.passing.letters import (
     Taken,
 )
 from mautrix_whatsapp_py.ops.passing.line import Line, LineBroken
+from mautrix_whatsapp_py.ops.passing.sockets import HEARTBEAT_SECONDS, is_of_handshake, serve_leader
 from mautrix_whatsapp_py.tasks import end_all, spawn
 
 log = logging.getLogger(__name__)
@@ -33,6 +43,7 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 5.0
 LAST_SECONDS = 3.0
 """How long requests under way have when another worker is to lead."""
+SWITCHING = 101
 _EMPTY = (204, 304)
 _NOT_OURS = (hdrs.USER_AGENT, hdrs.ACCEPT, hdrs.ACCEPT_ENCODING, hdrs.CONTENT_TYPE)
 """What the library would add."""
@@ -86,25 +97,45 @@ class Answering:
         last: Content | None = Over(is_whole=False)
         try:
             await line.send(Taken())
-            async with self._request(line, ask) as answer:
-                await _bring(line, answer)
-                last = None
-                # What of the request was not read yet is not waited for.
-                answer.close()
+            if ask.is_socket:
+                await self._join(line, ask)
+            else:
+                await self._answer(line, ask)
+            last = None
         except (LineBroken, ClientError, OSError, TimeoutError) as error:
             log.info("a request that was passed on broke off: %s", type(error).__name__)
         finally:
             await self._exchange.close(line, last)
 
-    def _request(self, line: Line, ask: Ask) -> AbstractAsyncContextManager[ClientResponse]:
-        return self._http.request(
+    async def _answer(self, line: Line, ask: Ask) -> None:
+        async with self._http.request(
             ask.method,
-            URL(self._doors[ask.door] + to_text(ask.path), encoded=True),
+            self._url(ask),
             headers=to_mapping(ask.headers, has_length=not ask.is_whole),
             data=(ask.body or None) if ask.is_whole else _body(line, ask),
             allow_redirects=False,
             skip_auto_headers=_NOT_OURS,
-        )
+        ) as answer:
+            await _bring(line, answer)
+            # What of the request was not read yet is not waited for.
+            answer.close()
+
+    async def _join(self, line: Line, ask: Ask) -> None:
+        """Have a web socket of our own listener for that of a client."""
+        headers = to_mapping(ask.headers, has_length=False)
+        kept = {name: value for name, value in headers.items() if not is_of_handshake(name)}
+        try:
+            async with self._http.ws_connect(self._url(ask), headers=kept, heartbeat=HEARTBEAT_SECONDS) as socket:
+                await line.send(Head(status=SWITCHING, headers=(), body=b"", is_whole=False))
+                line.has_begun = True
+                await serve_leader(line, socket)
+        except WSServerHandshakeError as error:
+            await line.send(Head(status=error.status, headers=(), body=b"", is_whole=True))
+            return
+        await line.send(Over(is_whole=True))
+
+    def _url(self, ask: Ask) -> URL:
+        return URL(self._doors[ask.door] + to_text(ask.path), encoded=True)
 
 
 def _end(task: asyncio.Task[None]) -> None:

@@ -28,6 +28,7 @@ from mautrix_whatsapp_py.ops.passing.letters import (
     encode,
 )
 from mautrix_whatsapp_py.ops.passing.line import Line, LineBroken
+from mautrix_whatsapp_py.ops.passing.sockets import is_socket, serve_client
 from mautrix_whatsapp_py.tasks import spawn
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ ANSWER_SECONDS = 330.0
 BODY_SECONDS = 60.0
 LOOK_SECONDS = 1.0
 RETRY_AFTER = "5"
+SWITCHING = 101
 NOBODY = "No worker leads at the moment. Nothing was done. Try again in a few seconds."
 NOT_TAKEN = "The worker that leads does not answer. Nothing was done. Try again in a few seconds."
 LOST = "The worker that leads went away before it answered. See what came of it, and try again."
@@ -128,8 +130,6 @@ class Asking:
     async def _pass_on(self, door: Door, request: web.Request) -> web.StreamResponse:
         if len(self._exchange.lines) >= MOST_REQUESTS:
             raise _Refused(503, BUSY)
-        if request.headers.get(hdrs.UPGRADE, ""):
-            raise _Refused(501, NO_SOCKETS)
         body = _Body(request.content, door.max_body_bytes)
         try:
             first, is_whole = await body.next()
@@ -144,6 +144,7 @@ class Asking:
             headers=end_to_end(request.raw_headers),
             body=first,
             is_whole=is_whole,
+            is_socket=is_socket(request),
         )
         # Known before anybody is asked: the answer may be quicker than the news of who was.
         line = self._exchange.open(secrets.token_hex(8), "")
@@ -195,6 +196,13 @@ class Asking:
         if head.is_whole:
             headers = to_mapping(head.headers, has_length=request.method == hdrs.METH_HEAD)
             return web.Response(status=head.status, headers=headers, body=head.body)
+        if head.status == SWITCHING:
+            response = await serve_client(line, request)
+            await self._exchange.close(line, Gone())
+            return response
+        return await self._stream(line, request, head)
+
+    async def _stream(self, line: Line, request: web.Request, head: Head) -> web.StreamResponse:
         response = web.StreamResponse(status=head.status, headers=to_mapping(head.headers, has_length=True))
         await response.prepare(request)
         try:

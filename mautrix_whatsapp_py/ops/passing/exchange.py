@@ -84,7 +84,8 @@ class Exchange:
 
     async def close(self, line: Line, last: Content | None = None) -> None:
         """End a line; when it ends before it should, with a last letter instead of all that was not taken."""
-        self.lines.pop(line.name, None)
+        if self.lines.pop(line.name, None) is None:
+            return
         was_broken, line.on_broken = line.is_broken, _do_nothing
         line.break_off()
         if last is None and not was_broken:

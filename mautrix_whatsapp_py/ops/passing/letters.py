@@ -28,10 +28,11 @@ class Ask(_Content, frozen=True, kw_only=True):
     headers: Headers
     body: bytes
     is_whole: bool
+    is_socket: bool = False
 
 
 class BodyPart(_Content, frozen=True, kw_only=True):
-    """More of the request's body."""
+    """More of the request's body, or a text of the client's."""
 
     body: bytes
     is_last: bool
@@ -55,7 +56,7 @@ class Head(_Content, frozen=True, kw_only=True):
 
 
 class Part(_Content, frozen=True, kw_only=True):
-    """More of the answer's body."""
+    """More of the answer's body, or a text of the leader's."""
 
     body: bytes
 

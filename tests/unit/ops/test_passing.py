@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from aiohttp import ClientError, ClientSession, DummyCookieJar, web
+from aiohttp import ClientError, ClientSession, DummyCookieJar, WSMsgType, WSServerHandshakeError, web
 from aiohttp.test_utils import TestServer
 from yarl import URL
 
 from mautrix_whatsapp_py.ops.passing import asking as asking_module
 from mautrix_whatsapp_py.ops.passing.answering import Answering, opened_session
-from mautrix_whatsapp_py.ops.passing.asking import LOST, NO_SOCKETS, NOBODY, NOT_TAKEN, TOO_LARGE, Asking, Door
+from mautrix_whatsapp_py.ops.passing.asking import LOST, NOBODY, NOT_TAKEN, TOO_LARGE, Asking, Door
 from mautrix_whatsapp_py.ops.passing.exchange import SILENCE_SECONDS
 from mautrix_whatsapp_py.ops.passing.letters import PART_BYTES
 from mautrix_whatsapp_py.ops.passing.line import WINDOW_PARTS
@@ -45,6 +45,7 @@ class Leading:
         router.add_get("/nothing", self.nothing)
         router.add_get("/large", self.large)
         router.add_get("/stream", self.stream)
+        router.add_get("/socket", self.socket)
         router.add_post("/slow", self.slow)
         router.add_post("/picky", self.picky)
 
@@ -83,6 +84,17 @@ class Leading:
         finally:
             self.ended.set()
         return response
+
+    async def socket(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str(request.headers["Authorization"])
+        try:
+            async for message in socket:
+                await socket.send_str(f"heard {message.data}")
+        finally:
+            self.ended.set()
+        return socket
 
     async def slow(self, request: web.Request) -> web.Response:
         await request.read()
@@ -316,8 +328,25 @@ async def test_a_leader_that_stops_finishes_what_is_under_way_and_cuts_streams(s
     assert await slow == (200, b"done")
 
 
-async def test_so_many_at_once_and_no_sockets(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert await stage.refused(stage.get("/stream", Upgrade="websocket")) == (501, NO_SOCKETS)
+async def test_web_sockets_pass(stage: Stage) -> None:
+    async with stage.http.ws_connect(f"{stage.url}/socket", headers={"Authorization": SECRET}) as socket:
+        assert await socket.receive_str() == SECRET
+        for text in ("one", "zwei ✓", "x" * 50_000):
+            await socket.send_str(text)
+            assert await socket.receive_str() == f"heard {text}"
+    await stage.leading.ended.wait()
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await stage.http.ws_connect(f"{stage.url}/unknown")
+    assert refused.value.status == 404
+    async with stage.http.ws_connect(f"{stage.url}/socket", headers={"Authorization": SECRET}) as socket:
+        assert await socket.receive_str() == SECRET
+        stage.post.leader = NEXT_LEADER
+        receiving = asyncio.ensure_future(socket.receive())
+        await _beat_until(stage, receiving.done)
+        assert receiving.result().type in (WSMsgType.CLOSE, WSMsgType.CLOSED)
+
+
+async def test_so_many_at_once(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asking_module, "MOST_REQUESTS", 1)
     async with stage.http.get(f"{stage.url}/stream"):
         assert (await stage.get("/echo/x"))[0] == 503
