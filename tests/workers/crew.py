@@ -18,6 +18,7 @@ import aiohttp
 import psycopg2
 from aiohttp import web
 
+from mautrix_whatsapp_py.tasks import end_all
 from tests.homeserver import BridgeProcess
 from tests.homeserver.runner import ROOT
 from tests.postgres import Postgres
@@ -240,11 +241,16 @@ class Crew:
             while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
                 await asyncio.sleep(LOOK_SECONDS)
 
+    async def supervise(self) -> None:
+        """Start whoever has ended without being struck: on a machine that stands still for a while leases run out."""
+        while True:
+            for worker in self.workers:
+                if worker.name not in self.down and not worker.bridge.process.is_running:
+                    self.restarts += 1
+                    worker.launch()
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def _is_spread(self, workers: int) -> bool:
-        for worker in self.workers:
-            if worker.name not in self.down and not worker.bridge.process.is_running:
-                self.restarts += 1
-                worker.launch()
         with suppress(psycopg2.Error):
             held = await self.holdings()
             return "" not in held and len(held) == workers and self.are_links_up()
@@ -345,7 +351,11 @@ async def running(crew: Crew) -> AsyncIterator[Crew]:
         for worker in workers[1:]:
             while not await worker.answers("live"):
                 await asyncio.sleep(LOOK_SECONDS)
-        yield crew
+        supervising = asyncio.create_task(crew.supervise())
+        try:
+            yield crew
+        finally:
+            await end_all([supervising])
     finally:
         for worker in workers:
             if worker.bridge.process.is_running:
