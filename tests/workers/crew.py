@@ -242,7 +242,7 @@ class Crew:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def supervise(self) -> None:
-        """Start whoever has ended without being struck: on a machine that stands still for a while leases run out."""
+        """Start whoever has ended without being struck: on a machine that stands still leases run out."""
         while True:
             for worker in self.workers:
                 if worker.name not in self.down and not worker.bridge.process.is_running:
