@@ -360,7 +360,7 @@ async def running(crew: Crew) -> AsyncIterator[Crew]:
         for worker in workers:
             if worker.bridge.process.is_running:
                 worker.signal(signal.SIGCONT)
+        await asyncio.gather(*(worker.bridge.aclose() for worker in workers))
         for worker in workers:
-            await worker.bridge.aclose()
             await worker.link.stop()
         await balancer.stop()

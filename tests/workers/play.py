@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ from tests.simulator.api import Account, groups, host_command, simulator
 from tests.workers.crew import Balancer, Crew, DatabaseLink, Worker, running
 
 WORKERS = 3
-LEASE_SECONDS = 10 if is_long() else 3
+LEASE_SECONDS = 10 if is_long() else 6
 SECRET = "a-secret-of-the-test"
 
 
@@ -84,11 +85,12 @@ async def playing(
         rng = random.Random(seed)
         async with running(Crew(workers=workers, balancer=balancer, database=database, rng=rng)) as crew:
             alice = await Seat.take(await synapse.create_client("alice"), workers[0].bridge)
-            bella = await Seat.take(await synapse.create_client("bella"), workers[0].bridge)
+            bella = await Seat.take(await synapse.create_client("bella"), workers[1].bridge)
             owns = [wa.add_account(number, f"Own {number[-4:]}") for number in numbers(size.links + 1)]
-            for own in owns[1:]:
-                await alice.scan(own)
-            await bella.scan(owns[0])
+            async with asyncio.TaskGroup() as group:
+                group.create_task(bella.scan(owns[0]))
+                for own in owns[1:]:
+                    await alice.scan(own)
             crew.are_links_up = lambda: all(map(is_linked, owns))
             await crew.until_spread()
             stage = Stage(wa=wa, synapse=synapse, bridge=workers[0].bridge, alice=alice, phone=owns[1])

@@ -40,9 +40,9 @@ class Blows:
 
 
 SHORT = (
-    Plan(messages=24, chats=4),
+    Plan(messages=18, chats=3),
     Blows(kills=1, freezes=1, cuts=0, restarts=0, drains=1),
-    Size(links=5, direct=3, groups=1, drips=1),
+    Size(links=3, direct=2, groups=1, drips=1),
 )
 LONG = (
     Plan(messages=900, chats=16),
