@@ -135,7 +135,10 @@ class Answering:
         await line.send(Over(is_whole=True))
 
     def _url(self, ask: Ask) -> URL:
-        return URL(self._doors[ask.door] + to_text(ask.path), encoded=True)
+        door = self._doors.get(ask.door)
+        if door is None or not ask.path.startswith(b"/"):
+            raise LineBroken
+        return URL(door + to_text(ask.path), encoded=True)
 
 
 def _end(task: asyncio.Task[None]) -> None:

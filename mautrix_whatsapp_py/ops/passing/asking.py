@@ -13,7 +13,7 @@ from aiohttp import StreamReader, hdrs, web
 
 from mautrix_whatsapp_py.errors import StoreError
 from mautrix_whatsapp_py.ops.passing.exchange import Exchange, Wait
-from mautrix_whatsapp_py.ops.passing.http_words import end_to_end, to_mapping
+from mautrix_whatsapp_py.ops.passing.http_words import of_request, to_mapping
 from mautrix_whatsapp_py.ops.passing.letters import (
     PART_BYTES,
     Ask,
@@ -140,8 +140,8 @@ class Asking:
         ask = Ask(
             door=door.name,
             method=request.method,
-            path=request.raw_path.encode("utf-8", "surrogateescape"),
-            headers=end_to_end(request.raw_headers),
+            path=request.rel_url.raw_path_qs.encode("utf-8", "surrogateescape"),
+            headers=of_request(request.raw_headers),
             body=first,
             is_whole=is_whole,
             is_socket=is_socket(request),

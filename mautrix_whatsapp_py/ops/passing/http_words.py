@@ -13,11 +13,20 @@ _OF_CONNECTIONS = frozenset(
     | {b"proxy-authenticate", b"proxy-authorization", b"proxy-connection"}
 )
 _OF_SERVERS = frozenset({b"date", b"server"})
+_OF_PACKED = frozenset({b"content-encoding", b"content-length"})
 
 
 def end_to_end(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
     """What is to be passed on."""
     return tuple((name, value) for name, value in raw if name.lower() not in _OF_CONNECTIONS | _OF_SERVERS)
+
+
+def of_request(raw: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """What of a request is to be passed on, whose body the HTTP library has unpacked."""
+    headers = end_to_end(raw)
+    if not any(name.lower() == b"content-encoding" for name, _ in headers):
+        return headers
+    return tuple((name, value) for name, value in headers if name.lower() not in _OF_PACKED)
 
 
 def to_mapping(headers: Headers, *, has_length: bool) -> CIMultiDict[str]:

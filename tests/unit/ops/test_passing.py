@@ -209,6 +209,13 @@ async def test_large_bodies_pass_in_pieces_and_never_lie_there_as_a_whole(stage:
     assert stage.post.most <= WINDOW_PARTS + 3
 
 
+async def test_a_packed_request_is_unpacked_once(stage: Stage) -> None:
+    packed = {"Content-Encoding": "gzip"}
+    async with stage.http.post(f"{stage.url}/echo/x", data=gzip.compress(b"body"), headers=packed) as answer:
+        assert (await answer.json())["size"] == 4
+    assert stage.leading.received == b"body"
+
+
 async def test_what_is_larger_than_the_bound_is_refused(stage: Stage) -> None:
     async with stage.http.post(f"{stage.url}/echo/x", data=io.BytesIO(bytes(MOST_BYTES + 1))) as answer:
         assert (answer.status, await answer.text()) == (413, TOO_LARGE)
