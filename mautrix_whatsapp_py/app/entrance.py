@@ -11,6 +11,7 @@ from aiohttp import web
 
 from mautrix_whatsapp_py.app.homeserver import Homeserver
 from mautrix_whatsapp_py.app.links import Links, start_links
+from mautrix_whatsapp_py.app.passing import Answers
 from mautrix_whatsapp_py.app.running import Service
 from mautrix_whatsapp_py.app.sharing import Share
 from mautrix_whatsapp_py.bridge.bridge import Bridge
@@ -37,6 +38,8 @@ class Entrance:
     server: AppService
     services: tuple[Service, ...]
     """What has to run besides."""
+    answers: Answers | None = None
+    """To what came to workers that do not lead."""
 
     async def open(self, config: Config) -> None:
         """Hand over what the last run left, then what was missed, then listen."""
@@ -49,6 +52,8 @@ class Entrance:
 async def serve(entrance: Entrance, config: Config, links: Links, stack: AsyncExitStack) -> None:
     """Bring up links, then listen; the stack ends both."""
     stack.push_async_callback(entrance.server.stop)
+    if entrance.answers is not None:
+        await entrance.answers.open(stack)
     # Before the server stops: requests that wait for a code would keep it.
     stack.push_async_callback(links.attempts.stop)
     # Before the server: it hands over commands of the last run, which must find their logins.
@@ -99,5 +104,8 @@ def make_entrance(
         mounts=mounts,
     )
     catch_up = CatchUp(homeserver.missed, Marks(store), gate=gate, deliver=intake.take_missed, clock=clock)
-    services = () if share is None or leading is None else share.services(leading)
-    return Entrance(intake=taker, catch_up=catch_up, server=server, services=services)
+    if share is None or leading is None:
+        return Entrance(intake=taker, catch_up=catch_up, server=server, services=())
+    answers = share.make_answers(config)
+    services = (*share.services(leading), *answers.services)
+    return Entrance(intake=taker, catch_up=catch_up, server=server, services=services, answers=answers)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mautrix_whatsapp_py import __version__
+from mautrix_whatsapp_py.app.passing import Answers, passing_on
 from mautrix_whatsapp_py.app.running import Service, ensure_schema, run_until, unless
 from mautrix_whatsapp_py.app.spreading import CONNECTIONS, Spread, spreading
 from mautrix_whatsapp_py.bridge.clock import SystemClock
@@ -87,6 +88,10 @@ class Share:
     def make_intake(self, intake: Intake, store: Store) -> LeadingIntake:
         """An intake behind what others took."""
         return LeadingIntake(intake, Forwarding(store, self.clock))
+
+    def make_answers(self, config: Config) -> Answers:
+        """Answers to requests that others took."""
+        return Answers(config, self.address, self.term.lease, self.clock)
 
     def services(self, intake: LeadingIntake) -> tuple[Service, ...]:
         """What has to run for as long as a worker leads."""
@@ -201,7 +206,7 @@ async def _either(*events: asyncio.Event) -> None:
 async def _standing_by(
     config: Config, address: PostgresAddress, holder: str, clock: SystemClock
 ) -> AsyncIterator[None]:
-    """Take the homeserver's transactions for whoever leads."""
+    """Take for whoever leads what the homeserver, programs and browsers send."""
     store = Store(address, connections=STANDBY_CONNECTIONS, application=holder)
     ours = re.compile("|".join(user_patterns(config)))
 
@@ -212,16 +217,22 @@ async def _standing_by(
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
-    server = AppService(
-        Forwarder(Forwarding(store, clock), is_wanted=is_wanted, get_mark=Marks(store).get),
-        Hooks(is_ghost=is_ghost, unready_parts=lambda: (LEADING,)),
-        bot=config.bot_id,
-        hs_token=config.appservice.hs_token,
-        max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
-    )
+    forwarder = Forwarder(Forwarding(store, clock), is_wanted=is_wanted, get_mark=Marks(store).get)
     try:
-        await server.start(config.appservice.hostname, config.appservice.port)
-        yield
+        async with passing_on(config, address, holder, clock) as passing:
+            server = AppService(
+                forwarder,
+                Hooks(is_ghost=is_ghost, unready_parts=lambda: (LEADING,)),
+                bot=config.bot_id,
+                hs_token=config.appservice.hs_token,
+                max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
+                mounts=passing.mounts,
+            )
+            await server.start(config.appservice.hostname, config.appservice.port)
+            try:
+                yield
+            finally:
+                passing.close()
+                await server.stop()
     finally:
-        await server.stop()
         await store.close()

@@ -28,10 +28,9 @@ def check_cluster(config: Config, findings: Findings) -> None:
         findings.add(
             (here, "enabled"), "needs Postgres: set database.uri to postgresql://user:password@host/database"
         )
-    if config.channel.enabled:
-        findings.add(
-            ("channel", "enabled"), "does not go with cluster.enabled: give the channel a bridge of its own"
-        )
+    if config.channel.enabled and not config.channel.token:
+        text = "must be one long random word, the same for every worker, when cluster.enabled is set"
+        findings.add(("channel", "token"), text)
     if config.encryption.allow and config.encryption.pickle_key == GENERATE:
         text = "must be one long random text, the same for every worker, when cluster.enabled is set"
         findings.add(("encryption", "pickle_key"), text)

@@ -164,7 +164,7 @@ class LeadingIntake:
             if taken.events or taken.bodies:
                 await self._intake.take_forwarded(taken.events, list(map(decode_forwarded, taken.bodies)))
 
-    async def watch(self, wait: Callable[[], Awaitable[None]]) -> None:
+    async def watch(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Gather whenever somebody calls; runs for ever."""
         while True:
             await wait()

@@ -100,3 +100,16 @@ wa_post = Table(
 )
 """What workers tell each other. Not logged on Postgres: what a crash of the server loses is said again."""
 Index("ix_wa_post_recipient_seq", wa_post.c.recipient, wa_post.c.seq)
+
+http_post = Table(
+    "http_post",
+    metadata,
+    Column("seq", _growing, primary_key=True, autoincrement=True),
+    Column("recipient", Text, nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("line", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Requests that workers which stand by pass on to the one that leads, and its answers; not logged on Postgres."""
+Index("ix_http_post_recipient_seq", http_post.c.recipient, http_post.c.seq)

@@ -10,7 +10,7 @@ from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.tables import database_owner
 from mautrix_whatsapp_py.store.url import DatabaseAddress, SqliteAddress
 
-HEAD = "0029"
+HEAD = "0034"
 """The newest revision in alembic/."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import delete, func, select, text
@@ -135,12 +136,12 @@ class Listener:
         if recipient == self._recipient:
             self.news.set()
 
-    async def wait(self, seconds: float) -> None:
-        """Wait for news, at most so long."""
-        try:
+    async def wait(self, seconds: float) -> bool:
+        """Wait for news, at most so long; whether there are any."""
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.news.wait()
-        except TimeoutError:
-            return
-        finally:
-            self.news.clear()
+        # They may come in the very moment in which the time is up.
+        has_news = self.news.is_set()
+        self.news.clear()
+        return has_news

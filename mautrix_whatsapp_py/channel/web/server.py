@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 from yarl import URL
 
 from mautrix_whatsapp_py.channel.fetching import Fetcher
@@ -57,8 +57,7 @@ class ChannelServer:
         )
         self._v1 = V1(channel, desk, base_url=base_url)
         contract = Contract(channel, desk, base_url=base_url)
-        hosts = {*LOOPBACK, settings.url.host or ""}
-        guard = make_guard(settings.token, hosts=hosts, path=_path_of(settings.url))
+        guard = make_guard_of(settings.url, settings.token)
         self.app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[answer_faults, guard])
         self._add_routes(self._handlers(desk), contract)
         self._runner: web.AppRunner | None = None
@@ -71,21 +70,7 @@ class ChannelServer:
 
     async def start(self) -> None:
         """Listen; StartupError when the address cannot be had."""
-        # The access log would hold the token of clients that can only be given an address.
-        runner = web.AppRunner(self.app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS)
-        await runner.setup()
-        url = self._settings.url
-        try:
-            await web.TCPSite(runner, url.host, url.explicit_port if url.explicit_port is not None else 80).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise StartupError(
-                f"the channel cannot listen on {url.host}:{url.port} ({error.strerror or type(error).__name__})",
-                mend="stop the program that uses the port, or change channel.bridge_url",
-                code=ExitCode.LISTENER,
-            ) from error
-        self._runner = runner
-        log.info("the channel listens on %s", url.origin())
+        self._runner = await listening(self.app, self._settings.url)
 
     async def stop(self) -> None:
         """Take no more requests, finish those under way."""
@@ -134,6 +119,29 @@ class ChannelServer:
         for operation in OPERATIONS:
             if operation.path != BRIDGE:
                 router.add_route(operation.method, operation.path, handlers[operation.name])
+
+
+def make_guard_of(url: URL, token: str) -> Middleware:
+    """Who may come in at an address."""
+    return make_guard(token, hosts={*LOOPBACK, url.host or ""}, path=_path_of(url))
+
+
+async def listening(app: web.Application, url: URL) -> web.AppRunner:
+    """Listen at an address; StartupError when it cannot be had."""
+    # The access log would hold the token of clients that can only be given an address.
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, url.host, url.explicit_port if url.explicit_port is not None else 80).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise StartupError(
+            f"the channel cannot listen on {url.host}:{url.port} ({error.strerror or type(error).__name__})",
+            mend="stop the program that uses the port, or change channel.bridge_url",
+            code=ExitCode.LISTENER,
+        ) from error
+    log.info("the channel listens on %s", url.origin())
+    return runner
 
 
 def _path_of(url: URL) -> str:

@@ -66,6 +66,14 @@ _PASSING = (
     "connection reset",
     "broken pipe",
     "unexpected eof",
+    "database is closed",
+    "shutting down",
+    "starting up",
+    "too many clients",
+    "remaining connection slots",
+    "use of closed network connection",
+    # The session is being ended: whoever has it next is asked again.
+    "context canceled",
 )
 
 

@@ -73,7 +73,7 @@ class Shares:
         """On their way out, each with its epoch."""
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def run(self, wait: Callable[[], Awaitable[None]]) -> None:
+    async def run(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Balance for ever; `wait` returns when there may be something to do."""
         while True:
             try:

@@ -33,7 +33,7 @@ def problems_of(config: Config) -> list[str]:
     ("config", "words"),
     [
         (replace(SHARED, database=DatabaseSection()), "needs Postgres"),
-        (replace(SHARED, channel=ChannelSection(enabled=True)), "channel.enabled"),
+        (replace(SHARED, channel=ChannelSection(enabled=True)), "channel.token"),
         (replace(SHARED, encryption=EncryptionSection(allow=True)), "encryption.pickle_key"),
         (replace(SHARED, encryption=EncryptionSection(appservice=True)), "encryption.appservice"),
         (replace(SHARED, whatsapp=WhatsappSection(keep_links_on_stop=True)), "keep_links_on_stop"),
@@ -51,6 +51,8 @@ def test_what_goes_is_let_through() -> None:
     assert problems_of(SHARED) == []
     encrypted = EncryptionSection(allow=True, pickle_key="the same everywhere")
     assert problems_of(replace(SHARED, encryption=encrypted)) == []
+    channel = ChannelSection(enabled=True, token="the same for each of them")
+    assert problems_of(replace(SHARED, channel=channel)) == []
     assert problems_of(replace(SHARED, cluster=ClusterSection(), channel=ChannelSection(enabled=True))) == []
 
 

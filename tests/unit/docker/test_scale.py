@@ -26,6 +26,8 @@ def test_each_worker_of_the_compose_file_has_a_name_of_its_own(tmp_path: Path) -
     assert len(set(names)) == 3
     balanced = re.findall(r"server \w+ (\w+):29318", (DOCKER / "haproxy.cfg").read_text())
     assert set(balanced) == {"bridge", "bridge1", "bridge2"}
+    # Any worker takes everything.
+    assert "/_matrix/mau/ready" not in (DOCKER / "haproxy.cfg").read_text()
     assert set(re.findall(r"server (\w+):29318", (DOCKER / "nginx.conf").read_text())) == set(balanced)
 
 

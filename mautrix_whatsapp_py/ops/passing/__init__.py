@@ -1,0 +1,1 @@
+"""Requests that come to a worker which stands by, and are answered by the one that leads."""
