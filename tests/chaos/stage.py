@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.chaos.conversation import Conversation, Mailbox, persist
 from tests.chaos.ledger import STATES, Verdict, compare
-from tests.chaos.storm import Force, Plan, Storm
+from tests.chaos.storm import Force, Plan, Storm, is_long
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.linking_stage import Seat, Stage
 from tests.homeserver import PortPool, Registration
@@ -25,7 +25,7 @@ from tests.simulator.api import Account, Jid, groups, host_command, simulator
 BOT = "@whatsappbot:localhost"
 KINDS = ("text", "text", "text", "text", "text", "text", "reply", "edit", "reaction")
 MESSAGE_KINDS = ("text", "reply")
-START_SECONDS = 90
+START_SECONDS = 300 if is_long() else 90
 SILENCE_SECONDS = 90
 """How long nothing may move before the rest counts as lost: longer than anything rests between two tries."""
 LOOK_SECONDS = 0.5
