@@ -28,6 +28,7 @@ from tests.workers.newer import make_newer
 LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
 SOCKET = ".s.PGSQL.5432"
+PATIENCE = "MAUTRIX_WHATSAPP_CLUSTER__LEASE_TTL"
 
 
 class Balancer:
@@ -172,6 +173,7 @@ class Crew:
     """Seconds from the moment a worker was struck until others did all that it had done."""
     down: set[str] = field(default_factory=set)
     """Those that were struck and are not to be started yet."""
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
     restarts: int = 0
     """How often one ended itself and was started again, as its supervisor does."""
     moves: list[float] = field(default_factory=list)
@@ -240,6 +242,19 @@ class Crew:
         async with asyncio.timeout(90):
             while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
                 await asyncio.sleep(LOOK_SECONDS)
+
+    async def gather(self) -> None:
+        """Have all of them work, with leases as they are configured."""
+        first = self.workers[0].bridge
+        await first.stop()
+        del first.process.environment[PATIENCE]
+        for worker in self.workers:
+            worker.launch()
+        self.tasks.append(asyncio.create_task(self.supervise()))
+        for worker in self.workers:
+            while not await worker.answers("live"):
+                await asyncio.sleep(LOOK_SECONDS)
+        await self.until_spread()
 
     async def supervise(self) -> None:
         """Start whoever has ended without being struck: on a machine that stands still leases run out."""
@@ -338,25 +353,19 @@ class Crew:
 
 @asynccontextmanager
 async def running(crew: Crew) -> AsyncIterator[Crew]:
-    """Workers that are started, one of them leading."""
+    """One worker alone, which leads; `gather` brings the others."""
     workers, balancer = crew.workers, crew.balancer
     for worker in workers:
         await worker.link.start()
     await balancer.start(tuple(worker.bridge.url for worker in workers))
     try:
-        # The first one makes the tables; the others would only wait for it.
-        await workers[0].bridge.start()
-        for worker in workers[1:]:
-            worker.launch()
-        for worker in workers[1:]:
-            while not await worker.answers("live"):
-                await asyncio.sleep(LOOK_SECONDS)
-        supervising = asyncio.create_task(crew.supervise())
-        try:
-            yield crew
-        finally:
-            await end_all([supervising])
+        first = workers[0].bridge
+        # Nothing is to be taken over while chats are being opened, however long the machine stands still.
+        first.process.environment[PATIENCE] = "120"
+        await first.start()
+        yield crew
     finally:
+        await end_all(crew.tasks)
         for worker in workers:
             if worker.bridge.process.is_running:
                 worker.signal(signal.SIGCONT)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator
@@ -85,18 +84,17 @@ async def playing(
         rng = random.Random(seed)
         async with running(Crew(workers=workers, balancer=balancer, database=database, rng=rng)) as crew:
             alice = await Seat.take(await synapse.create_client("alice"), workers[0].bridge)
-            bella = await Seat.take(await synapse.create_client("bella"), workers[1].bridge)
+            bella = await Seat.take(await synapse.create_client("bella"), workers[0].bridge)
             owns = [wa.add_account(number, f"Own {number[-4:]}") for number in numbers(size.links + 1)]
-            async with asyncio.TaskGroup() as group:
-                group.create_task(bella.scan(owns[0]))
-                for own in owns[1:]:
-                    await alice.scan(own)
+            for own in owns[1:]:
+                await alice.scan(own)
+            await bella.scan(owns[0])
             crew.are_links_up = lambda: all(map(is_linked, owns))
-            await crew.until_spread()
             stage = Stage(wa=wa, synapse=synapse, bridge=workers[0].bridge, alice=alice, phone=owns[1])
             scene = Scene(stage=stage, plan=plan, rng=rng, database=None)
             await meet(scene, size, owns)
             crew.drip.conversations = scene.conversations[plan.chats :]
+            await crew.gather()
             yield Play(crew=crew, scene=scene, database=database, url=url)
 
 
