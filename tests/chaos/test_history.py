@@ -257,12 +257,12 @@ async def _recreate(it: Scene, chat: OldChat, rooms: dict[str, str]) -> None:
     assert "--recreate" in said
     mark = client.mark()
     await it.alice.ask(f"doin {old} backfill all --recreate", answer="Making a new room with 2 older messages")
-    invite = await client.wait_for_invite(after=mark)
+    invite = await client.wait_for_invite(after=mark, deadline_seconds=WAIT_SECONDS)
     rooms[chat.name] = new = invite.room_id
     assert new != old
     await client.join(new)
     await it.ben.phone.text(it.stage.phone.pn, "in the new room")
-    await client.wait_for_message(new, contains="in the new room")
+    await client.wait_for_message(new, contains="in the new room", deadline_seconds=WAIT_SECONDS)
     before, after = await client.messages(old), await client.messages(new)
     is_said = [event for event in after if event.is_message and event.sender != BOT]
     assert [event.body for event in is_said[:2]] == ["older 0", "older 1"]
