@@ -35,6 +35,8 @@ class Size:
     groups: int
     drips: int
     """In so many chats more somebody writes whenever accounts move."""
+    may_be_cut: bool = False
+    """Whether workers reach the database over links of their own, which wait when this process is busy."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +75,8 @@ async def playing(
                 synapse.url,
                 registration,
                 port=ports.reserve(),
-                database_uri=f"postgresql://postgres@/bridge?host={link.folder}",
+                database_uri="postgresql://postgres@/bridge?host="
+                f"{link.folder if size.may_be_cut else database.socket_folder}",
                 sections={
                     "whatsapp": {"host_command": list(host_command(wa))},
                     "cluster": {"enabled": True, "worker": f"w{number}", "lease_ttl": LEASE_SECONDS},

@@ -47,7 +47,7 @@ SHORT = (
 LONG = (
     Plan(messages=900, chats=16),
     Blows(kills=10, freezes=10, cuts=4, restarts=3, drains=4),
-    Size(links=59, direct=12, groups=4, drips=3),
+    Size(links=59, direct=12, groups=4, drips=3, may_be_cut=True),
 )
 
 
