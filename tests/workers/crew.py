@@ -231,10 +231,10 @@ class Crew:
             found.setdefault(name, set()).add(login)
         return found
 
-    async def until_spread(self, *, workers: int | None = None, seconds: float = 90.0) -> None:
-        """Wait until everything is held, and every worker, or so many, hold some of it."""
+    async def until_spread(self, seconds: float = 90.0) -> None:
+        """Wait until everything is held, and every worker holds some of it."""
         async with asyncio.timeout(seconds):
-            while not await self._is_spread(len(self.workers) if workers is None else workers):
+            while not await self._is_spread(len(self.workers)):
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def until_moved(self, worker: Worker) -> None:
