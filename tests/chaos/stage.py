@@ -81,7 +81,7 @@ class Scene:
             rng=self.rng,
         )
         await conversation.write_in("text")
-        invite = await alice.wait_for_invite(sender=BOT, after=mark, deadline_seconds=START_SECONDS)
+        invite = await alice.wait_for_invite(sender=BOT, after=mark)
         await alice.join(invite.room_id)
         conversation.room = invite.room_id
         await alice.wait_for_message(invite.room_id, contains=f"in {name}", deadline_seconds=START_SECONDS)

@@ -18,17 +18,14 @@ import aiohttp
 import psycopg2
 from aiohttp import web
 
-from mautrix_whatsapp_py.tasks import end_all
 from tests.homeserver import BridgeProcess
 from tests.homeserver.runner import ROOT
 from tests.postgres import Postgres
-from tests.workers.drip import Drip
 from tests.workers.newer import make_newer
 
 LOOK_SECONDS = 0.05
 ANSWER_SECONDS = 5.0
 SOCKET = ".s.PGSQL.5432"
-PATIENCE = "MAUTRIX_WHATSAPP_CLUSTER__LEASE_TTL"
 
 
 class Balancer:
@@ -168,12 +165,10 @@ class Crew:
     database: Postgres
     rng: random.Random
     are_links_up: Callable[[], bool] = lambda: True
-    drip: Drip = field(default_factory=Drip)
     takeovers: list[float] = field(default_factory=list)
     """Seconds from the moment a worker was struck until others did all that it had done."""
     down: set[str] = field(default_factory=set)
     """Those that were struck and are not to be started yet."""
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
     restarts: int = 0
     """How often one ended itself and was started again, as its supervisor does."""
     moves: list[float] = field(default_factory=list)
@@ -200,21 +195,9 @@ class Crew:
                 await asyncio.sleep(LOOK_SECONDS)
         began = asyncio.get_running_loop().time()
         self.down.discard(worker.name)
-        async with self.drip.during("a worker joins"):
-            worker.launch()
-            await self.until_spread()
+        worker.launch()
+        await self.until_spread()
         self.moves.append(asyncio.get_running_loop().time() - began)
-
-    async def ask(self, worker: Worker, path: str, secret: str, user: str) -> int:
-        """How many accounts a user has, as a worker answers programs, whoever leads."""
-        url, query = f"{worker.bridge.url}/_matrix/provision/{path}", {"user_id": user}
-        headers = {"Authorization": f"Bearer {secret}"}
-        async with asyncio.timeout(60), aiohttp.ClientSession() as http:
-            while True:
-                async with http.get(url, params=query, headers=headers) as answer:
-                    if answer.status != 503:
-                        return len((await answer.json())["logins"])
-                await asyncio.sleep(LOOK_SECONDS)
 
     # who holds what
 
@@ -231,10 +214,10 @@ class Crew:
             found.setdefault(name, set()).add(login)
         return found
 
-    async def until_spread(self, *, workers: int | None = None, seconds: float = 90.0) -> None:
-        """Wait until everything is held, and every worker, or so many, hold some of it."""
+    async def until_spread(self, seconds: float = 90.0) -> None:
+        """Wait until everything is held, and every worker holds some of it."""
         async with asyncio.timeout(seconds):
-            while not await self._is_spread(len(self.workers) if workers is None else workers):
+            while not await self._is_spread(len(self.workers)):
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def until_moved(self, worker: Worker) -> None:
@@ -243,29 +226,11 @@ class Crew:
             while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
                 await asyncio.sleep(LOOK_SECONDS)
 
-    async def gather(self) -> None:
-        """Have all of them work, with leases as they are configured."""
-        first = self.workers[0].bridge
-        await first.stop()
-        del first.process.environment[PATIENCE]
-        for worker in self.workers:
-            worker.launch()
-        self.tasks.append(asyncio.create_task(self.supervise()))
-        for worker in self.workers:
-            while not await worker.answers("live"):
-                await asyncio.sleep(LOOK_SECONDS)
-        await self.until_spread()
-
-    async def supervise(self) -> None:
-        """Start whoever has ended without being struck: on a machine that stands still leases run out."""
-        while True:
-            for worker in self.workers:
-                if worker.name not in self.down and not worker.bridge.process.is_running:
-                    self.restarts += 1
-                    worker.launch()
-            await asyncio.sleep(LOOK_SECONDS)
-
     async def _is_spread(self, workers: int) -> bool:
+        for worker in self.workers:
+            if worker.name not in self.down and not worker.bridge.process.is_running:
+                self.restarts += 1
+                worker.launch()
         with suppress(psycopg2.Error):
             held = await self.holdings()
             return "" not in held and len(held) == workers and self.are_links_up()
@@ -306,12 +271,10 @@ class Crew:
         worker = await self.pick(leads=self._which(leads))
         self.down.add(worker.name)
         began = asyncio.get_running_loop().time()
-        does = "leads" if worker is await self.leader() else "works"
-        async with self.drip.during(f"one that {does} drains"):
-            said = await self._say(worker, "cluster", "drain", worker.name)
-            assert f"{worker.name} hands over" in said, said
-            await self.until_moved(worker)
-            self.moves.append(asyncio.get_running_loop().time() - began)
+        said = await self._say(worker, "cluster", "drain", worker.name)
+        assert f"{worker.name} hands over" in said, said
+        await self.until_moved(worker)
+        self.moves.append(asyncio.get_running_loop().time() - began)
         status = json.loads(await self._say(worker, "cluster", "status", "--json"))
         lines = {line["name"]: line for line in status["workers"]}
         assert lines[worker.name]["state"] in ("drains", "leads")
@@ -353,23 +316,25 @@ class Crew:
 
 @asynccontextmanager
 async def running(crew: Crew) -> AsyncIterator[Crew]:
-    """One worker alone, which leads; `gather` brings the others."""
+    """Workers that are started, one of them leading."""
     workers, balancer = crew.workers, crew.balancer
     for worker in workers:
         await worker.link.start()
     await balancer.start(tuple(worker.bridge.url for worker in workers))
     try:
-        first = workers[0].bridge
-        # Nothing is to be taken over while chats are being opened, however long the machine stands still.
-        first.process.environment[PATIENCE] = "120"
-        await first.start()
+        # The first one makes the tables; the others would only wait for it.
+        await workers[0].bridge.start()
+        for worker in workers[1:]:
+            worker.launch()
+        for worker in workers[1:]:
+            while not await worker.answers("live"):
+                await asyncio.sleep(LOOK_SECONDS)
         yield crew
     finally:
-        await end_all(crew.tasks)
         for worker in workers:
             if worker.bridge.process.is_running:
                 worker.signal(signal.SIGCONT)
-        await asyncio.gather(*(worker.bridge.aclose() for worker in workers))
         for worker in workers:
+            await worker.bridge.aclose()
             await worker.link.stop()
         await balancer.stop()
