@@ -90,11 +90,11 @@ async def stay_quiet(stage: Stage, ben: Account, room: str) -> None:
     status = await alice.wait_for(lambda event: event.body == "on holiday", deadline_seconds=WAIT_SECONDS)
     await until(lambda: has_tags(alice, status.room_id, {"m.lowpriority"}))
     await until(lambda: is_muted(alice, status.room_id))
-    await ben.phone.call(stage.phone, "offer", "CALL", media="video")
+    await ben.phone.call(stage.phone, "offer", "CALL", media="audio")
     declined = await asyncio.wait_for(ben.phone.calls.get(), WAIT_SECONDS)
     assert declined.require_child("reject").get("call-id") == "CALL"
     assert (await ben.phone.receive_next()).text == "Not here."
-    await alice.wait_for_message(room, contains="video call, declined by the bridge")
+    await alice.wait_for_message(room, contains="call, declined by the bridge")
     message_id = await ben.phone.text(stage.phone.pn, "between us")
     said = await alice.wait_for(lambda event: event.body == "between us", deadline_seconds=WAIT_SECONDS)
     await alice.send_receipt(room, said.event_id, kind="m.read.private")

@@ -273,14 +273,14 @@ async def _two_who_are_one(office: Office) -> None:
 
 
 async def _begun_in_a_client(office: Office) -> None:
-    """Whom nobody has met is invited to a direct chat, and written to at once."""
+    """Whom nobody has met is invited to a direct chat; what is said before they come no homeserver passes on."""
     alice, eve = office.alice, office.stage.wa.add_account("15550005555", "Eve")
     # As clients do it that begin a chat with somebody.
     trusted = {"preset": "trusted_private_chat"}
     room = await alice.create_room(invite=["@whatsapp_15550005555:localhost"], is_direct=True, extra=trusted)
+    await office.hears(room, "This is your chat with ")
     await alice.send_text(room, "we have not met")
     assert (await eve.phone.receive_next(timeout_seconds=WAIT_SECONDS)).text == "we have not met"
-    await office.hears(room, "This is your chat with ")
     await eve.phone.text(office.stage.phone.pn, "pleased to meet you")
     said = await office.hears(room, "pleased to meet you")
     assert said.sender == "@whatsapp_15550005555:localhost"
