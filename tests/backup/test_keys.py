@@ -86,7 +86,7 @@ async def fill(address: DatabaseAddress) -> str:
         await store.put_signature(
             _signer(ALICE, account.identity_key), _signer(ALICE, account.signing_key), "s" * 86
         )
-        assert await store.validate_message_index(account.identity_key, out.id, "$event", 0, 1)
+        assert await store.note_index(key, "$event", 0, 1)
         await store.db.execute("INSERT INTO bridge_crypto (key, value) VALUES ('mark', 'm')")
         return str(out.encrypt("hello"))
 
