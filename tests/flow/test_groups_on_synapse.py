@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
 BEN_GHOST = "@whatsapp_15550002222:localhost"
 CARLA_GHOST = "@whatsapp_15550003333:localhost"
-WAIT_SECONDS = 45
+WAIT_SECONDS = 90
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -113,6 +114,7 @@ async def test_one_folder_serves_one_bridge_which_may_be_stopped_while_it_waits(
     first = make_bridge(nowhere, registration, port=port, sections=sections)
     first.process.launch()
     await _until_said(first, f"the homeserver at {nowhere} does not answer; trying again in")
+    await first.process.wait_until(partial(_answers, first), deadline_seconds=DEADLINE_SECONDS)
     await check_what_a_waiting_bridge_tells(first, metrics_port)
     uri = f"sqlite:///{first.folder / 'bridge.db'}"
     second = make_bridge(nowhere, registration, port=port, database_uri=uri)
@@ -142,6 +144,14 @@ async def _ask(url: str, token: str = "") -> tuple[int, str]:
         http.request(method, url, headers=headers, json=body) as answer,
     ):
         return answer.status, await answer.text()
+
+
+async def _answers(bridge: BridgeProcess) -> bool:
+    """Whether it listens: it says that it waits some moments before."""
+    try:
+        return (await _ask(f"{bridge.url}/_matrix/mau/live"))[0] == 200
+    except aiohttp.ClientConnectionError:
+        return False
 
 
 async def _until_said(bridge: BridgeProcess, *texts: str) -> None:
