@@ -49,6 +49,7 @@ class Pictures:
         self._deps = deps
         self._seen_at: OrderedDict[PersonId, datetime] = OrderedDict()
         self._waiting: OrderedDict[PersonId, Login] = OrderedDict()
+        self._is_working = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def want(self, person: Person, login: Login, *, is_changed: bool = False) -> None:
@@ -60,7 +61,9 @@ class Pictures:
             return
         self._note(person.id)
         self._waiting[person.id] = login
-        if not self._tasks:
+        # A task that has ended is among the tasks for a moment more.
+        if not self._is_working:
+            self._is_working = True
             spawn(self._work(), name="pictures", tasks=self._tasks)
 
     async def sync_avatar(self, person: Person, login: Login) -> bool:
@@ -107,18 +110,25 @@ class Pictures:
         await end_all(self._tasks)
 
     async def _work(self) -> None:
-        while self._waiting:
-            person_id, login = self._waiting.popitem(last=False)
-            person = await self._deps.persons.get(person_id)
-            if person is None or not person.shown_name:
-                continue
-            try:
-                await self.sync_avatar(person, login)
-            except BridgeError as error:
-                log.info("a picture could not be looked at: %s", type(error).__name__)
-                self._seen_at.pop(person_id, None)
-            if self._waiting:
-                await self._deps.clock.sleep(PAUSE_SECONDS)
+        try:
+            while self._waiting:
+                has_asked = await self._look(*self._waiting.popitem(last=False))
+                if has_asked and self._waiting:
+                    await self._deps.clock.sleep(PAUSE_SECONDS)
+        finally:
+            self._is_working = False
+
+    async def _look(self, person_id: PersonId, login: Login) -> bool:
+        """Whether WhatsApp was asked."""
+        person = await self._deps.persons.get(person_id)
+        if person is None or not person.shown_name:
+            return False
+        try:
+            await self.sync_avatar(person, login)
+        except BridgeError as error:
+            log.info("a picture could not be looked at: %s", type(error).__name__)
+            self._seen_at.pop(person_id, None)
+        return True
 
     async def _fetch(self, jid: WaJid, login: Login, known_id: str) -> WaPicture:
         groups = self._deps.open_groups(login.id)
