@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _PROGRAM = Path(__file__).with_name("nursery.py")
-_AT_START = ("LD_", "MALLOC_", "PYTHON", "SYNAPSE_")
-"""What is looked at when a process starts and cannot be given to one that runs."""
+_AT_START = ("LD_", "MALLOC_", "OPENSSL_", "PYTHON", "SSL_", "SYNAPSE_")
+"""What is looked at when a process starts or loads libraries, too late for one that has done so."""
 _MODULE = 3
 """Where the own words of a command line begin: behind `python -m program`."""
 END_SECONDS = 20
@@ -85,12 +85,12 @@ class Child:
 
 
 class Nursery:
-    """Runs one program as often as one likes; loaded when the first is to be born."""
+    """Runs one program as often as one likes; loaded when the first is to be born, with the environment of now."""
 
     def __init__(self, program: str, *, folder: Path, environment: Mapping[str, str]) -> None:
         self.program = program
         self._folder = folder
-        self._environment = dict(environment)
+        self._environment = {**os.environ, **environment}
         self._control: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -98,7 +98,7 @@ class Nursery:
         """Whether a child would be what this command would be."""
         if tuple(command[:_MODULE]) != (sys.executable, "-m", self.program) or sys.platform != "linux":
             return False
-        return _settings(environment) == _settings({**os.environ, **self._environment})
+        return _settings(environment) == _settings(self._environment)
 
     def bear(self, command: Sequence[str], *, folder: Path, environment: Mapping[str, str], output: int) -> Child:
         """Run a command line that it takes."""
@@ -126,7 +126,7 @@ class Nursery:
         with theirs, (self._folder / f"{self.program}.out").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-u", "-P", str(_PROGRAM), self.program],
-                env={**os.environ, **self._environment},
+                env=self._environment,
                 stdin=theirs.fileno(),
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -118,9 +118,14 @@ async def test_all_go_with_the_nursery(tmp_path: Path, nursery: Nursery) -> None
                 await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("variable", ["LD_PRELOAD", "PYTHONPATH", "PYTHONDEVMODE"])
-async def test_what_only_a_start_can_have_is_started(tmp_path: Path, nursery: Nursery, variable: str) -> None:
-    process = make(tmp_path, nursery, **{variable: str(tmp_path) + os.pathsep})
+@pytest.mark.parametrize("variable", ["LD_PRELOAD", "PYTHONPATH", "SSL_CERT_FILE"])
+async def test_what_only_a_start_can_have_is_started(
+    tmp_path: Path, nursery: Nursery, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path) + os.pathsep)
+    process = make(tmp_path, nursery)
+    if variable == "PYTHONPATH":
+        process.environment.pop(variable)
     process.launch("show")
     assert await process.wait() == 0
     assert json.loads(process.output.splitlines()[-1])["parent"] == os.getpid()
