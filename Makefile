@@ -37,8 +37,10 @@ types: venv-test
 layers: venv-test
 	@$(BIN)/lint-imports --no-cache
 
-# Sizes, README, lock files and examples are checked by tests/arch.
+# Sizes, README, lock files and examples are checked by tests/arch. The first time, one process compiles what all load.
 pytest: venv-test
+	@[ -d tests/unit/__pycache__ ] || { $(BIN)/python -c 'import synapse.app.homeserver' & \
+	    $(BIN)/python -m pytest --collect-only -qq >/dev/null; wait; }
 	@tools/in-memory $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-extra: venv-test
