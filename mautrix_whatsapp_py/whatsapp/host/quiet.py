@@ -4,9 +4,9 @@ Both read, change and store the same record of a contact without a lock (tulir/w
 last undoes the other's step: the next message uses a number twice, and the recipient's phone drops it silently.
 So a send waits for a moment without messages, and the library's thread is held while it runs.
 
-Not when messages come fast, and not while the server sends what waited for the link: the library is up to a hundred
-events ahead of its thread then, all acknowledged. Held, they would be lost with a host that is killed, and the
-library would decrypt them all the same. Sends wait until that is over instead.
+Not when messages come fast, and not while the server sends what waited for the link: the library is up to a
+hundred events ahead of its thread then, all acknowledged. Held, they would be lost with a host that is killed,
+and the library would decrypt them all the same. Sends wait until that is over instead.
 """
 
 from __future__ import annotations
