@@ -11,6 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import aiohttp
 import psycopg2
@@ -20,10 +21,11 @@ from tests.homeserver import BridgeProcess
 from tests.homeserver.runner import ROOT
 from tests.postgres import Postgres
 from tests.workers.drip import Drip
-from tests.workers.newer import make_newer
 from tests.workers.roads import Balancer, DatabaseLink
 
 LOOK_SECONDS = 0.05
+COUNT_SECONDS = 0.25
+"""Between two looks into the database, each of which is a new connection."""
 PATIENCE = "MAUTRIX_WHATSAPP_CLUSTER__LEASE_TTL"
 
 
@@ -60,6 +62,8 @@ class Crew:
     workers: list[Worker]
     balancer: Balancer
     database: Postgres
+    newer: Path
+    """Where a newer version of the program is."""
     rng: random.Random
     are_links_up: Callable[[], bool] = lambda: True
     drip: Drip = field(default_factory=Drip)
@@ -125,17 +129,17 @@ class Crew:
             found.setdefault(name, set()).add(login)
         return found
 
-    async def until_spread(self, seconds: float = 90.0) -> None:
+    async def until_spread(self, *, workers: int | None = None, seconds: float = 90.0) -> None:
         """Wait until everything is held, and every worker has its share."""
         async with asyncio.timeout(seconds):
-            while not await self._is_spread(len(self.workers)):
-                await asyncio.sleep(LOOK_SECONDS)
+            while not await self._is_spread(workers or len(self.workers)):
+                await asyncio.sleep(COUNT_SECONDS)
 
     async def until_moved(self, worker: Worker) -> None:
         """Wait until a worker has nothing any more, and others have everything."""
         async with asyncio.timeout(90):
             while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(COUNT_SECONDS)
 
     async def gather(self) -> None:
         """Have all of them work, with leases as they are configured."""
@@ -216,16 +220,13 @@ class Crew:
         held = set().union(*(await self.holdings()).values())
         assert sum(line["logins"] for line in lines.values()) == len(held)
         await worker.bridge.stop()
-        await self._upgrade()
+        self._upgrade()
         await self.revive(worker)
 
-    async def _upgrade(self) -> None:
+    def _upgrade(self) -> None:
         """From now on, whoever starts is of a version with another migration; there is no way back."""
-        folder = self.balancer.folder / "newer"
-        if not folder.exists():
-            await asyncio.to_thread(make_newer, folder)
         for worker in self.workers:
-            worker.bridge.process.environment["PYTHONPATH"] = f"{folder}:{ROOT}"
+            worker.bridge.process.environment["PYTHONPATH"] = f"{self.newer}:{ROOT}"
 
     def _which(self, leads: bool | None) -> bool:
         return self.rng.random() < 1 / len(self.workers) if leads is None else leads

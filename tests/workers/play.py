@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from tests.homeserver import PortPool, Registration
 from tests.postgres import OwnPostgres
 from tests.simulator.api import Account, groups, host_command, simulator
 from tests.workers.crew import Crew, Worker, running
+from tests.workers.newer import make_newer
 from tests.workers.roads import Balancer, DatabaseLink
 
 WORKERS = 3
@@ -82,8 +84,10 @@ async def playing(
                 },
             )
             workers.append(Worker(name=f"w{number}", bridge=bridge, link=link))
-        rng = random.Random(seed)
-        async with running(Crew(workers=workers, balancer=balancer, database=database, rng=rng)) as crew:
+        rng, newer = random.Random(seed), folder / "newer"
+        await asyncio.to_thread(make_newer, newer)
+        crew = Crew(workers=workers, balancer=balancer, database=database, newer=newer, rng=rng)
+        async with running(crew):
             alice = await Seat.take(await synapse.create_client("alice"), workers[0].bridge)
             bella = await Seat.take(await synapse.create_client("bella"), workers[0].bridge)
             owns = [wa.add_account(number, f"Own {number[-4:]}") for number in numbers(size.links + 1)]
