@@ -16,7 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.figures import Figure
+from bench.figures import IS_SMALL, Figure
 from bench.talk.homeserver import Ledger, rate
 from bench.talk.stage import cores
 from tests.chaos.conversation import Conversation
@@ -26,7 +26,6 @@ from tests.postgres import own_postgres
 from tests.workers.crew import Crew
 from tests.workers.play import WORKERS, Play, Size, playing
 
-IS_SMALL = os.environ.get("BENCH") == "small"
 CHATS = 3 if IS_SMALL else 12
 MESSAGES = 30 if IS_SMALL else 240
 LATENCIES = 6 if IS_SMALL else 48
