@@ -21,6 +21,7 @@ ROOMS = 300
 """Rooms of which the memory is measured; there is one more that stays plain."""
 ECHOES = 60
 WARM_UP = 5
+MOST_TRIES = 20
 SETTLE_SECONDS = 5.0
 _BOT = "@whatsappbot:localhost"
 _ALICE = "@alice:localhost"
@@ -71,25 +72,28 @@ class Growth:
 async def _measure_echoes(
     it: Stage, alice: EncryptedClient, plain: Chat, secret: Chat
 ) -> tuple[list[float], list[float]]:
-    await _encrypt(it, secret)
+    await _encrypt(it, alice, secret)
     found: tuple[list[float], list[float]] = ([], [])
     for number in range(WARM_UP + ECHOES):
         for times, chat in zip(found, (plain, secret), strict=True):
-            took = await _echo(it, alice, chat, f"{number} in {chat.person.pn.user}")
+            text = f"{number} in {chat.person.pn.user}"
+            took = await _echo(it, alice, chat, text, is_secret=chat is secret)
             if number >= WARM_UP:
                 times.append(took * 1000)
     return found
 
 
-async def _echo(it: Stage, alice: EncryptedClient, chat: Chat, text: str) -> float:
+async def _echo(it: Stage, alice: EncryptedClient, chat: Chat, text: str, *, is_secret: bool) -> float:
     """Seconds from alice's writing to her reading the answer."""
     content = {"msgtype": "m.text", "body": text}
     started = time.perf_counter()
     await alice.client.room_send(chat.room, "m.room.message", content, ignore_unverified_devices=True)
     assert (await chat.person.phone.receive_next(timeout_seconds=60)).text == text
     await chat.person.phone.text(it.own.pn, f"echo of {text}")
-    await _hears(alice, f"echo of {text}")
-    return time.perf_counter() - started
+    was_secret = await _hears(alice, f"echo of {text}")
+    took = time.perf_counter() - started
+    assert was_secret == is_secret
+    return took
 
 
 async def _measure_memory(it: Stage, alice: EncryptedClient, chats: Sequence[Chat]) -> Growth:
@@ -102,7 +106,7 @@ async def _measure_memory(it: Stage, alice: EncryptedClient, chats: Sequence[Cha
     for chat in rest:
         await _send_encryption(it, chat)
     await asyncio.sleep(SETTLE_SECONDS)
-    await _write_to_all(it, alice, rest, "secret")
+    await _write_to_all(it, alice, rest, "secret", is_secret=True)
     secret = await _settle(it)
     return Growth(rooms=len(rest), of_messages_mb=(plain - start) / 1e6, of_keys_mb=(secret - plain) / 1e6)
 
@@ -112,21 +116,33 @@ async def _settle(it: Stage) -> int:
     return it.usage().bridge_bytes
 
 
-async def _write_to_all(it: Stage, alice: EncryptedClient, chats: Sequence[Chat], word: str) -> None:
+async def _write_to_all(
+    it: Stage, alice: EncryptedClient, chats: Sequence[Chat], word: str, *, is_secret: bool = False
+) -> None:
     for chat in chats:
         text = f"{word} in {chat.person.pn.user}"
         await chat.person.phone.text(it.own.pn, text)
-        await _hears(alice, text)
+        assert await _hears(alice, text) == is_secret
 
 
-async def _hears(alice: EncryptedClient, text: str) -> None:
-    await alice.until(lambda: any(text in str(one.source["content"].get("body")) for one in alice.messages[-5:]))
+async def _hears(alice: EncryptedClient, text: str) -> bool:
+    """Wait for a message; whether it came encrypted."""
+
+    def find() -> list[bool]:
+        return [one.decrypted for one in alice.messages[-5:] if text in str(one.source["content"].get("body"))]
+
+    await alice.until(find)
+    return find()[-1]
 
 
-async def _encrypt(it: Stage, chat: Chat) -> None:
-    """Have the bot encrypt a room, and give the bridge the time to see it."""
+async def _encrypt(it: Stage, alice: EncryptedClient, chat: Chat) -> None:
+    """Have the bot encrypt a room, and wait until the bridge does what it says."""
     await _send_encryption(it, chat)
-    await asyncio.sleep(0.3)
+    for number in range(MOST_TRIES):
+        await chat.person.phone.text(it.own.pn, f"is this room encrypted? {number}")
+        if await _hears(alice, f"is this room encrypted? {number}"):
+            return
+    raise AssertionError("the bridge does not encrypt")
 
 
 async def _send_encryption(it: Stage, chat: Chat) -> None:

@@ -35,6 +35,10 @@ LOST = (
     "Your Matrix server does not accept the access token you gave me any more, so what you write on your phone "
     "appears as from a WhatsApp user again. Send `login-matrix` with a new token to change that."
 )
+COVERED = (
+    "Your Matrix server does not accept the access token you gave me any more. What you write on your phone still "
+    "appears as from yourself, because your server lets me act for its users; there is nothing for you to do."
+)
 
 
 class Doubles(Protocol):
@@ -162,13 +166,9 @@ class DoublePuppets:
         if not self._doubles.can_act_as(user):
             self._hint(user)
             return None
-        if self._is_over(self._absent, (user, room_id)) and self._is_over(self._unaccepted, user):
-            try:
-                return await self._act_there(user, room_id, act)
-            except MatrixRefused as error:
-                log.info("nothing was done as %s: %s %s", user, error.status, error.errcode)
-                await self._question(user)
-        return None
+        if not self._is_over(self._absent, (user, room_id)):
+            return None
+        return await self._try(user, lambda: self._act_there(user, room_id, act), failed="nothing was done as")
 
     def can_act_as(self, user: MxUserId) -> bool:
         """See Doubles."""
@@ -176,14 +176,9 @@ class DoublePuppets:
 
     async def ask(self, user: MxUserId, ask: Callable[[], Awaitable[Result]]) -> Result | None:
         """See Doubles."""
-        if not self._doubles.can_act_as(user) or not self._is_over(self._unaccepted, user):
+        if not self._doubles.can_act_as(user):
             return None
-        try:
-            return await ask()
-        except MatrixRefused as error:
-            log.info("nothing was changed about the account of %s: %s %s", user, error.status, error.errcode)
-            await self._question(user)
-            return None
+        return await self._try(user, ask, failed="nothing was changed about the account of")
 
     async def is_author(self, user: MxUserId, room_id: MxRoomId, event_id: MxEventId) -> bool:
         """See Doubles."""
@@ -192,15 +187,16 @@ class DoublePuppets:
     async def welcome(self, user: MxUserId, room_id: MxRoomId, ghost: MxUserId | None = None) -> None:
         """See Doubles."""
         self._absent.pop((user, room_id), None)
-        if not self._doubles.can_act_as(user) or not self._is_over(self._unaccepted, user):
+        if not self._doubles.can_act_as(user):
             return
-        try:
+
+        async def accept() -> None:
             await self._doubles.join_room(room_id, user=user)
             if ghost is not None and self._lists_direct_chats:
                 await self._doubles.add_direct_chat(room_id, ghost, user=user)
-        except MatrixRefused as error:
-            log.info("%s has to accept an invitation themselves: %s %s", user, error.status, error.errcode)
-            await self._question(user)
+
+        try:
+            await self._try(user, accept, failed="an invitation has to be accepted by")
         except MatrixError:
             log.info("%s has to accept an invitation themselves: their server is away", user)
 
@@ -283,6 +279,17 @@ class DoublePuppets:
         """Do something for a user that nobody waits for."""
         spawn(work, name=name, tasks=self._tasks)
 
+    async def _try(self, user: MxUserId, do: Callable[[], Awaitable[Result]], *, failed: str) -> Result | None:
+        """Do it, again where something stands in for a token that was lost; None when it is refused."""
+        while self._is_over(self._unaccepted, user):
+            try:
+                return await do()
+            except MatrixRefused as error:
+                log.info("%s %s: %s %s", failed, user, error.status, error.errcode)
+                if not await self._replaced_token(user):
+                    break
+        return None
+
     async def _act_there(self, user: MxUserId, room_id: MxRoomId, act: Callable[[], Awaitable[Result]]) -> Result:
         try:
             return await act()
@@ -296,10 +303,10 @@ class DoublePuppets:
             raise
         return await act()
 
-    async def _question(self, user: MxUserId) -> None:
-        """Find out whether it is the token's fault that something was refused."""
+    async def _replaced_token(self, user: MxUserId) -> bool:
+        """Find out whether it is the token's fault that something was refused; whether there is another now."""
         if await self._doubles.is_accepted(user):
-            return
+            return False
         async with self._store.reading() as tx:
             has_own = bool((await self._rows.get_all(tx)).get(user))
         if not has_own:
@@ -308,13 +315,16 @@ class DoublePuppets:
                 "as_token is in double_puppet.secrets, in the homeserver's configuration?", user,
             )  # fmt: skip
             self._unaccepted[user] = self._clock.monotonic() + UNACCEPTED_SECONDS
-            return
+            return False
         self._doubles.use_automatic(user)
         async with self._store.transaction() as tx:
             await self._rows.drop(tx, user)
             await self._facts.put(tx, _hint_key(user), "1")
+        is_covered = self._doubles.can_act_as(user) and await self._doubles.is_accepted(user)
         log.info("the token of %s is not accepted any more", user)
-        self._tell_later(user, LOST, f"double-lost-{self._clock.now().timestamp():.0f}")
+        name = f"double-lost-{self._clock.now().timestamp():.0f}"
+        self._tell_later(user, COVERED if is_covered else LOST, name)
+        return is_covered
 
     async def _remember(self, user: MxUserId, token: str) -> None:
         async with self._store.transaction() as tx:

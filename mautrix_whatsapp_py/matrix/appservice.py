@@ -11,8 +11,9 @@ from typing import Protocol
 
 from aiohttp import web
 
-from mautrix_whatsapp_py.errors import ExitCode, MatrixUnreachable, StartupError
+from mautrix_whatsapp_py.errors import MatrixUnreachable
 from mautrix_whatsapp_py.ids import MxTxnId, MxUserId
+from mautrix_whatsapp_py.listening import listen
 from mautrix_whatsapp_py.matrix.answers import answer_errors, matrix_error, token_check
 from mautrix_whatsapp_py.matrix.fields import is_id
 from mautrix_whatsapp_py.matrix.intake import OutOfTurn
@@ -89,22 +90,14 @@ class AppService:
     async def start(self, hostname: str, port: int) -> None:
         """Hand over what an earlier run left, then listen; StartupError when the address cannot be had."""
         await self._intake.replay()
-        # aiohttp's access log would hold the token of homeservers that send it in the query.
-        runner = web.AppRunner(
-            self.app, access_log=None, handle_signals=False, shutdown_timeout=STOP_TIMEOUT_SECONDS
+        self._runner = await listen(
+            self.app,
+            hostname,
+            port,
+            purpose="the homeserver",
+            mend="appservice.hostname and appservice.port, and appservice.address with them",
+            stop_seconds=STOP_TIMEOUT_SECONDS,
         )
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, hostname, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise StartupError(
-                f"cannot listen on {hostname} port {port} ({error.strerror or type(error).__name__})",
-                mend="stop the program that uses the port, or change appservice.hostname and appservice.port, "
-                "and appservice.address with them",
-                code=ExitCode.LISTENER,
-            ) from error
-        self._runner = runner
 
     async def stop(self) -> None:
         """Take no more requests, finish those under way."""

@@ -6,10 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from mautrix_whatsapp_py.errors import ExitCode, StartupError
+from mautrix_whatsapp_py.listening import listen
 from mautrix_whatsapp_py.ops.exposition import CONTENT_TYPE
 from mautrix_whatsapp_py.ops.metrics import Meters, of_bridge
 from mautrix_whatsapp_py.ports import Clock
+
+STOP_SECONDS = 5.0
 
 
 class MetricsPage:
@@ -30,18 +32,9 @@ class MetricsPage:
         """Listen; StartupError when the address cannot be had."""
         app = web.Application()
         app.router.add_get("/metrics", self._serve)
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, host, port).start()
-        except OSError as error:
-            await runner.cleanup()
-            raise StartupError(
-                f"cannot listen on {host} port {port} for metrics ({error.strerror or type(error).__name__})",
-                mend="stop the program that uses the port, or change metrics.listen",
-                code=ExitCode.LISTENER,
-            ) from error
-        self._runner = runner
+        self._runner = await listen(
+            app, host, port, purpose="metrics", mend="metrics.listen", stop_seconds=STOP_SECONDS
+        )
 
     async def stop(self) -> None:
         """Listen no more."""

@@ -33,6 +33,7 @@ class FakeMatrixDoubles:
         self.redacted: list[tuple[MxEventId, MxUserId]] = []
         self._tokens: dict[MxUserId, str] = {}
         self._refused: set[MxUserId] = set()
+        self._lost: set[MxUserId] = set()
 
     def can_act_as(self, user: MxUserId) -> bool:
         return user in self._tokens or (user in self.automatic and user not in self._refused)
@@ -48,6 +49,10 @@ class FakeMatrixDoubles:
     def use_automatic(self, user: MxUserId) -> None:
         self._tokens.pop(user, None)
         self._refused.discard(user)
+        if user in self._lost:
+            self._lost.discard(user)
+            self.unaccepted.discard(user)
+            self.chats.unaccepted.discard(user)
 
     def stop_acting_as(self, user: MxUserId) -> None:
         self._tokens.pop(user, None)
@@ -94,6 +99,11 @@ class FakeMatrixDoubles:
         """The homeserver knows the token of a user no more."""
         self.unaccepted.add(user)
         self.chats.unaccepted.add(user)
+
+    def refuse_token(self, user: MxUserId) -> None:
+        """The same, of the token the user gave; what is automatic goes on."""
+        self.refuse(user)
+        self._lost.add(user)
 
     def _require_accepted(self, user: MxUserId) -> None:
         if user in self.unaccepted:

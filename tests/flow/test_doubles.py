@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from mautrix_whatsapp_py.bridge.doubles import HINT, LOST, DoublePuppets
+from mautrix_whatsapp_py.bridge.doubles import COVERED, HINT, LOST, DoublePuppets
 from mautrix_whatsapp_py.bridge.from_whatsapp.live import end_due as live_ends
 from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as poll_ends
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
@@ -180,6 +180,21 @@ async def test_a_token_that_is_lost_is_told_of_and_the_ghost_takes_over(stage: S
     assert stage.senders[-1] == OWN_GHOST
     assert stage.news().count(LOST) == 1
     assert not stage.chat.unacknowledged()
+
+
+async def test_the_servers_permission_stands_in_for_a_token_that_is_lost(stage: Stage) -> None:
+    stage.api.owners["alices"] = ALICE
+    await stage.world.say("login-matrix alices")
+    await stage.chat.hear("hello")
+    stage.api.automatic.add(ALICE)
+    stage.api.refuse_token(ALICE)
+    await stage.from_phone(WaText(body="one"))
+    await stage.from_phone(WaText(body="two"))
+    assert stage.senders == [BEN_GHOST, ALICE, ALICE]
+    assert [text for text in stage.news() if text in (COVERED, LOST)] == [COVERED]
+    await stage.restart()
+    await stage.from_phone(WaText(body="three"))
+    assert stage.senders[-1] == ALICE
 
 
 async def test_a_registration_that_is_missing_does_no_harm(stage: Stage) -> None:

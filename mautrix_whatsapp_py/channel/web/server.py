@@ -19,7 +19,7 @@ from mautrix_whatsapp_py.channel.web.guard import LOOPBACK, make_guard
 from mautrix_whatsapp_py.channel.web.media import MediaDesk
 from mautrix_whatsapp_py.channel.web.openapi import OPERATIONS, make_document
 from mautrix_whatsapp_py.channel.web.v1 import V1
-from mautrix_whatsapp_py.errors import ExitCode, StartupError
+from mautrix_whatsapp_py.listening import listen
 from mautrix_whatsapp_py.ports import WaFileSource
 
 log = logging.getLogger(__name__)
@@ -128,18 +128,10 @@ def make_guard_of(url: URL, token: str) -> Middleware:
 
 async def listening(app: web.Application, url: URL) -> web.AppRunner:
     """Listen at an address; StartupError when it cannot be had."""
-    # The access log would hold the token of clients that can only be given an address.
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, url.host, url.explicit_port if url.explicit_port is not None else 80).start()
-    except OSError as error:
-        await runner.cleanup()
-        raise StartupError(
-            f"the channel cannot listen on {url.host}:{url.port} ({error.strerror or type(error).__name__})",
-            mend="stop the program that uses the port, or change channel.bridge_url",
-            code=ExitCode.LISTENER,
-        ) from error
+    port = url.explicit_port if url.explicit_port is not None else 80
+    runner = await listen(
+        app, str(url.host), port, purpose="the channel", mend="channel.bridge_url", stop_seconds=STOP_SECONDS
+    )
     log.info("the channel listens on %s", url.origin())
     return runner
 
