@@ -8,7 +8,7 @@ import pkgutil
 import sys
 
 from bench import cases
-from bench.figures import save, write_readme
+from bench.figures import IS_SMALL, save, write_readme
 
 
 def main() -> None:
@@ -20,8 +20,10 @@ def main() -> None:
             print(
                 f"{name}: {figure.what}: {figure.value}" + (f" (target: {figure.target})" if figure.target else "")
             )
-        save(name, figures)
-    write_readme()
+        if not IS_SMALL:
+            save(name, figures)
+    if not IS_SMALL:
+        write_readme()
 
 
 if __name__ == "__main__":

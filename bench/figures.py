@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
 BEGIN = "<!-- figures: written by `make bench` -->\n"
 END = "<!-- /figures -->"
+IS_SMALL = os.environ.get("BENCH") == "small"
+"""To try a case out, where it has a small form: nothing is kept of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,10 +10,11 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from bench.figures import RESULTS, Figure
@@ -33,6 +34,7 @@ from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
 from mautrix_whatsapp_py.whatsapp import wire
 from mautrix_whatsapp_py.whatsapp.slot import SlotListener
 from mautrix_whatsapp_py.whatsapp.spread.berths import SpreadBerths
+from mautrix_whatsapp_py.whatsapp.way import Way
 from tests.postgres import OwnPostgres, own_postgres
 
 TTL_SECONDS = 3
@@ -40,6 +42,7 @@ SIZES = (60, 5000)
 MESSAGES, LATENCIES = 4000, 300
 LOOK_SECONDS = 0.01
 DEADLINE_SECONDS = 120
+PER_MESSAGE = ("messages_per_second", "statements_per_message", "bytes_per_message", "processor_ms_per_message")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,12 +53,13 @@ class Found:
     """From the end of a dead worker's lease until others had all it had, by the number of logins."""
     share_s: dict[int, float] = field(default_factory=dict)
     """From a worker's start until it had its share."""
-    messages_per_second: float = 0.0
+    messages_per_second: dict[int, float] = field(default_factory=dict)
+    """By the number of logins."""
     round_trip_ms: list[float] = field(default_factory=list)
-    statements_per_message: float = 0.0
-    bytes_per_message: float = 0.0
+    statements_per_message: dict[int, float] = field(default_factory=dict)
+    bytes_per_message: dict[int, float] = field(default_factory=dict)
     idle_statements_per_second: float = 0.0
-    processor_ms_per_message: float = 0.0
+    processor_ms_per_message: dict[int, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -129,6 +133,7 @@ def _simulate(spread: Spread) -> None:
     async def displace(_login: LoginId) -> None:
         return None
 
+    # Sessions are simulated at the port.
     berths.add, berths.displace = add, displace  # type: ignore[method-assign]
 
 
@@ -142,9 +147,8 @@ def numbers(count: int) -> list[LoginId]:
     return [LoginId(f"1555{number:07}") for number in range(count)]
 
 
-async def until(condition: object) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     """Wait until it holds."""
-    assert callable(condition)
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not condition():  # noqa: ASYNC110  what others do is seen in a database
             await asyncio.sleep(LOOK_SECONDS)
@@ -195,19 +199,24 @@ class Echo:
         if isinstance(frame, wire.Ack):
             self.acks += len(frame.seqs)
 
+    def has_heard(self, many: int) -> bool:
+        """Whether more than so many were acknowledged."""
+        return self.acks > many
+
     async def request(self, _call: wire.Call, *, deadline_seconds: float) -> wire.Result:
         """See Way."""
         return wire.Done()
 
 
-async def measure_messages(database: OwnPostgres, folder: Path, found: Found) -> None:
+async def measure_messages(database: OwnPostgres, folder: Path, found: Found, size: int) -> None:
     """Messages that another worker has for the leader, which acknowledges each; and requests the other way."""
-    site = Site(database, folder / "messages")
+    site = Site(database, folder / f"messages{size}")
     await migrate(site.address)
     async with AsyncExitStack() as stack:
         leader = await stack.enter_async_context(site.worker("a"))
         other = await stack.enter_async_context(site.worker("b"))
         echo = Echo()
+        # Sessions are simulated at the port.
         other.spread.keeper.way_to = lambda _login: echo  # type: ignore[method-assign]
         heard: list[JournalSeq] = []
         made: list[SpreadBerths] = []
@@ -225,18 +234,14 @@ async def measure_messages(database: OwnPostgres, folder: Path, found: Found) ->
         listener = SlotListener(on_frame=on_frame, on_lost=lambda _logins: None, on_worn=lambda _slot: None)
         made.append(leader.spread.make_berths(listener, claimed.lease))
         await made[0].start()
-        await made[0].place(numbers(20))
-        await until(lambda: len(leader.spread.keeper.logins) + len(other.spread.keeper.logins) == 20)
+        await made[0].place(numbers(size))
+        await until(lambda: len(leader.spread.keeper.logins) + len(other.spread.keeper.logins) == size)
         login = next(iter(other.spread.keeper.logins))
         await until(lambda: made[0].way_to(login) is not None)
-        await _measure_idle(site, found)
-        await _measure_flow(site, found, other, login, heard, echo)
-        way = made[0].way_to(login)
-        assert way is not None
-        for _ in range(LATENCIES):
-            began = time.perf_counter()
-            await way.request(wire.SendPresence(login=login, is_available=True), deadline_seconds=30)
-            found.round_trip_ms.append((time.perf_counter() - began) * 1000)
+        if size == min(SIZES):
+            await _measure_idle(site, found)
+            await _measure_requests(made[0].way_to(login), login, found)
+        await _measure_flow(site, found, size, other, login, heard, echo)
         await made[0].stop()
         await store.close()
 
@@ -247,25 +252,33 @@ async def _measure_idle(site: Site, found: Found) -> None:
     found.idle_statements_per_second = (site.count()[0] - before) / (time.perf_counter() - began) / 2
 
 
+async def _measure_requests(way: Way | None, login: LoginId, found: Found) -> None:
+    assert way is not None
+    for _ in range(LATENCIES):
+        began = time.perf_counter()
+        await way.request(wire.SendPresence(login=login, is_available=True), deadline_seconds=30)
+        found.round_trip_ms.append((time.perf_counter() - began) * 1000)
+
+
 async def _measure_flow(
-    site: Site, found: Found, other: Hand, login: LoginId, heard: list[JournalSeq], echo: Echo
+    site: Site, found: Found, size: int, other: Hand, login: LoginId, heard: list[JournalSeq], echo: Echo
 ) -> None:
     before, began, worked = site.count(), time.perf_counter(), time.process_time()
     for number in range(MESSAGES):
         other.spread.worker_end.on_frame(event(login, number))
         if number % 20 == 19:
             # As a host does, which is never far ahead of what is acknowledged.
-            await until(lambda number=number: echo.acks > number - 200)
+            await until(partial(echo.has_heard, number - 200))
     await until(lambda: echo.acks == MESSAGES)
     seconds = time.perf_counter() - began
     assert heard == sorted(heard)
     worked_s = time.process_time() - worked
     await asyncio.sleep(2)  # The server writes its counters down once a second.
     after = site.count()
-    found.messages_per_second = MESSAGES / seconds
-    found.processor_ms_per_message = worked_s / MESSAGES * 1000
-    found.statements_per_message = (after[0] - before[0]) / MESSAGES
-    found.bytes_per_message = (after[1] - before[1]) / MESSAGES
+    found.messages_per_second[size] = MESSAGES / seconds
+    found.processor_ms_per_message[size] = worked_s / MESSAGES * 1000
+    found.statements_per_message[size] = (after[0] - before[0]) / MESSAGES
+    found.bytes_per_message[size] = (after[1] - before[1]) / MESSAGES
 
 
 def event(login: LoginId, number: int) -> wire.Event:
@@ -287,8 +300,11 @@ async def measure() -> Sequence[Figure]:
     with own_postgres() as database, tempfile.TemporaryDirectory(prefix="bench-") as name:
         for size in SIZES:
             await measure_moves(database, Path(name), found, size)
-        await measure_messages(database, Path(name), found)
+            await measure_messages(database, Path(name), found, size)
     document = {name: getattr(found, name) for name in Found.__slots__}
+    # What is computed from it takes the greater number of accounts.
+    for name in PER_MESSAGE:
+        document |= {name: getattr(found, name)[SIZES[-1]], f"{name}_by_accounts": getattr(found, name)}
     (RESULTS / "cluster.json").write_text(json.dumps(document) + "\n")
     few, many = SIZES
     trips = sorted(found.round_trip_ms)
@@ -304,10 +320,14 @@ async def measure() -> Sequence[Figure]:
             target="< 30 s",
         ),
         Figure(
-            what="messages from another worker to the leader, acknowledged back, one processor for both",
-            value=f"{found.messages_per_second:.0f} per second,"
-            f" {found.processor_ms_per_message:.2f} ms of processor,"
-            f" {found.statements_per_message:.2f} transactions each",
+            what="messages from another worker to the leader, acknowledged back, one processor for both,"
+            f" with {few} and with {many} accounts",
+            value="; ".join(
+                f"{found.messages_per_second[size]:.0f} per second,"
+                f" {found.processor_ms_per_message[size]:.3f} ms of processor,"
+                f" {found.statements_per_message[size]:.2f} transactions each"
+                for size in SIZES
+            ),
         ),
         Figure(
             what="a request of the leader to another worker and back, median and 95 %",

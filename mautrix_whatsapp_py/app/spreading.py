@@ -145,6 +145,8 @@ async def spreading(
     spread = Spread(config, address, store, membership, term, clock)
     await spread.tidy()
     await spread.keeper.start()
+    if config.cluster.weight > 0:
+        spread.keeper.berths.warm()
     with spread.telling(spread.keeper.hold):
         try:
             async with asyncio.TaskGroup() as group:

@@ -181,7 +181,7 @@ class Following:
         try:
             await self._require_directory(login).fetch_group(portal.key.chat)
         except WhatsAppRefused as error:
-            if error.code not in _NOT_IN_GROUP:
+            if error.code not in _NOT_IN_GROUP or await self._is_of_another_account(portal, login):
                 return False
             sentence = f"{login.number} is not in this group on WhatsApp any more."
             await self.deps.turns.take(portal.id, partial(self.let_go, portal, login, sentence))
@@ -284,6 +284,15 @@ class Following:
             await self.deps.turns.take(portal_id, partial(self.bring_up, portal_id, login))
         except BridgeError as error:
             log.info("a group's room keeps its first shape for now: %s", type(error).__name__)
+
+    async def _is_of_another_account(self, portal: Portal, login: Login) -> bool:
+        """Whether a user has a group's room by another account than one that is not known to have been in it."""
+        if portal.room_id is None:
+            return False
+        roles = (await self.deps.rooms.get(portal.room_id)).facts.roles
+        own = await self.deps.chat_rooms.own_person(login)
+        others = await self._others_in(roles, login)
+        return own.id not in roles and any(other.user == login.user for other in others)
 
     async def _others_in(self, roles: Collection[PersonId], login: Login) -> list[Login]:
         """Other logins that are still in a group."""

@@ -102,7 +102,7 @@ class Logins:
             push_name=device.push_name,
             business_name=device.business_name,
             platform=device.platform,
-            linked_at=self._clock.now(),
+            linked_at=_to_milliseconds(self._clock.now()),
         )
         former = before if before is not None and before.user != user else None
         if former is not None:
@@ -190,3 +190,8 @@ class Logins:
     def _publish_end(self, login: Login) -> None:
         gone = WaState(kind=WaStateKind.LOGGED_OUT, since=self._clock.now())
         self._reporter.publish_state(login.user, login, gone)
+
+
+def _to_milliseconds(moment: datetime) -> datetime:
+    """As precise as it is stored: a login that is read again is of the same link."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -76,6 +76,11 @@ class OwnBerths:
             await self._adopt_host(folder)
         return tuple(self._places)
 
+    def warm(self) -> None:
+        """Have a host before there is a session for it: its start would be a part of the time a link is down."""
+        if not self.slots:
+            self._open_slot()
+
     async def _adopt_host(self, folder: Path) -> None:
         slot = self._new_slot()
         if not await slot.adopt(folder):
@@ -111,9 +116,7 @@ class OwnBerths:
         """Give a session its place, under the epoch in which it is ours."""
         slot = next((slot for slot in self.slots if slot.room > 0), None)
         if slot is None:
-            slot = self._new_slot()
-            self.slots.append(slot)
-            slot.start()
+            slot = self._open_slot()
         self._places[login] = slot
         await slot.add(login, epoch)
 
@@ -141,6 +144,12 @@ class OwnBerths:
         self._changing.pop(login, None)
 
     # Worn hosts
+
+    def _open_slot(self) -> Slot:
+        slot = self._new_slot()
+        self.slots.append(slot)
+        slot.start()
+        return slot
 
     def _new_slot(self) -> Slot:
         return Slot(self._data, self.options, self._listener)

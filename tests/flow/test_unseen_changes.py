@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from mautrix_whatsapp_py.errors import WhatsAppRefused, WhatsAppUnavailable
-from mautrix_whatsapp_py.ids import MxRoomId, WaJid
+from mautrix_whatsapp_py.ids import LoginId, MxRoomId, WaJid
 from mautrix_whatsapp_py.model.wa import WaGroup, WaGroupJoined, WaGroupMember
 from tests.flow.chat import BEN, CARLA, CLUB, LOGIN, OWN, OWN_LID
 from tests.flow.desk import Desk
@@ -58,6 +58,20 @@ async def test_a_new_link_brings_groups_up_to_date_once(desk: Desk) -> None:
     assert desk.directory.calls.count("fetch_group") == asked
 
 
+async def test_a_restart_is_no_new_link(world: World) -> None:
+    world.clock.advance(0.000123)
+    desk = await Desk.open(world)
+    desk.directory.described[CLUB] = GROUP
+    await desk.chat.receive(WaGroupJoined(group=GROUP))
+    await desk.world.following.idle()
+    asked = desk.directory.calls.count("fetch_group")
+    await desk.chat.restart()
+    desk.chat.go_offline()
+    await desk.chat.go_online()
+    await desk.world.following.idle()
+    assert desk.directory.calls.count("fetch_group") == asked
+
+
 async def test_who_was_removed_meanwhile_leaves_the_room(desk: Desk) -> None:
     room_id = desk.chat.room_id
     desk.directory.described.clear()
@@ -65,6 +79,19 @@ async def test_who_was_removed_meanwhile_leaves_the_room(desk: Desk) -> None:
     await link_anew(desk)
     assert not is_there(desk, room_id)
     assert desk.world.matrix.bodies(room_id) == ["+15550001111 is not in this group on WhatsApp any more."]
+
+
+async def test_another_account_that_was_never_in_the_group_is_not_told_to_be_gone(desk: Desk) -> None:
+    desk.directory.described.clear()
+    desk.directory.groups.clear()
+    for _ in range(2):
+        await desk.world.following.idle()
+        desk.world.clock.advance(60)
+        await desk.chat.link(ALICE, LoginId("15550009999"), WaJid(user="9999", server="lid"))
+        await desk.world.following.idle()
+        await desk.world.settled()
+    assert is_there(desk, desk.chat.room_id)
+    assert desk.world.matrix.bodies(desk.chat.room_id) == []
 
 
 async def test_a_question_that_fails_is_asked_again(desk: Desk) -> None:

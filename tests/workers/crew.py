@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import random
@@ -16,118 +15,18 @@ from pathlib import Path
 
 import aiohttp
 import psycopg2
-from aiohttp import web
 
+from mautrix_whatsapp_py.tasks import end_all
 from tests.homeserver import BridgeProcess
 from tests.homeserver.runner import ROOT
 from tests.postgres import Postgres
-from tests.workers.newer import make_newer
+from tests.workers.drip import Drip
+from tests.workers.roads import Balancer, DatabaseLink
 
 LOOK_SECONDS = 0.05
-ANSWER_SECONDS = 5.0
-SOCKET = ".s.PGSQL.5432"
-
-
-class Balancer:
-    """Gives each request to the next worker, and to the one after that when there is no answer."""
-
-    def __init__(self, port: int, folder: Path) -> None:
-        self._port = port
-        self.folder = folder
-        self._urls: tuple[str, ...] = ()
-        self._next = itertools.count()
-        self._runner: web.AppRunner | None = None
-        self._http: aiohttp.ClientSession | None = None
-
-    async def start(self, urls: tuple[str, ...]) -> None:
-        self._urls = urls
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS))
-        app = web.Application(client_max_size=1 << 26)
-        app.router.add_route("*", "/{path:.*}", self._pass_on)
-        self._runner = web.AppRunner(app, access_log=None)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self._port).start()
-
-    async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._http is not None:
-            await self._http.close()
-
-    async def _pass_on(self, request: web.Request) -> web.Response:
-        assert self._http is not None
-        body, first = await request.read(), next(self._next)
-        headers = {
-            name: value for name, value in request.headers.items() if name in ("Authorization", "Content-Type")
-        }
-        for number in range(len(self._urls)):
-            url = self._urls[(first + number) % len(self._urls)] + request.path_qs
-            try:
-                async with self._http.request(request.method, url, data=body, headers=headers) as answer:
-                    return web.Response(
-                        status=answer.status, body=await answer.read(), content_type=answer.content_type
-                    )
-            except (aiohttp.ClientError, TimeoutError):
-                continue
-        return web.Response(status=502)
-
-
-class DatabaseLink:
-    """The way of one worker to the database's socket, which can be cut."""
-
-    def __init__(self, folder: Path, target: Path) -> None:
-        self.folder = folder
-        self._target = target
-        self._is_cut = False
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    async def start(self) -> None:
-        self.folder.mkdir(parents=True)
-        self._server = await asyncio.start_unix_server(self._serve, path=self.folder / SOCKET)
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        self._reset()
-
-    def cut(self) -> None:
-        """From now on nobody gets through, and those who were there hear nothing more."""
-        self._is_cut = True
-
-    def mend(self) -> None:
-        """Connections that hung are gone, new ones get through."""
-        self._is_cut = False
-        self._reset()
-
-    def _reset(self) -> None:
-        for writer in tuple(self._writers):
-            writer.transport.abort()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        try:
-            while self._is_cut:
-                await asyncio.sleep(LOOK_SECONDS)
-            there_reader, there_writer = await asyncio.open_unix_connection(self._target / SOCKET)
-            self._writers.add(there_writer)
-            await asyncio.gather(self._copy(reader, there_writer), self._copy(there_reader, writer))
-        except OSError:
-            return
-        finally:
-            for one in (writer, locals().get("there_writer")):
-                if one is not None:
-                    one.transport.abort()
-                    self._writers.discard(one)
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await reader.read(65536):
-                while self._is_cut:
-                    await asyncio.sleep(LOOK_SECONDS)
-                writer.write(data)
-                await writer.drain()
-        writer.transport.abort()
+COUNT_SECONDS = 0.25
+"""Between two looks into the database, each of which is a new connection."""
+PATIENCE = "MAUTRIX_WHATSAPP_CLUSTER__LEASE_TTL"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -163,12 +62,16 @@ class Crew:
     workers: list[Worker]
     balancer: Balancer
     database: Postgres
+    newer: Path
+    """Where a newer version of the program is."""
     rng: random.Random
     are_links_up: Callable[[], bool] = lambda: True
+    drip: Drip = field(default_factory=Drip)
     takeovers: list[float] = field(default_factory=list)
     """Seconds from the moment a worker was struck until others did all that it had done."""
     down: set[str] = field(default_factory=set)
     """Those that were struck and are not to be started yet."""
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
     restarts: int = 0
     """How often one ended itself and was started again, as its supervisor does."""
     moves: list[float] = field(default_factory=list)
@@ -195,9 +98,21 @@ class Crew:
                 await asyncio.sleep(LOOK_SECONDS)
         began = asyncio.get_running_loop().time()
         self.down.discard(worker.name)
-        worker.launch()
-        await self.until_spread()
+        async with self.drip.during("a worker joins"):
+            worker.launch()
+            await self.until_spread()
         self.moves.append(asyncio.get_running_loop().time() - began)
+
+    async def ask(self, worker: Worker, path: str, secret: str, user: str) -> int:
+        """How many accounts a user has, as a worker answers programs, whoever leads."""
+        url, query = f"{worker.bridge.url}/_matrix/provision/{path}", {"user_id": user}
+        headers = {"Authorization": f"Bearer {secret}"}
+        async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+            while True:
+                async with http.get(url, params=query, headers=headers) as answer:
+                    if answer.status != 503:
+                        return len((await answer.json())["logins"])
+                await asyncio.sleep(LOOK_SECONDS)
 
     # who holds what
 
@@ -214,26 +129,47 @@ class Crew:
             found.setdefault(name, set()).add(login)
         return found
 
-    async def until_spread(self, seconds: float = 90.0) -> None:
-        """Wait until everything is held, and every worker holds some of it."""
+    async def until_spread(self, *, workers: int | None = None, seconds: float = 90.0) -> None:
+        """Wait until everything is held, and every worker has its share."""
         async with asyncio.timeout(seconds):
-            while not await self._is_spread(len(self.workers)):
-                await asyncio.sleep(LOOK_SECONDS)
+            while not await self._is_spread(workers or len(self.workers)):
+                await asyncio.sleep(COUNT_SECONDS)
 
     async def until_moved(self, worker: Worker) -> None:
         """Wait until a worker has nothing any more, and others have everything."""
         async with asyncio.timeout(90):
             while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
+                await asyncio.sleep(COUNT_SECONDS)
+
+    async def gather(self) -> None:
+        """Have all of them work, with leases as they are configured."""
+        first = self.workers[0].bridge
+        await first.stop()
+        del first.process.environment[PATIENCE]
+        for worker in self.workers:
+            worker.launch()
+        self.tasks.append(asyncio.create_task(self.supervise()))
+        for worker in self.workers:
+            while not await worker.answers("live"):
                 await asyncio.sleep(LOOK_SECONDS)
+        await self.until_spread()
+
+    async def supervise(self) -> None:
+        """Start whoever has ended without being struck: on a machine that stands still leases run out."""
+        while True:
+            for worker in self.workers:
+                if worker.name not in self.down and not worker.bridge.process.is_running:
+                    self.restarts += 1
+                    worker.launch()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _is_spread(self, workers: int) -> bool:
-        for worker in self.workers:
-            if worker.name not in self.down and not worker.bridge.process.is_running:
-                self.restarts += 1
-                worker.launch()
         with suppress(psycopg2.Error):
             held = await self.holdings()
-            return "" not in held and len(held) == workers and self.are_links_up()
+            sizes = [len(logins) for logins in held.values()]
+            # Accounts are chosen so that shares of all workers are the same.
+            is_fair = len(sizes) == workers and (workers < len(self.workers) or max(sizes) - min(sizes) <= 1)
+            return "" not in held and is_fair and self.are_links_up()
         return False
 
     # blows
@@ -263,7 +199,7 @@ class Crew:
     async def part(self) -> None:
         """Cut a worker off from the database until others do what it did."""
         struck = await self.strike(lambda worker: worker.link.cut(), leads=self._which(None))
-        struck.link.mend()
+        await struck.link.mend()
         await self.revive(struck)
 
     async def drain(self, *, leads: bool | None = None) -> None:
@@ -271,10 +207,12 @@ class Crew:
         worker = await self.pick(leads=self._which(leads))
         self.down.add(worker.name)
         began = asyncio.get_running_loop().time()
-        said = await self._say(worker, "cluster", "drain", worker.name)
-        assert f"{worker.name} hands over" in said, said
-        await self.until_moved(worker)
-        self.moves.append(asyncio.get_running_loop().time() - began)
+        does = "leads" if worker is await self.leader() else "works"
+        async with self.drip.during(f"one that {does} drains"):
+            said = await self._say(worker, "cluster", "drain", worker.name)
+            assert f"{worker.name} hands over" in said, said
+            await self.until_moved(worker)
+            self.moves.append(asyncio.get_running_loop().time() - began)
         status = json.loads(await self._say(worker, "cluster", "status", "--json"))
         lines = {line["name"]: line for line in status["workers"]}
         assert lines[worker.name]["state"] in ("drains", "leads")
@@ -282,16 +220,13 @@ class Crew:
         held = set().union(*(await self.holdings()).values())
         assert sum(line["logins"] for line in lines.values()) == len(held)
         await worker.bridge.stop()
-        await self._upgrade()
+        self._upgrade()
         await self.revive(worker)
 
-    async def _upgrade(self) -> None:
+    def _upgrade(self) -> None:
         """From now on, whoever starts is of a version with another migration; there is no way back."""
-        folder = self.balancer.folder / "newer"
-        if not folder.exists():
-            await asyncio.to_thread(make_newer, folder)
         for worker in self.workers:
-            worker.bridge.process.environment["PYTHONPATH"] = f"{folder}:{ROOT}"
+            worker.bridge.process.environment["PYTHONPATH"] = f"{self.newer}:{ROOT}"
 
     def _which(self, leads: bool | None) -> bool:
         return self.rng.random() < 1 / len(self.workers) if leads is None else leads
@@ -316,25 +251,23 @@ class Crew:
 
 @asynccontextmanager
 async def running(crew: Crew) -> AsyncIterator[Crew]:
-    """Workers that are started, one of them leading."""
+    """One worker alone, which leads; `gather` brings the others."""
     workers, balancer = crew.workers, crew.balancer
     for worker in workers:
         await worker.link.start()
     await balancer.start(tuple(worker.bridge.url for worker in workers))
     try:
-        # The first one makes the tables; the others would only wait for it.
-        await workers[0].bridge.start()
-        for worker in workers[1:]:
-            worker.launch()
-        for worker in workers[1:]:
-            while not await worker.answers("live"):
-                await asyncio.sleep(LOOK_SECONDS)
+        first = workers[0].bridge
+        # Nothing is to be taken over while chats are being opened, however long the machine stands still.
+        first.process.environment[PATIENCE] = "120"
+        await first.start()
         yield crew
     finally:
+        await end_all(crew.tasks)
         for worker in workers:
             if worker.bridge.process.is_running:
                 worker.signal(signal.SIGCONT)
+        await asyncio.gather(*(worker.bridge.aclose() for worker in workers))
         for worker in workers:
-            await worker.bridge.aclose()
-            await worker.link.stop()
+            worker.link.stop()
         await balancer.stop()

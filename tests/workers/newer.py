@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import re
 import shutil
 from pathlib import Path
@@ -40,3 +41,5 @@ def make_newer(folder: Path) -> None:
     current.write_text(current.read_text().replace(f'HEAD = "{HEAD}"', f'HEAD = "{NEWER}"'))
     about = folder / "mautrix_whatsapp_py" / "__init__.py"
     about.write_text(re.sub(r'__version__ = "[^"]*"', '__version__ = "99.0.0"', about.read_text()))
+    # As an installed program is; or its first start would take as long as that.
+    compileall.compile_dir(folder, quiet=1)

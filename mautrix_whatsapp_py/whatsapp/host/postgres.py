@@ -31,6 +31,7 @@ _TABLES = {
     "whatsmeow_message_secrets": "*",
     "whatsmeow_identity_keys": "*",
 }
+_HEX = re.compile(r"\bhex\(([a-z.]+)\)")
 
 
 class PostgresAway(JournalAway):
@@ -165,7 +166,8 @@ class PostgresTables:
                 whose = "our_jid IN (SELECT jid FROM whatsmeow_device)"
                 parts.append(f"{table} AS (SELECT {columns} FROM {SCHEMA}.{table} WHERE {whose})")  # noqa: S608
         numbers = iter(range(1, 100))
-        return f"WITH {', '.join(parts)} {re.sub('[?]', lambda _: f'${next(numbers)}', sql)}"
+        words = _HEX.sub(r"upper(encode(\1, 'hex'))", sql)
+        return f"WITH {', '.join(parts)} {re.sub('[?]', lambda _: f'${next(numbers)}', words)}"
 
 
 def _safe(address: Any) -> str:

@@ -103,7 +103,9 @@ class Session:
             protobuf=protobuf,
             take_history=self.history.take if options.wants_history else None,
         )
-        self.settling = Settling(lambda row: decode_row(row, self.account))
+        self.settling = Settling(
+            lambda row: decode_row(row, self.account), get_fact=self._journal.get_fact, set_fact=self._remember
+        )
         self._pump = Pump(
             login=login,
             journal=self._journal,
@@ -387,6 +389,7 @@ class Session:
 
     def _publish(self, fact: WaLinkFact) -> None:
         self.fact = fact
+        self.intake.quiet.note_link(fact.kind)
         log.info("link %s %s", fact.kind, fact.code, extra={"login": self.login})
         self._around.outlet.put(LinkChanged(login=self.login, fact=fact))
 

@@ -108,9 +108,11 @@ class Shares:
         claimed = await self._book.claim(logins, holder=self._me.holder, lease=self._me.lease)
         for former in {one.former for one in claimed} - {""}:
             await self._silence(former)
-        for one in claimed:
-            log.info("login %s is ours now, epoch %d", login_tag(one.login), one.epoch)
-            await self._keeper.take(one.login, one.epoch)
+        await each(claimed, self._begin, at_once=MOVES_AT_ONCE)
+
+    async def _begin(self, one: Claimed) -> None:
+        log.info("login %s is ours now, epoch %d", login_tag(one.login), one.epoch)
+        await self._keeper.take(one.login, one.epoch)
 
     def _let_go(self, login: LoginId) -> None:
         if login not in self._going:

@@ -140,6 +140,17 @@ async def test_shares_move_when_workers_come_drain_and_die(site: Site) -> None:
         await it.sink.until_connected(*logins)
 
 
+async def test_a_host_is_there_before_the_first_session(site: Site) -> None:
+    berths = (await site.join("a")).keeper.berths
+    berths.warm()
+    await site.until(lambda: berths.slots[0].connection is not None)
+    berths.warm()
+    pids = [slot.pid for slot in berths.slots]
+    async with site.leading("a", LOGINS[:2]) as it:
+        await it.sink.until_connected(*LOGINS[:2])
+        assert [slot.pid for slot in berths.slots] == pids
+
+
 async def test_another_leader_takes_the_links_over_as_they_are(site: Site) -> None:
     logins = LOGINS[:6]
     for name in ("a", "b"):
