@@ -84,7 +84,7 @@ class Nursery:
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
 
     def serve(self) -> Order | None:
-        """In the nursery: None, once it is over. In a child: its order."""
+        """In the nursery: None, once it and all its children are over. In a child: its order."""
         poll = select.poll()
         for one in (self._control, self._ended):
             poll.register(one, select.POLLIN)
@@ -96,6 +96,7 @@ class Nursery:
             if self._control.fileno() in ready:
                 order = self._take()
                 if order is None:
+                    self._end_all()
                     return None
                 if self._bear(order):
                     return order
@@ -128,6 +129,13 @@ class Nursery:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for one in (self._control, self._ended, self._wake):
             one.detach()
+
+    def _end_all(self) -> None:
+        """Whoever would take over the children may not look after the dead."""
+        for pid in self._reports:
+            os.kill(pid, signal.SIGKILL)
+        for pid in self._reports:
+            os.waitpid(pid, 0)
 
     def _tell_ends(self) -> None:
         while self._reports:
