@@ -9,7 +9,12 @@ import zlib
 from collections.abc import Callable
 
 from mautrix_whatsapp_py.whatsapp.host.journal import EventJournal, JournalAway, JournalFull
-from mautrix_whatsapp_py.whatsapp.host.protobuf import DECRYPTED_CODES, HISTORY_CODE, strip_wrapper
+from mautrix_whatsapp_py.whatsapp.host.protobuf import (
+    BACKLOG_END_CODE,
+    DECRYPTED_CODES,
+    HISTORY_CODE,
+    strip_wrapper,
+)
 from mautrix_whatsapp_py.whatsapp.host.quiet import Quiet
 
 log = logging.getLogger(__name__)
@@ -89,11 +94,16 @@ class Intake:
                 self._depth += 1
             self._note_time()
             self._on_stored()
-            if code in DECRYPTED_CODES:
-                self.quiet.after_message()
+            self._tell_quiet(code)
             return
         self.dropped += 1
         log.error("an event was lost: the session had to stop while the disk was full")
+
+    def _tell_quiet(self, code: int) -> None:
+        if code in DECRYPTED_CODES:
+            self.quiet.after_message(is_rush=self._rush >= RUSH_EVENTS)
+        elif code == BACKLOG_END_CODE:
+            self.quiet.after_backlog()
 
     def _note_time(self) -> None:
         now = time.monotonic()

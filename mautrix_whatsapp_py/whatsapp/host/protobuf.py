@@ -15,6 +15,7 @@ LOGGED_OUT_CODE = 6
 HISTORY_CODE = 13
 MESSAGE_CODE = 17
 RECEIPT_CODE = 18
+BACKLOG_END_CODE = 27
 DECRYPTED_CODES = frozenset({MESSAGE_CODE, 44})
 """Messages, and those that could not be decrypted."""
 _MAX_ADDRESS = 64
@@ -42,7 +43,7 @@ _NAMES = {
     24: "IdentityChange",
     25: "privacySettingsEvent",
     26: "OfflineSyncPreview",
-    27: "OfflineSyncCompleted",
+    BACKLOG_END_CODE: "OfflineSyncCompleted",
     30: "BlocklistEvent",
     31: "BlocklistChange",
     32: "NewsletterJoin",

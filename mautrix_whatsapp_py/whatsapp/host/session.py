@@ -387,6 +387,7 @@ class Session:
 
     def _publish(self, fact: WaLinkFact) -> None:
         self.fact = fact
+        self.intake.quiet.note_link(fact.kind)
         log.info("link %s %s", fact.kind, fact.code, extra={"login": self.login})
         self._around.outlet.put(LinkChanged(login=self.login, fact=fact))
 

@@ -50,7 +50,9 @@ class FakeLibrary:
         if error is not None:
             return error
         listener.on_event(0, b"")
-        listener.on_event(3, self.protobuf.messages.Connected(status=True).SerializeToString())
+        messages = self.protobuf.messages
+        listener.on_event(3, messages.Connected(status=True).SerializeToString())
+        listener.on_event(27, messages.OfflineSyncCompleted(Count=0).SerializeToString())
         while True:
             result = run.inbox.get()()
             if result is not None:
