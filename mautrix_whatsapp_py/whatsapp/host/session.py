@@ -103,7 +103,9 @@ class Session:
             protobuf=protobuf,
             take_history=self.history.take if options.wants_history else None,
         )
-        self.settling = Settling(lambda row: decode_row(row, self.account))
+        self.settling = Settling(
+            lambda row: decode_row(row, self.account), get_fact=self._journal.get_fact, set_fact=self._remember
+        )
         self._pump = Pump(
             login=login,
             journal=self._journal,

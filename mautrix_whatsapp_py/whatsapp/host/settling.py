@@ -20,6 +20,8 @@ SETTLE_SECONDS = 15.0
 MOST_REPEATS = 5
 """Of what may be said again, where the server takes it and confirms nothing."""
 MOST_REMEMBERED = 1000
+MOST_DOUBTED = 100
+_DOUBTED = "doubted"
 _ARRIVED = frozenset(
     {WaReceiptKind.DELIVERED, WaReceiptKind.SENDER, WaReceiptKind.READ, WaReceiptKind.PLAYED, WaReceiptKind.RETRY}
 )
@@ -29,14 +31,23 @@ _ARRIVED = frozenset(
 class Settling:
     """Counts repetitions, and remembers which messages others were seen to have."""
 
-    def __init__(self, decode: Callable[[Row], WaEvent], settle_seconds: float = SETTLE_SECONDS) -> None:
+    def __init__(
+        self,
+        decode: Callable[[Row], WaEvent],
+        settle_seconds: float = SETTLE_SECONDS,
+        *,
+        get_fact: Callable[[str], str] = lambda _: "",
+        set_fact: Callable[[str, str], None] = lambda *_: None,
+    ) -> None:
+        """What is doubted is a fact that outlives the host."""
         self._decode = decode
+        self._set_fact = set_fact
         self._settle_seconds = settle_seconds
         self._loop = asyncio.get_running_loop()
         self._lock = threading.Lock()
         self._repeats: Counter[SendId] = Counter()
         self._arrived: OrderedDict[WaMessageId, datetime] = OrderedDict()
-        self._doubted: OrderedDict[WaMessageId, None] = OrderedDict()
+        self._doubted = OrderedDict.fromkeys(map(WaMessageId, get_fact(_DOUBTED).split()))
         """Of which the bridge was told that nobody knows."""
         self._waiting: dict[WaMessageId, asyncio.Event] = {}
 
@@ -77,8 +88,9 @@ class Settling:
     def _doubt(self, message_id: WaMessageId) -> None:
         with self._lock:
             self._doubted[message_id] = None
-            if len(self._doubted) > MOST_REMEMBERED:
+            if len(self._doubted) > MOST_DOUBTED:
                 self._doubted.popitem(last=False)
+        self._set_fact(_DOUBTED, " ".join(self._doubted))
 
     def get_arrival(self, message_id: WaMessageId) -> datetime | None:
         """When somebody said to have a message; None when nobody did."""

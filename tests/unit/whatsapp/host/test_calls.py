@@ -143,7 +143,10 @@ def have_left(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_settling(made: Stand) -> Settling:
-    return Settling(lambda row: decode_row(row, made.session.account), settle_seconds=0)
+    journal = made.session.journal
+    return Settling(
+        lambda row: decode_row(row, made.session.account), 0, get_fact=journal.get_fact, set_fact=journal.set_fact
+    )
 
 
 async def fail(made: Stand, calls: Calls, call: SendMessage) -> CallFailed:
@@ -262,3 +265,5 @@ async def test_that_a_message_has_arrived_is_kept_only_where_that_was_in_doubt(t
         settling = make_settling(made)
         assert await settling.fetch_arrival(WaMessageId("3EB0")) is None
         assert not settling.takes(RECEIPT_CODE, delivered)
+        # The next host knows of it, too.
+        assert not make_settling(made).takes(RECEIPT_CODE, delivered)
