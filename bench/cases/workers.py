@@ -18,10 +18,12 @@ from pathlib import Path
 
 from bench.figures import IS_SMALL, Figure
 from bench.talk.homeserver import Ledger, rate
+from bench.talk.processes import look
 from bench.talk.stage import cores
 from tests.chaos.conversation import Conversation
 from tests.chaos.storm import Plan
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse, SynapseDatabase
+from tests.homeserver.hosts import host_pids
 from tests.postgres import own_postgres
 from tests.workers.crew import Crew
 from tests.workers.play import WORKERS, Play, Size, playing
@@ -31,6 +33,7 @@ MESSAGES = 30 if IS_SMALL else 240
 LATENCIES = 6 if IS_SMALL else 48
 ROUNDS = 1 if IS_SMALL else 3
 RECEIVE_SECONDS = 60
+IDLE_SECONDS = 10.0
 _WAYS = (("in", "WhatsApp to rooms"), ("out", "rooms to WhatsApp"))
 
 
@@ -42,6 +45,10 @@ class Found:
     """Messages per second of each round."""
     latencies: dict[tuple[int, str], list[float]] = field(default_factory=dict)
     """Milliseconds of messages that come one by one."""
+    costs: dict[tuple[int, str], list[float]] = field(default_factory=dict)
+    """Milliseconds of processor that all workers and hosts take for a message together."""
+    idle: dict[int, list[float]] = field(default_factory=dict)
+    """How much of a processor all take together without messages."""
     loads: list[float] = field(default_factory=list)
 
 
@@ -202,28 +209,42 @@ async def measure() -> Sequence[Figure]:
             for _ in range(ROUNDS):
                 for workers, arrange in ((WORKERS, together), (1, alone)):
                     await arrange(play.crew)
-                    await _measure_round(traffic, workers, found)
+                    await _measure_round(play.crew, traffic, workers, found)
             await together(play.crew)
     return [
         *(_throughput(found, way, words) for way, words in _WAYS),
         *(_latency(found, way, words) for way, words in _WAYS),
+        _idle(found),
     ]
 
 
-async def _measure_round(traffic: Traffic, workers: int, found: Found) -> None:
+async def _measure_round(crew: Crew, traffic: Traffic, workers: int, found: Found) -> None:
     found.loads.append(os.getloadavg()[0])
+    before = cpu_seconds(crew)
+    await asyncio.sleep(IDLE_SECONDS)  # What happens in a time without messages is what is asked for.
+    found.idle.setdefault(workers, []).append((cpu_seconds(crew) - before) / IDLE_SECONDS)
     found.latencies.setdefault((workers, "in"), []).extend(await traffic.late_to_matrix())
     found.latencies.setdefault((workers, "out"), []).extend(await traffic.late_to_whatsapp())
-    found.rates.setdefault((workers, "in"), []).append(await traffic.to_matrix())
-    found.rates.setdefault((workers, "out"), []).append(await traffic.to_whatsapp())
+    for way, flow in (("in", traffic.to_matrix), ("out", traffic.to_whatsapp)):
+        before = cpu_seconds(crew)
+        found.rates.setdefault((workers, way), []).append(await flow())
+        found.costs.setdefault((workers, way), []).append((cpu_seconds(crew) - before) / MESSAGES * 1000)
+
+
+def cpu_seconds(crew: Crew) -> float:
+    """What all workers that run have used, with their hosts."""
+    running = [worker.bridge for worker in crew.workers if worker.bridge.process.is_running]
+    return sum(look(bridge.process.pid, host_pids(bridge.folder)).cpu_seconds for bridge in running)
 
 
 def _throughput(found: Found, way: str, words: str) -> Figure:
     many, one = (statistics.median(found.rates[workers, way]) for workers in (WORKERS, 1))
+    many_ms, one_ms = (statistics.median(found.costs[workers, way]) for workers in (WORKERS, 1))
     return Figure(
         what=f"{WORKERS} workers and 1 on {cores()} cores with Synapse, Postgres and phones, {words}",
-        value=f"{many:.0f} and {one:.0f} messages per second, {many / one:.2f} times"
-        f" (median of {ROUNDS} rounds; load {min(found.loads):.1f} to {max(found.loads):.1f})",
+        value=f"{many:.1f} and {one:.1f} messages per second, {many / one:.2f} times"
+        f" ({many_ms:.1f} and {one_ms:.1f} ms of processor each, hosts included; median of {ROUNDS} rounds;"
+        f" load {min(found.loads):.1f} to {max(found.loads):.1f})",
         target="no worse than 1",
     )
 
@@ -235,4 +256,12 @@ def _latency(found: Found, way: str, words: str) -> Figure:
         values.append(f"{statistics.median(each):.0f} ms, 95 %: {each[int(0.95 * (len(each) - 1))]:.0f} ms")
     return Figure(
         what=f"one message at a time with {WORKERS} workers and with 1, {words}", value="; ".join(values)
+    )
+
+
+def _idle(found: Found) -> Figure:
+    many, one = (statistics.median(found.idle[workers]) * 100 for workers in (WORKERS, 1))
+    return Figure(
+        what=f"{WORKERS} workers and 1 with their hosts and {CHATS + 1} links, without messages",
+        value=f"{many:.1f} and {one:.1f} % of a processor",
     )

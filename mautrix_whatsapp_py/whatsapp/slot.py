@@ -130,14 +130,25 @@ class Slot:
     async def remove(self, login: LoginId) -> None:
         """This session belongs elsewhere; its folder is free when this returns."""
         self.logins.pop(login, None)
-        connection = self.connection
-        if connection is None:
-            return
-        try:
-            await connection.request(wire.StopSession(login=login), deadline_seconds=_STOP_SECONDS)
-        except WhatsAppError as error:
-            log.warning("a session did not stop (%s): its host is replaced", error.code)
-            self._kill()
+        process = self._process
+        while (connection := await self._reach(process)) is not None:
+            try:
+                await connection.request(wire.StopSession(login=login), deadline_seconds=_STOP_SECONDS)
+                return
+            except WhatsAppError as error:
+                # Asked again over a new connection: the others of this host are not to die of an old one's end.
+                if not connection.lost.is_set():
+                    log.warning("a session did not stop (%s): its host is replaced", error.code)
+                    self._kill()
+                    return
+
+    async def _reach(self, process: HostProcess | None) -> HostConnection | None:
+        """The way to a host, also when it is just being made anew; None when that process is no more."""
+        while self.connection is None:
+            if process is None or process.has_ended or self._process is not process or self._should_end.is_set():
+                return None
+            await asyncio.sleep(_POLL_SECONDS)  # A connection is there without telling anyone.
+        return self.connection
 
     async def _start_session(self, login: LoginId) -> None:
         folder = self._data.get_session(login).path

@@ -26,6 +26,7 @@ from tests.workers.roads import Balancer, DatabaseLink
 LOOK_SECONDS = 0.05
 COUNT_SECONDS = 0.25
 """Between two looks into the database, each of which is a new connection."""
+PATIENCE_SECONDS = 180.0
 PATIENCE = "MAUTRIX_WHATSAPP_CLUSTER__LEASE_TTL"
 
 
@@ -77,7 +78,7 @@ class Crew:
     moves: list[float] = field(default_factory=list)
     """Seconds from the order to drain, or from a start, until every account was where it should be."""
 
-    async def leader(self, *, but: Worker | None = None, seconds: float = 60.0) -> Worker:
+    async def leader(self, *, but: Worker | None = None, seconds: float = PATIENCE_SECONDS) -> Worker:
         """Who leads, as soon as somebody does."""
         async with asyncio.timeout(seconds):
             while True:
@@ -93,7 +94,7 @@ class Crew:
 
     async def revive(self, worker: Worker) -> None:
         """Start a worker that has ended, as its supervisor does; it gets its share back."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while worker.bridge.process.is_running:
                 await asyncio.sleep(LOOK_SECONDS)
         began = asyncio.get_running_loop().time()
@@ -107,7 +108,7 @@ class Crew:
         """How many accounts a user has, as a worker answers programs, whoever leads."""
         url, query = f"{worker.bridge.url}/_matrix/provision/{path}", {"user_id": user}
         headers = {"Authorization": f"Bearer {secret}"}
-        async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+        async with asyncio.timeout(PATIENCE_SECONDS), aiohttp.ClientSession() as http:
             while True:
                 async with http.get(url, params=query, headers=headers) as answer:
                     if answer.status != 503:
@@ -129,7 +130,7 @@ class Crew:
             found.setdefault(name, set()).add(login)
         return found
 
-    async def until_spread(self, *, workers: int | None = None, seconds: float = 90.0) -> None:
+    async def until_spread(self, *, workers: int | None = None, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until everything is held, and every worker has its share."""
         async with asyncio.timeout(seconds):
             while not await self._is_spread(workers or len(self.workers)):
@@ -137,7 +138,7 @@ class Crew:
 
     async def until_moved(self, worker: Worker) -> None:
         """Wait until a worker has nothing any more, and others have everything."""
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while not (await self._is_spread(len(self.workers) - 1) and worker.name not in await self.holdings()):
                 await asyncio.sleep(COUNT_SECONDS)
 

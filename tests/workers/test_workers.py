@@ -51,7 +51,7 @@ SHORT = (
 )
 LONG = (
     Plan(messages=660, chats=16),
-    Blows(kills=10, freezes=10, cuts=2, restarts=2, drains=3),
+    Blows(kills=10, freezes=10, cuts=1, restarts=1, drains=2),
     Size(links=59, direct=12, groups=4, drips=3),
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from mautrix_whatsapp_py.bridge.talk import Talk
@@ -17,6 +19,8 @@ async def choose_login(user: MxUserId, portal: Portal, talk: Talk) -> Login | No
         login = talk.logins.get(receiver)
         return login if login is not None and login.user == user else None
     logins = [login for login in talk.logins.of_user(user) if await is_in_chat(login, portal, talk)]
+    if len(logins) > 1:
+        logins = await _known_members(logins, portal, talk) or logins
     if len(logins) <= 1:
         return logins[0] if logins else None
     ids = [login.id for login in logins]
@@ -44,6 +48,14 @@ async def is_in_chat(login: Login, portal: Portal, talk: Talk) -> bool:
     record = await talk.following.deps.rooms.get(portal.room_id)
     roles = record.facts.roles
     return not roles or (await talk.rooms.own_person(login)).id in roles
+
+
+async def _known_members(logins: Sequence[Login], portal: Portal, talk: Talk) -> list[Login]:
+    """Those of a user's accounts that the list of a group's members has."""
+    if not portal.key.chat.is_group or portal.room_id is None:
+        return []
+    roles = (await talk.following.deps.rooms.get(portal.room_id)).facts.roles
+    return [login for login in logins if (await talk.rooms.own_person(login)).id in roles]
 
 
 async def note_absence(login: Login, portal: Portal, talk: Talk) -> None:

@@ -70,7 +70,8 @@ class FakeHost:
                         wire.Event(login=login, seq=JournalSeq(seq), event=WaUnknown(kind=str(seq)))
                     )
             case wire.StopSession(login=login):
-                self.logins.remove(login)
+                if login in self.logins:
+                    self.logins.remove(login)
         await channel.send(wire.Reply(id=request.id, result=wire.Done()))
 
 

@@ -151,6 +151,29 @@ async def test_a_host_is_there_before_the_first_session(site: Site) -> None:
         assert [slot.pid for slot in berths.slots] == pids
 
 
+@pytest.mark.parametrize("is_asked_before", [False, True])
+async def test_a_session_goes_in_order_while_the_way_to_its_host_is_made_anew(
+    site: Site, is_asked_before: bool
+) -> None:
+    keeper = (await site.join("a")).keeper
+    async with site.leading("a", LOGINS[:3]) as it:
+        await it.sink.until_connected(*LOGINS[:3])
+        (slot,) = keeper.berths.slots
+        pid = slot.pid
+        if is_asked_before:
+            dropping = asyncio.create_task(keeper.drop(LOGINS[0]))
+            await asyncio.sleep(0)  # It asks now.
+            await slot.reattach()
+        else:
+            await slot.reattach()
+            assert slot.connection is None
+            dropping = asyncio.create_task(keeper.drop(LOGINS[0]))
+        await dropping
+        assert told(site, "StopSession") >= 1
+        await site.until(lambda: slot.connection is not None)
+        assert slot.pid == pid
+
+
 async def test_another_leader_takes_the_links_over_as_they_are(site: Site) -> None:
     logins = LOGINS[:6]
     for name in ("a", "b"):
