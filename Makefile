@@ -11,6 +11,8 @@ JOBS ?= $(shell jobs=$$((5 * $$(getconf _NPROCESSORS_ONLN) / 2)); echo $$((jobs 
 ARGS ?=
 BIN := $(VENV)/bin
 export VENV PYTHON
+# Otherwise whoever sets it has every start of a program compile all that it loads, Synapse and the tests included.
+unexport PYTHONDONTWRITEBYTECODE
 
 .NOTPARALLEL:
 .PHONY: help run test lint types layers pytest test-extra chaos fuzz bench demo lock format clean venv-local venv-test
@@ -35,9 +37,11 @@ types: venv-test
 layers: venv-test
 	@$(BIN)/lint-imports --no-cache
 
-# Sizes, README, lock files and examples are checked by tests/arch.
+# Sizes, README, lock files and examples are checked by tests/arch. The first time, one process compiles what all load.
 pytest: venv-test
-	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
+	@[ -d tests/unit/__pycache__ ] || { $(BIN)/python -c 'import synapse.app.homeserver' & \
+	    $(BIN)/python -m pytest --collect-only -qq >/dev/null; wait; }
+	@tools/in-memory $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 test-extra: venv-test
 	@tests/extra/run

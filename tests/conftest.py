@@ -13,6 +13,7 @@ import pytest
 from tests.homeserver import (
     BridgeProcess,
     FaultProxy,
+    Nursery,
     PortPool,
     Registration,
     Synapse,
@@ -20,6 +21,9 @@ from tests.homeserver import (
     SynapseTemplate,
 )
 from tests.homeserver.leaks import find_leaks, tells_all
+from tests.homeserver.runner import ENVIRONMENT
+from tests.homeserver.runner import PROGRAM as BRIDGE
+from tests.homeserver.synapse import PROGRAM as SYNAPSE
 from tests.order import deal
 
 LONG_FOLDERS = frozenset({"backup", "chaos", "workers"})
@@ -63,6 +67,23 @@ def synapse_template(run_folder: Path) -> SynapseTemplate:
     return SynapseTemplate(folder=run_folder / "synapse-template")
 
 
+@pytest.fixture(scope="session")
+def synapse_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery | None]:
+    """Where Synapses come from; a test that is to start it as anybody does replaces this by None."""
+    nursery = Nursery(SYNAPSE, folder=tmp_path_factory.mktemp("nursery"), environment={})
+    yield nursery
+    nursery.close()
+
+
+@pytest.fixture(scope="session")
+def bridge_nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery | None]:
+    """Where bridges come from; a test that is to start one as its users do replaces this by None."""
+    folder = tmp_path_factory.mktemp("nursery")
+    nursery = Nursery(BRIDGE, folder=folder, environment=ENVIRONMENT)
+    yield nursery
+    nursery.close()
+
+
 class MakeSynapse(Protocol):
     """Starts a Synapse that ends with the test."""
 
@@ -77,7 +98,7 @@ class MakeSynapse(Protocol):
 
 @pytest.fixture
 async def make_synapse(
-    tmp_path: Path, ports: PortPool, synapse_template: SynapseTemplate
+    tmp_path: Path, ports: PortPool, synapse_template: SynapseTemplate, synapse_nursery: Nursery | None
 ) -> AsyncIterator[MakeSynapse]:
     """Synapses for one test, each with the registrations it is given."""
     made: list[Synapse] = []
@@ -95,6 +116,7 @@ async def make_synapse(
             database=database,
             template=await _template(synapse_template, database),
             overrides=overrides,
+            nursery=synapse_nursery,
         )
         made.append(synapse)
         await synapse.start()
@@ -120,7 +142,7 @@ class MakeBridge(Protocol):
 
 
 @pytest.fixture
-async def make_bridge(tmp_path: Path) -> AsyncIterator[MakeBridge]:
+async def make_bridge(tmp_path: Path, bridge_nursery: Nursery | None) -> AsyncIterator[MakeBridge]:
     """Bridges for one test."""
     made: list[BridgeProcess] = []
 
@@ -139,6 +161,7 @@ async def make_bridge(tmp_path: Path) -> AsyncIterator[MakeBridge]:
             port=port,
             database_uri=database_uri,
             sections=sections,
+            nursery=bridge_nursery,
         )
         made.append(bridge)
         return bridge

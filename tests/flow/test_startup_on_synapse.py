@@ -32,6 +32,11 @@ async def fails(bridge: BridgeProcess, code: ExitCode, *texts: str) -> None:
 
 
 @pytest.fixture
+def bridge_nursery() -> None:
+    """Each is started as its users start it."""
+
+
+@pytest.fixture
 def busy_port() -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield int(listener.getsockname()[1])

@@ -1,6 +1,7 @@
 """A real Synapse, a real client over HTTP, the bridge as a process and a faulty network between them."""
 
 from tests.homeserver.accounts import Account
+from tests.homeserver.births import Nursery
 from tests.homeserver.client import MatrixClient, MatrixRequestFailed
 from tests.homeserver.events import Event, Json, Kind, Mark
 from tests.homeserver.fault_proxy import Fault, FaultProxy
@@ -22,6 +23,7 @@ __all__ = [
     "Mark",
     "MatrixClient",
     "MatrixRequestFailed",
+    "Nursery",
     "PortPool",
     "PostgresDatabase",
     "Registration",

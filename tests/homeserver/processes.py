@@ -10,21 +10,35 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
+from tests.homeserver.births import Child, Nursery
+
 POLL_SECONDS = 0.02
 STOP_SECONDS = 20.0
 
 
 class Process:
-    """One command with its output in a file; may be started again after it ended."""
+    """One command with its output in a file; may be started again after it ended.
 
-    def __init__(self, name: str, command: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> None:
+    With a nursery it is a fork of a process that has loaded the program, as long as that makes no difference.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        folder: Path,
+        environment: Mapping[str, str],
+        nursery: Nursery | None = None,
+    ) -> None:
         self.name = name
         self.output_path = folder / f"{name}.out"
         self._command = tuple(command)
         self._folder = folder
         self.environment = dict(environment)
         """On top of ours, from the next start on."""
-        self._process: subprocess.Popen[bytes] | None = None
+        self._nursery = nursery
+        self._process: subprocess.Popen[bytes] | Child | None = None
 
     @property
     def pid(self) -> int:
@@ -50,11 +64,17 @@ class Process:
     def launch(self, *extra: str) -> None:
         """Start it; does not wait until it is ready."""
         assert not self.is_running, f"{self.name} runs already"
+        command, environment = [*self._command, *extra], {**os.environ, **self.environment}
         with self.output_path.open("ab") as output:
+            if self._nursery is not None and self._nursery.takes(command, environment):
+                self._process = self._nursery.bear(
+                    command, folder=self._folder, environment=environment, output=output.fileno()
+                )
+                return
             self._process = subprocess.Popen(
-                [*self._command, *extra],
+                command,
                 cwd=self._folder,
-                env={**os.environ, **self.environment},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -112,6 +132,6 @@ class Process:
             text = f"{self.name} ignored {number.name} for {deadline_seconds:.0f} s:\n{self.output[-4000:]}"
             raise TimeoutError(text) from None
 
-    def _require(self) -> subprocess.Popen[bytes]:
+    def _require(self) -> subprocess.Popen[bytes] | Child:
         assert self._process is not None, f"{self.name} was never started"
         return self._process

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import aiohttp
 
+from tests.homeserver.births import Nursery
 from tests.homeserver.hosts import end_hosts
 from tests.homeserver.processes import Process
 from tests.homeserver.registration import Registration
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAM = "mautrix_whatsapp_py"
 READY_SECONDS = 60.0
 # Output must be in the file before a kill, and imports must find this checkout from any folder.
 ENVIRONMENT = {"PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
@@ -32,6 +34,7 @@ class BridgeProcess:
         port: int,
         database_uri: str | None = None,
         sections: Mapping[str, Mapping[str, object]] | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -46,8 +49,8 @@ class BridgeProcess:
         }
         self.config_path.write_text(json.dumps(merged, indent=2))
         self.config_path.chmod(0o600)
-        command = [sys.executable, "-m", "mautrix_whatsapp_py", "-c", "config.yaml", "-r", "registration.yaml"]
-        self._process = Process("bridge", command, folder=folder, environment=ENVIRONMENT)
+        command = [sys.executable, "-m", PROGRAM, "-c", "config.yaml", "-r", "registration.yaml"]
+        self._process = Process("bridge", command, folder=folder, environment=ENVIRONMENT, nursery=nursery)
         self.has_been_ready = False
 
     @property

@@ -12,12 +12,14 @@ from pathlib import Path
 import aiohttp
 
 from tests.homeserver.accounts import Account, decode_account, log_in
+from tests.homeserver.births import Nursery
 from tests.homeserver.client import MatrixClient, request_json
 from tests.homeserver.events import Json
 from tests.homeserver.processes import Process
 from tests.homeserver.registration import Registration
 from tests.homeserver.synapse_config import SHARED_SECRET, SqliteDatabase, SynapseDatabase, write_config
 
+PROGRAM = "synapse.app.homeserver"
 START_SECONDS = 60.0
 PASSWORD = "correct horse battery staple"
 
@@ -35,6 +37,7 @@ class Synapse:
         template: Path | None = None,
         server_name: str = "localhost",
         overrides: Mapping[str, object] | None = None,
+        nursery: Nursery | None = None,
     ) -> None:
         self.port = port
         self.server_name = server_name
@@ -51,8 +54,8 @@ class Synapse:
             registrations=paths,
             overrides=overrides or {},
         )
-        command = [sys.executable, "-m", "synapse.app.homeserver", "-c", str(config)]
-        self._process = Process("synapse", command, folder=folder, environment={})
+        command = [sys.executable, "-m", PROGRAM, "-c", str(config)]
+        self._process = Process("synapse", command, folder=folder, environment={}, nursery=nursery)
         self._clients: list[MatrixClient] = []
 
     @property

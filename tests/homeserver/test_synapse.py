@@ -61,6 +61,7 @@ async def test_state_and_media_come_back_as_sent(make_synapse: MakeSynapse) -> N
         await alice.get_state(room, "m.room.name")
 
 
+@pytest.mark.parametrize("synapse_nursery", [None], ids=["started"])
 async def test_clients_live_through_restarts_and_crashes(make_synapse: MakeSynapse) -> None:
     synapse = await make_synapse()
     alice = await synapse.create_client("alice")
