@@ -12,6 +12,8 @@ ENVIRONMENT = "MAUTRIX_WHATSAPP_KEEPING"
 """The variable that tells a host; on its command line everybody could read the password."""
 SCHEMA = "whatsmeow"
 """Of the library's own tables, apart from ours."""
+IDLE_SECONDS = 30
+"""After so long the server ends a connection of the library's that is not used."""
 
 
 class Keeping(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +35,9 @@ def library_dsn(keeping: Keeping) -> str:
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     # This driver insists on encryption where nothing is said; ours takes what the server offers.
     query.setdefault("sslmode", "prefer")
-    query |= {"search_path": SCHEMA, "application_name": keeping.holder}
+    # It leaves two connections behind whenever a session ends, and opens others for those the server ended.
+    idle_ms = str(IDLE_SECONDS * 1000)
+    query |= {"search_path": SCHEMA, "application_name": keeping.holder, "idle_session_timeout": idle_ms}
     # Its driver has no form without a host before the slash.
     return urlunsplit(("postgresql", parts.netloc, parts.path, urlencode(query), ""))
 

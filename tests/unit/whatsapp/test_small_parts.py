@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import pytest
@@ -16,6 +17,7 @@ from mautrix_whatsapp_py.whatsapp.host.library import import_binding, missing_ex
 from mautrix_whatsapp_py.whatsapp.host.library_log import scrub
 from mautrix_whatsapp_py.whatsapp.host.pairing import phone_code_problem
 from mautrix_whatsapp_py.whatsapp.host.protobuf import strip_wrapper
+from mautrix_whatsapp_py.whatsapp.keeping import SCHEMA, Keeping, library_dsn
 from mautrix_whatsapp_py.whatsapp.options import HostLimits
 from mautrix_whatsapp_py.whatsapp.pairing import normalise_phone
 from mautrix_whatsapp_py.whatsapp.process import host_environment, last_words, trim_log
@@ -194,3 +196,15 @@ def test_sockets_in_deep_folders(tmp_path: Path) -> None:
 def test_login_folders_are_digits(tmp_path: Path, login: str) -> None:
     with pytest.raises(ValueError, match="digits"):
         DataFolder(path=tmp_path).get_session(LoginId(login))
+
+
+def test_the_library_leaves_no_connections_behind_and_everything_else_is_as_the_address_says() -> None:
+    keeping = Keeping(dsn="postgresql://u:p@h/d?sslmode=disable", holder="a b", lease="bridge", epoch=1)
+    parts = urlsplit(library_dsn(keeping))
+    assert (parts.scheme, parts.netloc, parts.path) == ("postgresql", "u:p@h", "/d")
+    assert dict(parse_qsl(parts.query)) == {
+        "sslmode": "disable",
+        "search_path": SCHEMA,
+        "application_name": "a b",
+        "idle_session_timeout": "30000",
+    }
