@@ -9,8 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 _PROGRAM = Path(__file__).with_name("nursery.py")
@@ -22,10 +24,12 @@ END_SECONDS = 20
 
 
 class Child:
-    """What `subprocess.Popen` is for a process that was started."""
+    """What `subprocess.Popen` is for a process that was started; one thread may wait while another asks."""
 
     def __init__(self, report: int) -> None:
+        os.set_blocking(report, False)
         self._report = report
+        self._reading = threading.Lock()
         self._read = b""
         self._is_open = True
 
@@ -71,17 +75,21 @@ class Child:
         return int(codes[0]) if codes else -signal.SIGKILL
 
     def _hear(self, seconds: float | None) -> bool:
-        """Whether something was told within that time."""
+        """Whether something was told within that time, to whomever."""
         poll = select.poll()
         poll.register(self._report, select.POLLIN)
         if not poll.poll(None if seconds is None else seconds * 1000):
             return False
-        told = os.read(self._report, 100)
+        with self._reading, suppress(BlockingIOError):
+            if self._is_open:
+                self._take(os.read(self._report, 100))
+        return True
+
+    def _take(self, told: bytes) -> None:
         self._read += told
         if not told:
             self._is_open = False
             os.close(self._report)
-        return True
 
 
 class Nursery:

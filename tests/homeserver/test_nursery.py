@@ -107,6 +107,16 @@ async def test_its_end_is_told_as_it_was(tmp_path: Path, nursery: Nursery) -> No
     assert not process.is_running
 
 
+async def test_one_may_wait_while_another_asks(tmp_path: Path, nursery: Nursery) -> None:
+    process = await launched(make(tmp_path, nursery))
+    waiting = [asyncio.create_task(process.wait()) for _ in range(3)]
+    os.kill(process.pid, signal.SIGTERM)
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while process.is_running:
+            await asyncio.sleep(0)
+    assert await asyncio.gather(*waiting) == [-signal.SIGTERM] * 3
+
+
 async def test_all_go_with_the_nursery(tmp_path: Path, nursery: Nursery) -> None:
     both = [await launched(make(tmp_path, nursery, name=name)) for name in ("one", "other")]
     pids = [process.pid for process in both]
