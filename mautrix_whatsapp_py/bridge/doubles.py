@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Protocol, TypeVar
 
@@ -132,6 +133,8 @@ class DoublePuppets:
         self._lists_direct_chats = lists_direct_chats
         self._absent: dict[tuple[MxUserId, MxRoomId], float] = {}
         self._unaccepted: dict[MxUserId, float] = {}
+        self._tokens_lost: Counter[MxUserId] = Counter()
+        self._questioning = asyncio.Lock()
         self._hinted: set[MxUserId] = set()
         self._unread: set[tuple[MxUserId, MxRoomId]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -282,11 +285,14 @@ class DoublePuppets:
     async def _try(self, user: MxUserId, do: Callable[[], Awaitable[Result]], *, failed: str) -> Result | None:
         """Do it, again where something stands in for a token that was lost; None when it is refused."""
         while self._is_over(self._unaccepted, user):
+            tokens_lost = self._tokens_lost[user]
             try:
                 return await do()
             except MatrixRefused as error:
                 log.info("%s %s: %s %s", failed, user, error.status, error.errcode)
-                if not await self._replaced_token(user):
+            async with self._questioning:
+                # Somebody else may have found it out meanwhile.
+                if self._tokens_lost[user] == tokens_lost and not await self._replaced_token(user):
                     break
         return None
 
@@ -317,6 +323,7 @@ class DoublePuppets:
             self._unaccepted[user] = self._clock.monotonic() + UNACCEPTED_SECONDS
             return False
         self._doubles.use_automatic(user)
+        self._tokens_lost[user] += 1
         async with self._store.transaction() as tx:
             await self._rows.drop(tx, user)
             await self._facts.put(tx, _hint_key(user), "1")

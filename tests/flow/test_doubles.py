@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +15,7 @@ from mautrix_whatsapp_py.bridge.from_whatsapp.poll import end_due as poll_ends
 from mautrix_whatsapp_py.bridge.management import ManagementRooms
 from mautrix_whatsapp_py.commands.doubles import ON, double_commands
 from mautrix_whatsapp_py.convert.polls import digest_of
+from mautrix_whatsapp_py.errors import MatrixRefused
 from mautrix_whatsapp_py.ids import MxRoomId, MxUserId, WaMessageId
 from mautrix_whatsapp_py.model.content import MxPollEnd, WaContent, WaEdit, WaReaction, WaRevoke, WaText
 from mautrix_whatsapp_py.model.mx import MxReceipt
@@ -195,6 +197,33 @@ async def test_the_servers_permission_stands_in_for_a_token_that_is_lost(stage: 
     await stage.restart()
     await stage.from_phone(WaText(body="three"))
     assert stage.senders[-1] == ALICE
+
+
+async def test_a_token_that_is_lost_is_found_out_by_several_at_once(stage: Stage) -> None:
+    stage.api.owners["alices"] = ALICE
+    await stage.world.say("login-matrix alices")
+    await stage.chat.hear("hello")
+    stage.api.automatic.add(ALICE)
+    stage.api.refuse_token(ALICE)
+    is_found_out, room = asyncio.Event(), stage.chat.room_id
+
+    async def look() -> object:
+        return await stage.api.fetch_newest(room, user=ALICE)
+
+    async def look_slowly() -> object:
+        try:
+            return await look()
+        except MatrixRefused:
+            await is_found_out.wait()
+            raise
+
+    slow = asyncio.create_task(stage.doubles.ask(ALICE, look_slowly))
+    await asyncio.sleep(0)
+    assert await stage.doubles.ask(ALICE, look) is not None
+    is_found_out.set()
+    assert await slow is not None
+    await stage.doubles.idle()
+    assert [text for text in stage.news() if text in (COVERED, LOST)] == [COVERED]
 
 
 async def test_a_registration_that_is_missing_does_no_harm(stage: Stage) -> None:
