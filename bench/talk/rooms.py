@@ -70,6 +70,6 @@ class RoomMaker:
         query = {"user_id": user} if user else {}
         async with self.http.request(method, url, json=body, params=query, headers=headers) as answer:
             document: Json = await answer.json()
-            if answer.status != 200:
+            if not answer.ok:
                 raise RuntimeError(f"the homeserver answered {answer.status}: {document}")
             return document
