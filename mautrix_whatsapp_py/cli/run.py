@@ -52,6 +52,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _start(args: argparse.Namespace) -> int:
     config = _load(config_path(args), is_writable=not is_set(args, "no_update"))
+    # The Matrix library counts with it where it happens to be installed: memory for what is shown to nobody.
+    # None is how Python is told that a module cannot be had.
+    sys.modules.setdefault("prometheus_client", None)  # type: ignore[arg-type]
     # Loads every library of the bridge; whoever only asks for a file or the version need not wait for that.
     from mautrix_whatsapp_py import app
 
