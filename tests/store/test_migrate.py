@@ -85,8 +85,8 @@ async def get(address: DatabaseAddress, key: str) -> str | None:
 
 
 @pytest.fixture
-def next_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The migrations of a later version of the program, in use until the test removes them."""
+def next_version(migrated: DatabaseAddress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The migrations of a later version of the program, in use once a database of the present one is there."""
     folder = tmp_path / "later" / "alembic"
     shutil.copytree(migrations_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "versions" / "9999_next.py").write_text(NEXT_REVISION.format(more="", head=HEAD))

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 Change: TypeAlias = Callable[[BackfillRun], BackfillRun]
 EDIT_EVERY_SECONDS: Final = 5.0
+END_PAUSES_SECONDS: Final = (5.0, 20.0, 60.0, 300.0)
+"""What it came to is said again after these, where the homeserver is away."""
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class _Shown:
     began_s: float = 0.0
     began_with: int = 0
     is_showing: bool = False
+    first_text: str = ""
+    """What the first notice may say already, though nobody has heard that it was sent."""
 
 
 class Boards:
@@ -65,12 +69,15 @@ class Boards:
     async def begin(self, login: Login) -> BackfillRun:
         """Go on with what is under way, or begin anew."""
         run = await self.load(login)
+        first_text = "" if run is None or run.state is not RunState.RUNNING else "of a former process"
         if run is None or run.state is not RunState.RUNNING:
             run = BackfillRun(login_id=login.id, state=RunState.RUNNING, started_at=self._deps.talk.clock.now())
             self._runs[login.id] = run
             await self.change(login.id, lambda run: run)
         clock = self._deps.talk.clock
-        self._shown[login.id] = _Shown(began_s=clock.monotonic(), began_with=run.messages_done)
+        self._shown[login.id] = _Shown(
+            began_s=clock.monotonic(), began_with=run.messages_done, first_text=first_text
+        )
         return run
 
     async def change(self, login_id: LoginId, change: Change, *, also: Work[None] | None = None) -> None:
@@ -127,7 +134,10 @@ class Boards:
             problems=await self.get_untold(login, figures),
         )
         shown = self._shown.setdefault(login.id, _Shown())
-        await self._say(login, shown, tell_end(run, ending))
+        for pause_s in END_PAUSES_SECONDS:
+            if await self._say(login, shown, tell_end(run, ending)):
+                break
+            await self._deps.talk.clock.sleep(pause_s)
         await self._note_told(login, figures)
 
     async def get_untold(self, login: Login, figures: WaHistoryFigures) -> tuple[str, ...]:
@@ -159,27 +169,38 @@ class Boards:
             return None
         return max(0, run.messages_total - run.messages_done) * took_s / done
 
-    async def _say(self, login: Login, shown: _Shown, text: str) -> None:
+    async def _say(self, login: Login, shown: _Shown, text: str) -> bool:
+        """False when it may be possible later."""
         if text == shown.text:
-            return
+            return True
         shown.is_showing = True
         try:
-            await self._send(login, text)
+            await self._send(login, shown, text)
             shown.text = text
         except MatrixError as error:
             log.info("how far history is could not be shown: %s", error.errcode)
+            return isinstance(error, MatrixRefused)
         finally:
             shown.is_showing = False
+        return True
 
-    async def _send(self, login: Login, text: str) -> None:
+    async def _send(self, login: Login, shown: _Shown, text: str) -> None:
+        if self._runs[login.id].event_id is None:
+            # Sent once even when nobody lived to remember it, or heard of it; then it may say something else.
+            says_other = shown.first_text not in ("", text)
+            shown.first_text = shown.first_text or text
+            await self._send_notice(login, text, "first")
+            if not says_other:
+                return
+        # No edit is ever the same.
+        self._edits += 1
+        await self._send_notice(login, text, f"{self._deps.talk.clock.now().timestamp():.3f}-{self._edits}")
+
+    async def _send_notice(self, login: Login, text: str, name: str) -> None:
         run, matrix = self._runs[login.id], self._deps.matrix
         room_id = run.room_id or await self._deps.management.ensure(login.user)
         notice = replace(to_notice(text), edits=run.event_id)
         began_ms = int(run.started_at.timestamp() * 1000)
-        # The first one is sent once even when nobody lived to remember it; no edit is ever the same.
-        self._edits += 1
-        now_s = self._deps.talk.clock.now().timestamp()
-        name = f"{now_s:.3f}-{self._edits}" if run.event_id is not None else "first"
         txn_id = MxTxnId(f"history-{login.id}-{began_ms}-{name}")
         event_id = await matrix.send_notice(room_id, notice, sender=matrix.bot, txn_id=txn_id)
         if run.event_id is None:
