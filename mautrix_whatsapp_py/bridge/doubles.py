@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, Protocol, TypeVar
 
@@ -134,7 +134,8 @@ class DoublePuppets:
         self._absent: dict[tuple[MxUserId, MxRoomId], float] = {}
         self._unaccepted: dict[MxUserId, float] = {}
         self._tokens_lost: Counter[MxUserId] = Counter()
-        self._questioning = asyncio.Lock()
+        # One for each: a server that is slow to answer keeps nobody else waiting.
+        self._questioning: defaultdict[MxUserId, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._hinted: set[MxUserId] = set()
         self._unread: set[tuple[MxUserId, MxRoomId]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -290,7 +291,7 @@ class DoublePuppets:
                 return await do()
             except MatrixRefused as error:
                 log.info("%s %s: %s %s", failed, user, error.status, error.errcode)
-            async with self._questioning:
+            async with self._questioning[user]:
                 # Somebody else may have found it out meanwhile.
                 if self._tokens_lost[user] == tokens_lost and not await self._replaced_token(user):
                     break

@@ -57,6 +57,7 @@ def _load_synapse() -> Main:
     from synapse.app.complement_fork_proxied_reactor import ProxiedReactor
     from twisted.internet.main import installReactor
 
+    # Neither of the two says of what types it is.
     stand_in = ProxiedReactor()
     installReactor(stand_in)  # type: ignore[no-untyped-call]
     homeserver = importlib.import_module("synapse.app.homeserver")
@@ -193,4 +194,5 @@ def main() -> object:
 
 
 if __name__ == "__main__":
+    # What a program's own main returns goes to its exit as it is.
     sys.exit(main())  # type: ignore[arg-type]

@@ -134,11 +134,12 @@ class Boards:
             problems=await self.get_untold(login, figures),
         )
         shown = self._shown.setdefault(login.id, _Shown())
-        for pause_s in END_PAUSES_SECONDS:
+        for pause_s in (0.0, *END_PAUSES_SECONDS):
+            if pause_s:
+                await self._deps.talk.clock.sleep(pause_s)
             if await self._say(login, shown, tell_end(run, ending)):
-                break
-            await self._deps.talk.clock.sleep(pause_s)
-        await self._note_told(login, figures)
+                await self._note_told(login, figures)
+                return
 
     async def get_untold(self, login: Login, figures: WaHistoryFigures) -> tuple[str, ...]:
         """What was wrong with chunks of the present link that its user does not know of."""
