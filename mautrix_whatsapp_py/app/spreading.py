@@ -15,11 +15,11 @@ from mautrix_whatsapp_py.config import Config
 from mautrix_whatsapp_py.errors import StoreError
 from mautrix_whatsapp_py.ops.leadership import Hold, Leadership, Term
 from mautrix_whatsapp_py.ports import Clock
-from mautrix_whatsapp_py.store import holdings, post
+from mautrix_whatsapp_py.store import holdings
 from mautrix_whatsapp_py.store.forwarding import Listener
 from mautrix_whatsapp_py.store.holdings import HoldingBook
 from mautrix_whatsapp_py.store.leases import Lease
-from mautrix_whatsapp_py.store.post import Post
+from mautrix_whatsapp_py.store.post import Post, channel_of
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import PostgresAddress
 from mautrix_whatsapp_py.whatsapp.keeping import Keeping
@@ -65,16 +65,15 @@ class Spread:
         )
         self.keeper = Keeper(replace(network_options(config), keeping=self.keeping))
         self.book = HoldingBook(store)
-        self._post = Post(store)
+        self._post = Post(address, application=lease.holder)
         me = Self(holder=lease.holder, lease=lease.name, settled_seconds=ttl_seconds * SETTLED_SHARE)
         self.shares = Shares(self.book, self.keeper, me, silence=membership.silence)
         self.worker_end = WorkerEnd(
             self.keeper, self._sender(lease), files=config.session_folder / "handed", now=time.monotonic
         )
         self._leading: SpreadBerths | None = None
-        self._news = Listener(
-            address, application=lease.holder, clock=clock, channel=post.CHANNEL, recipient=lease.holder
-        )
+        channel = channel_of(lease.holder)
+        self._news = Listener(address, application=lease.holder, clock=clock, channel=channel)
         self._moves = Listener(address, application=lease.holder, clock=clock, channel=holdings.CHANNEL)
 
     @property
@@ -108,6 +107,10 @@ class Spread:
             yield
         finally:
             self._term.remove_listener(hold)
+
+    async def close(self) -> None:
+        """Send and read no more letters."""
+        await self._post.close()
 
     def _sender(self, lease: Lease) -> Send:
         async def send(recipient: str, bodies: Sequence[bytes]) -> bool:
@@ -159,3 +162,4 @@ async def spreading(
         finally:
             await spread.shares.stop()
             await spread.keeper.stop()
+            await spread.close()

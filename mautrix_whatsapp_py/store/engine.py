@@ -172,6 +172,18 @@ def _create_postgres(
 def _postgres_connector(
     dsn: str, statement_timeout_seconds: float | None, application: str
 ) -> Callable[..., Awaitable[asyncpg.Connection]]:
+    async def connect(*_args: object, **_kwargs: object) -> asyncpg.Connection:
+        return await _connect(dsn, statement_timeout_seconds, application)
+
+    return connect
+
+
+async def connect_postgres(address: PostgresAddress, *, application: str = APPLICATION) -> asyncpg.Connection:
+    """A connection of the driver itself."""
+    return await _connect(address.dsn, STATEMENT_TIMEOUT_SECONDS, application)
+
+
+async def _connect(dsn: str, statement_timeout_seconds: float | None, application: str) -> asyncpg.Connection:
     # A bridge on SQLite need not hold it.
     import asyncpg
 
@@ -179,16 +191,12 @@ def _postgres_connector(
     if application != APPLICATION:
         # One of several workers: one that froze must not keep the others from the rows it was about to write.
         settings["idle_in_transaction_session_timeout"] = f"{IDLE_TRANSACTION_SECONDS * 1000:.0f}"
-
-    async def connect(*_args: object, **_kwargs: object) -> asyncpg.Connection:
-        return await asyncpg.connect(
-            dsn,
-            timeout=CONNECT_TIMEOUT_SECONDS,
-            command_timeout=statement_timeout_seconds,
-            server_settings=settings,
-        )
-
-    return connect
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_TIMEOUT_SECONDS,
+        command_timeout=statement_timeout_seconds,
+        server_settings=settings,
+    )
 
 
 def _refuse_closed(connection: Any, _record: object, _proxy: object) -> None:

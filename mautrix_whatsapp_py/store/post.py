@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import text
-
 from mautrix_whatsapp_py.store.leases import Lease
-from mautrix_whatsapp_py.store.store import Store, Tx
+from mautrix_whatsapp_py.store.straight import Straight
+from mautrix_whatsapp_py.store.url import PostgresAddress
 
-CHANNEL = "mautrix_whatsapp_post"
-"""On which recipients are told that there is something for them."""
-_PUT = text(
-    "WITH held AS (SELECT 1 FROM leases WHERE name = :name AND epoch = :epoch AND holder = :holder),"  # noqa: S608
-    " put AS (INSERT INTO wa_post(recipient, sender, body)"
-    " SELECT CAST(:recipient AS text), CAST(:holder AS text), letter.body"
-    " FROM unnest(CAST(:bodies AS bytea[])) WITH ORDINALITY AS letter(body, place)"
+_PUT = (
+    "WITH held AS (SELECT 1 FROM leases WHERE name = $1 AND epoch = $2 AND holder = $3),"
+    " put AS (INSERT INTO wa_post(recipient, sender, body) SELECT $4, $3, letter.body"
+    " FROM unnest($5::bytea[]) WITH ORDINALITY AS letter(body, place)"
     " WHERE EXISTS (SELECT 1 FROM held) ORDER BY letter.place RETURNING 1)"
-    f" SELECT count(*), pg_notify('{CHANNEL}', CAST(:recipient AS text)) FROM put"
+    " SELECT count(*) AS number, pg_notify($6, '') FROM put"
 )
-_TAKE = text("DELETE FROM wa_post WHERE recipient = :recipient RETURNING seq, sender, body")
-_TIDY = text("DELETE FROM wa_post WHERE recipient NOT IN (SELECT holder FROM leases WHERE name LIKE 'worker %')")
+_TAKE = "DELETE FROM wa_post WHERE recipient = $1 RETURNING seq, sender, body"
+_TIDY = "DELETE FROM wa_post WHERE recipient NOT IN (SELECT holder FROM leases WHERE name LIKE 'worker %')"
+
+
+def channel_of(recipient: str) -> str:
+    """On which a recipient is told that there is something; its own, for all who listen to one are woken."""
+    return f"mautrix_whatsapp_post_{hashlib.sha256(recipient.encode()).hexdigest()[:16]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,33 +37,27 @@ class Letter:
 class Post:
     """Each call is one statement; letters of one sender arrive in order, after a crash of the server not all."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, address: PostgresAddress, *, application: str) -> None:
+        self._putting = Straight(address, application=application)
+        self._taking = Straight(address, application=application)
 
     async def put(self, recipient: str, bodies: Sequence[bytes], *, lease: Lease) -> bool:
         """Send letters, in order; False when the sender's lease is another's."""
-        values = {
-            "name": lease.name,
-            "epoch": lease.epoch,
-            "holder": lease.holder,
-            "recipient": recipient,
-            "bodies": list(bodies),
-        }
-
-        async def write(tx: Tx) -> bool:
-            return bool((await tx.execute(_PUT, values)).scalar())
-
-        return await self._store.write(write)
+        (row,) = await self._putting.fetch(
+            _PUT, lease.name, lease.epoch, lease.holder, recipient, list(bodies), channel_of(recipient)
+        )
+        return bool(row["number"])
 
     async def take(self, recipient: str) -> Sequence[Letter]:
         """All that has come, in order; it is nobody's afterwards."""
-
-        async def write(tx: Tx) -> Sequence[Letter]:
-            rows = sorted(await tx.execute(_TAKE, {"recipient": recipient}), key=lambda row: row.seq)
-            return [Letter(sender=row.sender, body=row.body) for row in rows]
-
-        return await self._store.write(write)
+        rows = sorted(await self._taking.fetch(_TAKE, recipient), key=lambda row: row["seq"])
+        return [Letter(sender=row["sender"], body=row["body"]) for row in rows]
 
     async def tidy(self) -> None:
         """Throw away what was meant for workers that are no more."""
-        await self._store.write(lambda tx: tx.execute(_TIDY))
+        await self._taking.fetch(_TIDY)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._putting.close()
+        await self._taking.close()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.store.holdings import WORKER_LEASE, HoldingBook
 from mautrix_whatsapp_py.store.leases import Lease, Leases
 from mautrix_whatsapp_py.store.post import Post
 from mautrix_whatsapp_py.store.store import Store
-from mautrix_whatsapp_py.store.url import DatabaseAddress
+from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress
 from tests.store.conftest import migrated_copy
 
 TTL_SECONDS = 30.0
@@ -94,8 +97,15 @@ async def test_what_nobody_wants_is_not_taken(shared: Store) -> None:
     assert await book.get_free() == [A]
 
 
-async def test_letters_arrive_once_in_order_and_only_of_who_may_write(shared: Store) -> None:
-    post = Post(shared)
+@pytest.fixture
+async def post(address: DatabaseAddress) -> AsyncIterator[Post]:
+    assert isinstance(address, PostgresAddress)
+    made = Post(address, application="test")
+    yield made
+    await made.close()
+
+
+async def test_letters_arrive_once_in_order_and_only_of_who_may_write(shared: Store, post: Post) -> None:
     one, two = await join(shared, "a", "a 1"), await join(shared, "b", "b 1")
     assert await post.put("b 1", [b"1", b"2"], lease=one)
     assert await post.put("b 1", [b"3"], lease=one)
@@ -112,3 +122,18 @@ async def test_letters_arrive_once_in_order_and_only_of_who_may_write(shared: St
     await post.tidy()
     assert await post.take("nobody") == []
     assert [letter.body for letter in await post.take("a 1")] == [b"4"]
+
+
+async def test_letters_go_on_when_the_server_has_closed_their_connections(shared: Store, post: Post) -> None:
+    one = await join(shared, "a", "a 1")
+    assert await post.put("a 1", [b"1"], lease=one)
+    assert len(await post.take("a 1")) == 1
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'test'"
+    await shared.write(lambda tx: tx.execute(text(end)))
+    # Whether the first one meets the old connection depends on what the driver has heard by then.
+    with suppress(StoreUnavailable):
+        await post.put("a 1", [b"2"], lease=one)
+    with suppress(StoreUnavailable):
+        await post.take("a 1")
+    assert await post.put("a 1", [b"3"], lease=one)
+    assert (await post.take("a 1"))[-1].body == b"3"

@@ -52,6 +52,15 @@ class Worker:
     def launch(self) -> None:
         self.bridge.process.launch()
 
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+
+    def freeze(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def cut(self) -> None:
+        self.link.cut()
+
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.bridge.process.pid, number)
 
@@ -70,6 +79,8 @@ class Crew:
     drip: Drip = field(default_factory=Drip)
     takeovers: list[float] = field(default_factory=list)
     """Seconds from the moment a worker was struck until others did all that it had done."""
+    steps: list[str] = field(default_factory=list)
+    """The same of each, with what happened on the way."""
     down: set[str] = field(default_factory=set)
     """Those that were struck and are not to be started yet."""
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -165,41 +176,51 @@ class Crew:
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _is_spread(self, workers: int) -> bool:
+        return await self._is_held(workers) and self.are_links_up()
+
+    async def _is_held(self, workers: int) -> bool:
         with suppress(psycopg2.Error):
             held = await self.holdings()
             sizes = [len(logins) for logins in held.values()]
             # Accounts are chosen so that shares of all workers are the same.
             is_fair = len(sizes) == workers and (workers < len(self.workers) or max(sizes) - min(sizes) <= 1)
-            return "" not in held and is_fair and self.are_links_up()
+            return "" not in held and is_fair
         return False
 
     # blows
 
     async def strike(self, blow: Callable[[Worker], None], *, leads: bool) -> Worker:
         """Do something to a worker and wait until others do what it did."""
-        struck = await self.pick(leads=leads)
+        struck, now = await self.pick(leads=leads), asyncio.get_running_loop().time
         self.down.add(struck.name)
-        began = asyncio.get_running_loop().time()
+        began = now()
         blow(struck)
         await self.leader(but=struck)
+        led = now() - began
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await self._is_held(len(self.workers) - 1):
+                await asyncio.sleep(COUNT_SECONDS)
+        held = now() - began
         await self.until_moved(struck)
-        self.takeovers.append(asyncio.get_running_loop().time() - began)
+        self.takeovers.append(now() - began)
+        what = "leader" if leads else "worker"
+        self.steps.append(f"{what} {blow.__name__}: led {led:.1f}, held {held:.1f}, linked {now() - began:.1f}")
         return struck
 
     async def kill(self, *, leads: bool | None = None) -> None:
         """End a worker without a warning; its hosts live on for as long as they may."""
-        struck = await self.strike(lambda worker: worker.signal(signal.SIGKILL), leads=self._which(leads))
+        struck = await self.strike(Worker.kill, leads=self._which(leads))
         await self.revive(struck)
 
     async def freeze(self, *, leads: bool | None = None) -> None:
         """Stop a worker's time until after its lease."""
-        struck = await self.strike(lambda worker: worker.signal(signal.SIGSTOP), leads=self._which(leads))
+        struck = await self.strike(Worker.freeze, leads=self._which(leads))
         struck.signal(signal.SIGCONT)
         await self.revive(struck)
 
     async def part(self) -> None:
         """Cut a worker off from the database until others do what it did."""
-        struck = await self.strike(lambda worker: worker.link.cut(), leads=self._which(None))
+        struck = await self.strike(Worker.cut, leads=self._which(None))
         await struck.link.mend()
         await self.revive(struck)
 

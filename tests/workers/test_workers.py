@@ -161,5 +161,6 @@ def tell(outcome: Outcome, crew: Crew, seed: int) -> None:
         f"lost: {lost}; dropped by phones: {outcome.dropped}; notices: {Counter(outcome.notices)}",
         f"takeovers {takeovers}, p95 {p95_of(takeovers):.1f} s; moves {moves}; {crew.restarts} restarts",
         f"{crew.drip}",
+        *crew.steps,
     )
     sys.stdout.write("\n".join(lines) + "\n")
