@@ -103,7 +103,9 @@ def make_entrance(
         max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
         mounts=mounts,
     )
-    catch_up = CatchUp(homeserver.missed, Marks(store), gate=gate, deliver=intake.take_missed, clock=clock)
+    catch_up = CatchUp(
+        homeserver.missed, Marks(store), gate=gate, deliver=(leading or intake).take_missed, clock=clock
+    )
     if share is None or leading is None:
         return Entrance(intake=taker, catch_up=catch_up, server=server, services=())
     answers = share.make_answers(config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol, assert_never
 
@@ -140,13 +141,35 @@ class LeadingIntake:
         self._intake = intake
         self._forwarding = forwarding
         self._gathering = asyncio.Lock()
+        self._is_replayed = False
+        self._is_unsure = False
+        """Something may be taken and not handed over: an answer was lost, or a request cancelled."""
 
     async def replay(self) -> int:
         """See Intake."""
         async with self._gathering:
+            if self._is_replayed:
+                # What others took since then is pending too, and nobody would look for it once more.
+                return 0
             # Its events are in the inbox, from which all is replayed; what is not stored is too old by now.
             await self._forwarding.take()
-            return await self._intake.replay()
+            count = await self._intake.replay()
+            self._is_replayed = True
+            return count
+
+    async def take_missed(self, events: Sequence[MxStored]) -> int:
+        """See Intake."""
+        bodies: list[str] = []
+
+        async def fetch_others() -> Sequence[MxStored]:
+            taken = await self._forwarding.take()
+            bodies.extend(taken.bodies)
+            return taken.events
+
+        async with self._gathering, self._surely():
+            count = await self._intake.take_missed(events, fetch_others)
+            await self._intake.take_forwarded((), list(map(decode_forwarded, bodies)))
+            return count
 
     async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
         """See Intake."""
@@ -159,10 +182,18 @@ class LeadingIntake:
 
     async def gather(self) -> None:
         """Handle what others took."""
-        async with self._gathering:
+        async with self._gathering, self._surely():
             taken = await self._forwarding.take()
             if taken.events or taken.bodies:
                 await self._intake.take_forwarded(taken.events, list(map(decode_forwarded, taken.bodies)))
+
+    @asynccontextmanager
+    async def _surely(self) -> AsyncIterator[None]:
+        if self._is_unsure:
+            await self._intake.hand_over_owed()
+        self._is_unsure = True
+        yield
+        self._is_unsure = False
 
     async def watch(self, wait: Callable[[], Awaitable[object]]) -> None:
         """Gather whenever somebody calls; runs for ever."""

@@ -34,6 +34,14 @@ KeyTaker = Callable[[MxKeyNews], Awaitable[None]]
 Witness = Callable[[Sequence[MxStored]], Awaitable[None]]
 
 
+Fetch = Callable[[], Awaitable[Sequence[MxStored]]]
+
+
+async def fetch_nothing() -> Sequence[MxStored]:
+    """What there is of others where there are none."""
+    return ()
+
+
 async def see_nothing(_events: Sequence[MxStored]) -> None:
     """What a homeserver without encrypted rooms needs."""
 
@@ -94,13 +102,25 @@ class Intake:
             self._is_replayed = True
             return len(pending)
 
-    async def take_missed(self, events: Sequence[MxStored]) -> int:
-        """Store and hand over events that never came in a transaction; how many were new. StoreError when not."""
+    async def take_missed(self, events: Sequence[MxStored], fetch_others: Fetch = fetch_nothing) -> int:
+        """Store and hand over events that never came in a transaction; how many were new. StoreError when not.
+
+        What others took meanwhile is fetched behind the commit and comes in its place among them.
+        """
         async with self._turn:
             new = await self._add(MISSED, events)
-            self._hand_over(new)
+            others = await fetch_others()
+            await self._witness(others)
+            fresh = [event for event in others if event.seq not in self._found]
+            self._forwarded.extend(event.seq for event in fresh)
+            self._hand_over(sorted((*new, *fresh), key=lambda event: event.seq))
             self._is_owing = False
             return len(new)
+
+    async def hand_over_owed(self) -> None:
+        """Hand over what is stored and was not, whoever has stored it."""
+        async with self._turn:
+            self._hand_over(await self._fetch_owed())
 
     def note_taken(self, txn_id: MxTxnId) -> None:
         """Another worker has taken a transaction."""
@@ -160,8 +180,9 @@ class Intake:
         # What our own users said is nothing new: half of all events, and a commit each.
         others = [event for event in events if not self._is_ours(event.sender)]
         new = await self._inbox.add_transaction(txn_id, others) if others else ()
-        if not was_owing:
-            return new
+        return await self._fetch_owed() if was_owing else new
+
+    async def _fetch_owed(self) -> Sequence[MxStored]:
         pending = await self._inbox.get_pending()
         owed = [one for one in pending if one.seq > self._handed_over and one.seq not in self._forwarded]
         self._found.update(event.seq for event in owed)

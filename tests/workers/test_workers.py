@@ -93,9 +93,7 @@ async def test_nothing_is_lost_when_workers_go(
         outcome = await scene.settle()
         tell(outcome, crew, seed)
         assert_all_came(outcome)
-        if is_long():
-            # See ROADMAP.md: the order of what goes out did not hold in one of eight short runs.
-            assert not outcome.outgoing.misplaced, outcome.outgoing.details
+        assert not outcome.outgoing.misplaced, outcome.outgoing.details
         assert not outcome.incoming.misplaced, outcome.incoming.details
         assert scene.stage.wa.world.replaced == []
         columns = "SELECT 1 FROM information_schema.columns WHERE column_name = 'of_the_newer'"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
 
+from mautrix_whatsapp_py.errors import StoreUnavailable
 from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.forwarding import Forwarder, LeadingIntake, decode_forwarded, encode_ephemeral
 from mautrix_whatsapp_py.matrix.intake import Intake, OutOfTurn
@@ -38,6 +39,9 @@ class Database:
     bodies: list[str] = field(default_factory=list)
     last: MxTxnId | None = None
     mark: MxMark | None = None
+    before_take: Callable[[], Awaitable[None]] | None = None
+    hides_answer: bool = False
+    """Whether the next that is taken is taken, and not told."""
 
     def add(self, events: Sequence[MxStored]) -> list[MxStored]:
         known = {event.event_id for event in self.inbox}
@@ -64,8 +68,13 @@ class Database:
         self.last = txn_id
 
     async def take(self) -> Taken:
+        if self.before_take is not None:
+            await self.before_take()
         taken = Taken(tuple(self.forwarded), tuple(self.bodies))
         self.forwarded, self.bodies = [], []
+        if self.hides_answer:
+            self.hides_answer = False
+            raise StoreUnavailable
         return taken
 
     async def get_last(self) -> MxTxnId | None:
@@ -105,6 +114,20 @@ def body(*names: str, sender: str = ALICE, ephemeral: Sequence[object] = ()) -> 
     return json.dumps({"events": events, "ephemeral": ephemeral}).encode()
 
 
+def stored(*names: str) -> list[MxStored]:
+    return [
+        MxStored(
+            seq=InboxSeq(0),
+            event_id=MxEventId(f"${name}"),
+            room_id=ROOM,
+            sender=ALICE,
+            kind="m.room.message",
+            body=json.dumps(json.loads(body(name))["events"][0]),
+        )
+        for name in names
+    ]
+
+
 def forwarder(database: Database) -> Forwarder:
     return Forwarder(database, is_wanted=lambda user: user != OURS, get_mark=database.get_mark)
 
@@ -141,6 +164,55 @@ async def test_who_begins_to_lead_hands_over_nothing_twice() -> None:
     database.forwarded = list(database.inbox)
     await lead.gather()
     assert sink.heard == ["$a"]
+
+
+async def test_what_comes_while_somebody_begins_to_lead_is_handed_over() -> None:
+    database, sink = Database(), Sink()
+    lead = leader(database, sink)
+    await lead.replay()
+    await forwarder(database).take(MxTxnId("1"), body("a"))
+    # Whoever listens asks again for what was left.
+    await lead.replay()
+    await lead.take(MxTxnId("2"), body("b"))
+    assert sink.heard == ["$a", "$b"]
+
+
+async def test_what_was_missed_comes_in_its_place_among_what_others_took() -> None:
+    database, sink = Database(), Sink()
+    aside, lead = forwarder(database), leader(database, sink)
+    await lead.replay()
+    await aside.take(MxTxnId("1"), body("a"))
+    # Of all since the mark that the homeserver tells, somebody has taken a part meanwhile.
+    assert await lead.take_missed(stored("a", "b")) == 1
+    await aside.take(MxTxnId("2"), body("b", "c"))
+    await lead.gather()
+    assert sink.heard == ["$a", "$b", "$c"]
+
+
+async def test_what_came_behind_what_was_missed_comes_behind_it() -> None:
+    database, sink = Database(), Sink()
+    aside, lead = forwarder(database), leader(database, sink)
+    await lead.replay()
+
+    async def interfere() -> None:
+        await aside.take(MxTxnId("1"), body("b", "c"))
+
+    database.before_take = interfere
+    await lead.take_missed(stored("a", "b"))
+    assert sink.heard == ["$a", "$b", "$c"]
+
+
+async def test_what_was_taken_by_a_statement_without_an_answer_is_handed_over_in_its_place() -> None:
+    database, sink = Database(), Sink()
+    aside, lead = forwarder(database), leader(database, sink)
+    await aside.take(MxTxnId("1"), body("a"))
+    database.hides_answer = True
+    with pytest.raises(StoreUnavailable):
+        await lead.gather()
+    await aside.take(MxTxnId("2"), body("b"))
+    await lead.take(MxTxnId("3"), body("c"))
+    await lead.gather()
+    assert sink.heard == ["$a", "$b", "$c"]
 
 
 async def test_a_transaction_that_no_worker_has_taken_is_asked_for() -> None:
