@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.app.chats import ChatWork, make_chat_work, make_forgett
 from mautrix_whatsapp_py.app.cluster import workers_parts
 from mautrix_whatsapp_py.app.doctor import diagnose
 from mautrix_whatsapp_py.app.doubles import opened_doubles
-from mautrix_whatsapp_py.app.entrance import make_entrance, serve
+from mautrix_whatsapp_py.app.entrance import Entrance, make_entrance, serve
 from mautrix_whatsapp_py.app.files import opened_files
 from mautrix_whatsapp_py.app.groups import group_adapters
 from mautrix_whatsapp_py.app.homeserver import STARTUP_PATIENCE, Homeserver, opened_homeserver
@@ -63,7 +63,7 @@ from mautrix_whatsapp_py.commands.strangers import StrangerDesk, stranger_comman
 from mautrix_whatsapp_py.config import Config, RunOptions
 from mautrix_whatsapp_py.errors import ExitCode, StoreError
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
-from mautrix_whatsapp_py.matrix.startup import Patient, require_ping
+from mautrix_whatsapp_py.matrix.startup import Patient, StartupQuestions, require_ping, tell_ping
 from mautrix_whatsapp_py.ops.folder import FolderLock
 from mautrix_whatsapp_py.ops.health import Health
 from mautrix_whatsapp_py.ops.metrics import Meters
@@ -166,8 +166,7 @@ async def _start(
     )  # fmt: skip
     await serve(entrance, config, links, stack)
     show_metrics(page, config, talk=talk, health=health, meters=meters)
-    patient, server = Patient(clock=clock, on_wait=health.on_wait), entrance.server
-    await require_ping(hasty, questions, patient, is_reached=lambda: server.was_reached)
+    services.extend(await _test_ping(hasty, questions, entrance, health, clock, share))
     partings.begin()
     services.extend(await _start_channel(channel, strangers))
     health.start()
@@ -176,6 +175,24 @@ async def _start(
     chats = (*bridge.services, talk.following.fill, marking.watch, links.herald.watch_phones, backfill.watch)
     services.extend((health.watch, *chats, entrance.catch_up.watch, *entrance.services))
     return (*services, partial(_prune_daily, inbox))
+
+
+async def _test_ping(
+    api: HttpMatrixApi,
+    questions: StartupQuestions,
+    entrance: Entrance,
+    health: Health,
+    clock: SystemClock,
+    share: Share | None,
+) -> list[Service]:
+    """Have the homeserver reach us before we say that we are ready; what has to run where that can wait."""
+    server = entrance.server
+    if share is not None and share.is_rescue:
+        # The homeserver's way to us may lead by the one that froze, and what others take waits for us.
+        return [partial(tell_ping, api, questions, Patient(clock=clock), is_reached=lambda: server.was_reached)]
+    patient = Patient(clock=clock, on_wait=health.on_wait)
+    await require_ping(api, questions, patient, is_reached=lambda: server.was_reached)
+    return []
 
 
 async def _open_store(

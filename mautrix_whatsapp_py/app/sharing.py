@@ -65,6 +65,11 @@ class Share:
         """Where the hosts of pairings keep what they make, and for how long they may."""
         return self.spread.keeping
 
+    @property
+    def is_rescue(self) -> bool:
+        """Whether somebody led before and did not end in order."""
+        return self.term.is_rescue
+
     def make_berths(self, listener: SlotListener) -> Berths:
         """Places for sessions, on all workers."""
         return self.spread.make_berths(listener, self.term.lease)

@@ -122,6 +122,16 @@ async def require_ping(
         log.info("the homeserver reached the bridge in %.0f ms", seconds * 1000)
 
 
+async def tell_ping(
+    api: HttpMatrixApi, questions: StartupQuestions, patient: Patient, *, is_reached: Callable[[], bool]
+) -> None:
+    """The same for a bridge that goes on with what another process did, whom the homeserver reached: a line."""
+    try:
+        await require_ping(api, questions, patient, is_reached=is_reached)
+    except StartupError as error:
+        log.error("%s", error)
+
+
 def _unreached(questions: StartupQuestions, error: MatrixError) -> StartupError:
     return StartupError(
         f"The homeserver at {questions.homeserver_address} does not reach the bridge"

@@ -66,8 +66,10 @@ def new_identity(name: str, version: str, *, weight: float = 1.0) -> WorkerIdent
 class Term:
     """A time of leading: from a claim until its release, or the end of the process."""
 
-    def __init__(self, lease: Lease, fence: Fence) -> None:
+    def __init__(self, lease: Lease, fence: Fence, *, is_rescue: bool = False) -> None:
+        """`is_rescue` says that whoever had it before did not give it back."""
         self.lease = lease
+        self.is_rescue = is_rescue
         self.fence = fence
         self.is_over = asyncio.Event()
         """Set when somebody else is to lead."""
@@ -199,7 +201,7 @@ class Leadership:
         if claimed.former is not None:
             await self.silence(claimed.former)
         log.info("this worker has the lease of %s, epoch %d", self._lease, claimed.lease.epoch)
-        return Term(claimed.lease, fence)
+        return Term(claimed.lease, fence, is_rescue=claimed.former is not None)
 
     async def silence(self, former: str) -> None:
         """Whatever a former holder has begun, and hangs with, must not be committed after what we do."""

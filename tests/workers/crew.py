@@ -113,7 +113,7 @@ class Crew:
         async with self.drip.during("a worker joins"):
             worker.launch()
             await self.until_spread()
-        self.moves.append(asyncio.get_running_loop().time() - began)
+            self.moves.append(asyncio.get_running_loop().time() - began)
 
     async def ask(self, worker: Worker, path: str, secret: str, user: str) -> int:
         """How many accounts a user has, as a worker answers programs, whoever leads."""

@@ -5,7 +5,13 @@ import pytest
 from mautrix_whatsapp_py.errors import ExitCode, StartupError
 from mautrix_whatsapp_py.matrix.api import HttpMatrixApi
 from mautrix_whatsapp_py.matrix.http import Patience, RetryingHttp
-from mautrix_whatsapp_py.matrix.startup import Patient, StartupQuestions, require_homeserver, require_ping
+from mautrix_whatsapp_py.matrix.startup import (
+    Patient,
+    StartupQuestions,
+    require_homeserver,
+    require_ping,
+    tell_ping,
+)
 from tests.unit.matrix_api.conftest import BOT, Answer, ImpatientClock, ScriptedServer
 
 VERSIONS = "/_matrix/client/versions"
@@ -225,3 +231,12 @@ async def test_a_homeserver_that_knows_no_ping_is_used_all_the_same(
     server.script("POST", PING, Answer(status=404, content={"errcode": "M_UNRECOGNIZED"}))
     await ping(hasty, server, watch)
     assert "cannot test the connection" in caplog.text
+
+
+async def test_whoever_goes_on_with_what_another_did_only_says_that_it_is_not_reached(
+    server: ScriptedServer, hasty: HttpMatrixApi, watch: Watch, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.script("POST", PING, Answer(status=400, content={"errcode": "M_URL_NOT_SET"}))
+    await tell_ping(hasty, questions(server), watch.patient, is_reached=lambda: False)
+    assert "does not reach the bridge" in caplog.text
+    assert "registration.yaml" in caplog.text

@@ -119,6 +119,7 @@ async def test_leads_once_nobody_else_does_and_ends_what_the_former_left() -> No
     term = task.result()
     assert term.lease == Lease(name=LEAD, holder="holder", epoch=7)
     assert desk.book.said == ["former cut off"] * 3
+    assert term.is_rescue
     assert desk.machine < term.fence.until < desk.machine + TTL_SECONDS
     await desk.leadership.step_down(term)
     assert desk.book.said[-1] == "bridge released"
