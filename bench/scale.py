@@ -15,6 +15,7 @@ from bench.figures import RESULTS, ROOT
 from bench.plot import Series, write_plot
 from mautrix_whatsapp_py.ids import LoginId
 from mautrix_whatsapp_py.whatsapp.spread.rendezvous import choose
+from tests.workers.peers import Peer
 
 LINKS = (1, 10, 100, 1_000, 10_000, 100_000, 1_000_000)
 PICTURE = ROOT / "docs" / "scale.svg"
@@ -123,24 +124,9 @@ def simulate(links: int, constants: Constants, load: Load) -> Need:
 
 def measure_unevenness(links: int, workers: int) -> float:
     """As the program itself would share them out."""
-    candidates = [_Named(name=f"w{number}") for number in range(workers)]
+    candidates = [Peer(name=f"w{number}") for number in range(workers)]
     counts = Counter(choose(LoginId(f"1555{number:07}"), candidates) for number in range(links))
     return max(counts.values()) / (links / workers)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Named:
-    """Implements Candidate."""
-
-    name: str
-    weight: float = 1.0
-    is_draining: bool = False
-    age_seconds: float = 0.0
-
-    @property
-    def holder(self) -> str:
-        """Its name."""
-        return self.name
 
 
 def as_table(needs: Sequence[Need]) -> str:

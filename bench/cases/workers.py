@@ -170,6 +170,7 @@ async def opened(folder: Path) -> AsyncIterator[Play]:
                 make_bridge=make_bridge,
                 ports=ports,
                 database=database,
+                can_be_cut=False,
             ) as play:
                 yield play
     finally:

@@ -22,6 +22,7 @@ from tests.postgres import OwnPostgres
 from tests.simulator.api import Account, groups, host_command, simulator
 from tests.workers.crew import Crew, Worker, running
 from tests.workers.newer import make_newer
+from tests.workers.peers import Peer
 from tests.workers.roads import Balancer, DatabaseLink
 
 WORKERS = 3
@@ -61,22 +62,26 @@ async def playing(
     make_bridge: MakeBridge,
     ports: PortPool,
     database: OwnPostgres,
+    can_be_cut: bool = True,
 ) -> AsyncIterator[Play]:
-    """Alice with accounts on all workers behind a balancer, in all her chats."""
+    """Alice with accounts on all workers behind a balancer, in all her chats.
+
+    Whatever a worker says to a database it can be cut off from passes through one process more.
+    """
     async with simulator(folder / "wa") as wa:
         balancer = Balancer(port := ports.reserve(), folder)
         registration = Registration(url=f"http://127.0.0.1:{port}")
         synapse = await make_synapse(registration)
-        url = database.create_database("bridge")
+        url, socket_folder = database.create_database("bridge"), Path(database.socket_folder)
         workers = []
         for number in range(WORKERS):
             # Not below the test's folder, whose path is longer than the address of a socket may be.
-            link = DatabaseLink(Path(database.socket_folder) / f"link{number}", Path(database.socket_folder))
+            link = DatabaseLink(socket_folder / f"link{number}", socket_folder)
             bridge = make_bridge(
                 synapse.url,
                 registration,
                 port=ports.reserve(),
-                database_uri=f"postgresql://postgres@/bridge?host={link.folder}",
+                database_uri=f"postgresql://postgres@/bridge?host={link.folder if can_be_cut else socket_folder}",
                 sections={
                     "whatsapp": {"host_command": list(host_command(wa))},
                     "cluster": {"enabled": True, "worker": f"w{number}", "lease_ttl": LEASE_SECONDS},
@@ -105,7 +110,7 @@ async def playing(
 
 def numbers(count: int) -> list[str]:
     """Numbers of which each of the workers is to hold the same, by turns."""
-    names = [Named(name=f"w{number}") for number in range(WORKERS)]
+    names = [Peer(name=f"w{number}") for number in range(WORKERS)]
     chosen: list[str] = []
     for number in itertools.count(15550000000):
         if choose(LoginId(str(number)), names) == names[len(chosen) % WORKERS].holder:
@@ -113,20 +118,6 @@ def numbers(count: int) -> list[str]:
         if len(chosen) == count:
             return chosen
     raise AssertionError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """Implements Candidate."""
-
-    name: str
-    weight: float = 1.0
-    is_draining: bool = False
-    age_seconds: float = 0.0
-
-    @property
-    def holder(self) -> str:
-        return self.name
 
 
 async def meet(scene: Scene, size: Size, owns: list[Account]) -> None:

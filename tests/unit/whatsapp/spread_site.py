@@ -20,22 +20,9 @@ from mautrix_whatsapp_py.whatsapp.spread.keeper import Keeper
 from mautrix_whatsapp_py.whatsapp.spread.shares import Self, Shares
 from mautrix_whatsapp_py.whatsapp.spread.worker_end import WorkerEnd
 from tests.unit.whatsapp.test_network import Sink
+from tests.workers.peers import Peer
 
 DEADLINE_SECONDS = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """Implements Candidate; its holder is its name."""
-
-    name: str
-    weight: float = 1.0
-    is_draining: bool = False
-    age_seconds: float = 100.0
-
-    @property
-    def holder(self) -> str:
-        return self.name
 
 
 @dataclass(slots=True)
