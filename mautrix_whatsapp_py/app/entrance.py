@@ -89,7 +89,7 @@ def make_entrance(
         gate=gate,
         witness=see_nothing if crypto is None else crypto.note,
     )
-    leading = None if share is None else share.make_intake(intake, store)
+    leading = None if share is None else share.make_intake(intake)
     taker: Taker = leading or intake
     server = AppService(
         taker,

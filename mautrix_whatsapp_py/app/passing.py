@@ -23,9 +23,9 @@ from mautrix_whatsapp_py.provisioning.answers import CORS, MAX_BODY_BYTES, ApiEr
 from mautrix_whatsapp_py.provisioning.page import HEADERS
 from mautrix_whatsapp_py.provisioning.page_html import closed_page
 from mautrix_whatsapp_py.store import http_post
-from mautrix_whatsapp_py.store.forwarding import Listener
 from mautrix_whatsapp_py.store.http_post import HttpPost, leader_name
 from mautrix_whatsapp_py.store.leases import Lease
+from mautrix_whatsapp_py.store.listening import Listener
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import PostgresAddress
 

@@ -26,10 +26,10 @@ from mautrix_whatsapp_py.matrix.intake import Intake
 from mautrix_whatsapp_py.matrix.registration import user_patterns
 from mautrix_whatsapp_py.ops.leadership import Hold, Leadership, Term, new_identity
 from mautrix_whatsapp_py.store.claim import Claim
-from mautrix_whatsapp_py.store.forwarding import Forwarding, Listener
+from mautrix_whatsapp_py.store.forwarding import CHANNEL, Forwarding
 from mautrix_whatsapp_py.store.holdings import WORKER_LEASE
 from mautrix_whatsapp_py.store.leases import Leases, is_held
-from mautrix_whatsapp_py.store.marks import Marks
+from mautrix_whatsapp_py.store.listening import Listener
 from mautrix_whatsapp_py.store.store import OnTime, Store
 from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
 from mautrix_whatsapp_py.whatsapp.berths import Berths
@@ -38,7 +38,6 @@ from mautrix_whatsapp_py.whatsapp.slot import SlotListener
 
 log = logging.getLogger(__name__)
 
-STANDBY_CONNECTIONS = 2
 LOOK_SECONDS = 1.0
 LEADING = "lead"
 """What a worker that stands by waits for."""
@@ -90,9 +89,9 @@ class Share:
         finally:
             await store.close()
 
-    def make_intake(self, intake: Intake, store: Store) -> LeadingIntake:
+    def make_intake(self, intake: Intake) -> LeadingIntake:
         """An intake behind what others took."""
-        return LeadingIntake(intake, Forwarding(store, self.clock))
+        return LeadingIntake(intake, Forwarding(self.spread.line, self.clock, lead=self.term.lease))
 
     def make_answers(self, config: Config) -> Answers:
         """Answers to requests that others took."""
@@ -100,7 +99,7 @@ class Share:
 
     def services(self, intake: LeadingIntake) -> tuple[Service, ...]:
         """What has to run for as long as a worker leads."""
-        listener = Listener(self.address, application=self.term.lease.holder, clock=self.clock)
+        listener = Listener(self.address, application=self.term.lease.holder, clock=self.clock, channel=CHANNEL)
         return self.claim.watch, listener.listen, partial(intake.watch, lambda: listener.wait(LOOK_SECONDS))
 
 
@@ -146,7 +145,7 @@ async def run_worker(config: Config, options: RunOptions, stop: asyncio.Event, s
             spreading(config, address, store, membership, own, clock) as spread,
         ):
             while not stop.is_set():
-                async with _standing_by(config, address, identity.holder, clock):
+                async with _standing_by(config, address, spread, clock):
                     log.info("worker %s stands by", identity.name)
                     term = await unless(stop, leadership.stand_by())
                 if term is not None:
@@ -209,10 +208,9 @@ async def _either(*events: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def _standing_by(
-    config: Config, address: PostgresAddress, holder: str, clock: SystemClock
+    config: Config, address: PostgresAddress, spread: Spread, clock: SystemClock
 ) -> AsyncIterator[None]:
     """Take for whoever leads what the homeserver, programs and browsers send."""
-    store = Store(address, connections=STANDBY_CONNECTIONS, application=holder)
     ours = re.compile("|".join(user_patterns(config)))
 
     def is_wanted(user: MxUserId) -> bool:
@@ -222,22 +220,18 @@ async def _standing_by(
     async def is_ghost(_user: MxUserId) -> bool:
         return False
 
-    forwarder = Forwarder(Forwarding(store, clock), is_wanted=is_wanted, get_mark=Marks(store).get)
-    try:
-        async with passing_on(config, address, holder, clock) as passing:
-            server = AppService(
-                forwarder,
-                Hooks(is_ghost=is_ghost, unready_parts=lambda: (LEADING,)),
-                bot=config.bot_id,
-                hs_token=config.appservice.hs_token,
-                max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
-                mounts=passing.mounts,
-            )
-            await server.start(config.appservice.hostname, config.appservice.port)
-            try:
-                yield
-            finally:
-                passing.close()
-                await server.stop()
-    finally:
-        await store.close()
+    async with passing_on(config, address, spread.keeping.holder, clock) as passing:
+        server = AppService(
+            Forwarder(Forwarding(spread.line, clock), is_wanted=is_wanted),
+            Hooks(is_ghost=is_ghost, unready_parts=lambda: (LEADING,)),
+            bot=config.bot_id,
+            hs_token=config.appservice.hs_token,
+            max_body_bytes=config.appservice.max_body_size_mb * 1024 * 1024,
+            mounts=passing.mounts,
+        )
+        await server.start(config.appservice.hostname, config.appservice.port)
+        try:
+            yield
+        finally:
+            passing.close()
+            await server.stop()

@@ -16,11 +16,12 @@ from mautrix_whatsapp_py.errors import StoreError
 from mautrix_whatsapp_py.ops.leadership import Hold, Leadership, Term
 from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store import holdings
-from mautrix_whatsapp_py.store.forwarding import Listener
 from mautrix_whatsapp_py.store.holdings import HoldingBook
 from mautrix_whatsapp_py.store.leases import Lease
+from mautrix_whatsapp_py.store.listening import Listener
 from mautrix_whatsapp_py.store.post import Post, channel_of
 from mautrix_whatsapp_py.store.store import Store
+from mautrix_whatsapp_py.store.straight import Straight
 from mautrix_whatsapp_py.store.url import PostgresAddress
 from mautrix_whatsapp_py.whatsapp.keeping import Keeping
 from mautrix_whatsapp_py.whatsapp.slot import SlotListener
@@ -66,6 +67,8 @@ class Spread:
         self.keeper = Keeper(replace(network_options(config), keeping=self.keeping))
         self.book = HoldingBook(store)
         self._post = Post(address, application=lease.holder)
+        self.line = Straight(address, application=lease.holder)
+        """For whatever else this worker says often."""
         me = Self(holder=lease.holder, lease=lease.name, settled_seconds=ttl_seconds * SETTLED_SHARE)
         self.shares = Shares(self.book, self.keeper, me, silence=membership.silence)
         self.worker_end = WorkerEnd(
@@ -111,6 +114,7 @@ class Spread:
     async def close(self) -> None:
         """Send and read no more letters."""
         await self._post.close()
+        await self.line.close()
 
     def _sender(self, lease: Lease) -> Send:
         async def send(recipient: str, bodies: Sequence[bytes]) -> bool:

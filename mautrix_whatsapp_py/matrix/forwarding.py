@@ -16,7 +16,7 @@ from mautrix_whatsapp_py.ids import MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.matrix.gaps import GapWatch
 from mautrix_whatsapp_py.matrix.intake import Intake, OutOfTurn, decode_any
 from mautrix_whatsapp_py.matrix.transaction import BadBody
-from mautrix_whatsapp_py.model.mx import MxEphemeral, MxMark, MxReceipt, MxStored, MxTyping
+from mautrix_whatsapp_py.model.mx import MxEphemeral, MxReceipt, MxStored, MxTyping
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +31,27 @@ class Taken(Protocol):
     def bodies(self) -> tuple[str, ...]: ...
 
 
+class Look(Protocol):
+    """How things stand between the workers."""
+
+    @property
+    def last(self) -> MxTxnId | None: ...
+
+    @property
+    def is_due(self) -> bool: ...
+
+    @property
+    def has_any(self) -> bool: ...
+
+
 class Forwarding(Protocol):
     """The way from one worker to the leader."""
+
+    async def look(self) -> Look: ...
 
     async def put(self, txn_id: MxTxnId, events: Sequence[MxStored], bodies: Sequence[str]) -> None: ...
 
     async def take(self) -> Taken: ...
-
-    async def get_last(self) -> MxTxnId | None: ...
 
     async def set_last(self, txn_id: MxTxnId) -> None: ...
 
@@ -96,12 +109,10 @@ class Forwarder:
         forwarding: Forwarding,
         *,
         is_wanted: Callable[[MxUserId], bool],
-        get_mark: Callable[[], Awaitable[MxMark | None]],
     ) -> None:
-        """`is_wanted` says of which senders the leader wants to know; the mark, whether it catches up now."""
+        """`is_wanted` says of which senders the leader wants to know."""
         self._forwarding = forwarding
         self._is_wanted = is_wanted
-        self._get_mark = get_mark
         self._gaps = GapWatch()
         self._turn = asyncio.Lock()
 
@@ -117,21 +128,16 @@ class Forwarder:
             self._gaps.accept(txn_id)
             raise
         async with self._turn:
-            mark = await self._get_mark()
-            if (mark is not None and mark.is_due) or await must_refuse(self._gaps, self._forwarding, txn_id):
+            look = await self._forwarding.look()
+            if look.last is not None:
+                self._gaps.accept(look.last)
+            # Nobody takes anything while the leader asks what was missed.
+            if look.is_due or self._gaps.must_refuse(txn_id):
                 raise OutOfTurn
             events = [event for event in transaction.events if self._is_wanted(event.sender)]
             bodies = [encode_ephemeral(event) for event in transaction.ephemeral]
             await self._forwarding.put(txn_id, events, bodies)
             self._gaps.accept(txn_id)
-
-
-async def must_refuse(gaps: GapWatch, forwarding: Forwarding, txn_id: MxTxnId) -> bool:
-    """Whether a transaction that no worker has taken comes before this one."""
-    last = await forwarding.get_last()
-    if last is not None:
-        gaps.accept(last)
-    return gaps.must_refuse(txn_id)
 
 
 class LeadingIntake:
@@ -173,15 +179,20 @@ class LeadingIntake:
 
     async def take(self, txn_id: MxTxnId, raw: bytes) -> None:
         """See Intake."""
-        last = await self._forwarding.get_last()
-        if last is not None:
-            self._intake.note_taken(last)
-        await self.gather()
+        look = await self._forwarding.look()
+        if look.last is not None:
+            self._intake.note_taken(look.last)
+        if look.has_any or self._is_unsure:
+            await self._gather()
         await self._intake.take(txn_id, raw)
         await self._forwarding.set_last(txn_id)
 
     async def gather(self) -> None:
         """Handle what others took."""
+        if (await self._forwarding.look()).has_any or self._is_unsure:
+            await self._gather()
+
+    async def _gather(self) -> None:
         async with self._gathering, self._surely():
             taken = await self._forwarding.take()
             if taken.events or taken.bodies:

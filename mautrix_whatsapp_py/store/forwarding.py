@@ -1,30 +1,56 @@
-"""What the homeserver gave to workers that do not lead, on its way to the one that does."""
+"""What the homeserver gave to workers that do not lead, on its way to the one that does; on Postgres only."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import delete, func, select, text
-
-from mautrix_whatsapp_py.ids import InboxSeq, MxTxnId
+from mautrix_whatsapp_py.ids import InboxSeq, MxEventId, MxRoomId, MxTxnId, MxUserId
 from mautrix_whatsapp_py.model.mx import MxStored
 from mautrix_whatsapp_py.ports import Clock
-from mautrix_whatsapp_py.store.cluster_tables import forwarded
-from mautrix_whatsapp_py.store.inbox import InboxRows
-from mautrix_whatsapp_py.store.kv import KvRows
-from mautrix_whatsapp_py.store.store import Store, Tx
-from mautrix_whatsapp_py.store.tx import Row
-from mautrix_whatsapp_py.store.url import PostgresAddress
-
-log = logging.getLogger(__name__)
+from mautrix_whatsapp_py.store import marks
+from mautrix_whatsapp_py.store.leases import Lease
+from mautrix_whatsapp_py.store.straight import Straight
 
 CHANNEL = "mautrix_whatsapp_forwarded"
 _LAST = "last transaction"
-_TELL = text(f"NOTIFY {CHANNEL}")
+_LOOK = (
+    f"SELECT (SELECT value FROM kv WHERE key = '{_LAST}') AS last,"  # noqa: S608  words of ours
+    f" (SELECT value FROM kv WHERE key = '{marks.KEY}') AS mark, EXISTS (SELECT 1 FROM forwarded) AS has_any"
+)
+_REPLACE = "ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+_PUT = (
+    "WITH new AS (INSERT INTO inbox(event_id, room_id, sender, kind, body, received_at_ms)"  # noqa: S608  words of ours
+    " SELECT event_id, room_id, sender, kind, body, $1::bigint"
+    " FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
+    " WITH ORDINALITY AS one(event_id, room_id, sender, kind, body, place)"
+    " ORDER BY place ON CONFLICT (event_id) DO NOTHING RETURNING seq),"
+    " put AS (INSERT INTO forwarded(inbox_seq, body) SELECT seq, body FROM"
+    " (SELECT seq, NULL::text AS body, 0 AS place FROM new UNION ALL"
+    " SELECT NULL, said.body, said.place FROM unnest($7::text[]) WITH ORDINALITY AS said(body, place)) AS one"
+    " ORDER BY place, seq RETURNING 1),"
+    f" last AS (INSERT INTO kv(key, value) VALUES ('{_LAST}', $8) {_REPLACE})"
+    f" SELECT pg_notify('{CHANNEL}', '') WHERE EXISTS (SELECT 1 FROM put)"
+)
+_LED = "EXISTS (SELECT 1 FROM leases WHERE name = $1 AND epoch = $2 AND holder = $3)"
+_TAKE = (
+    f"WITH gone AS (DELETE FROM forwarded WHERE {_LED} RETURNING seq, inbox_seq, body)"  # noqa: S608  words of ours
+    " SELECT gone.body AS said, inbox.* FROM gone LEFT JOIN inbox ON inbox.seq = gone.inbox_seq ORDER BY gone.seq"
+)
+_SET_LAST = f"INSERT INTO kv(key, value) SELECT '{_LAST}', $4::text WHERE {_LED} {_REPLACE}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """How things stand between the workers."""
+
+    last: MxTxnId | None
+    """The newest transaction any worker has taken."""
+    is_due: bool
+    """Whether the leader asks what was missed."""
+    has_any: bool
+    """Whether anything is forwarded and not taken yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,112 +62,58 @@ class Forwarded:
 
 
 class Forwarding:
-    """Each call is one transaction; on Postgres only."""
+    """Each call is one statement: there is one of each for nearly every transaction of the homeserver."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, line: Straight, clock: Clock, *, lead: Lease | None = None) -> None:
+        """With a lease it is the leader's, which others' is not."""
+        self._line = line
         self._clock = clock
-        self._inbox = InboxRows()
-        self._kv = KvRows()
+        self._lead = ("", 0, "") if lead is None else (lead.name, lead.epoch, lead.holder)
+
+    async def look(self) -> Look:
+        """How things stand."""
+        (row,) = await self._line.fetch(_LOOK)
+        last, mark = row["last"], row["mark"]
+        return Look(
+            last=None if last is None else MxTxnId(last),
+            is_due=mark is not None and marks.decode_mark(mark).is_due,
+            has_any=row["has_any"],
+        )
 
     async def put(self, txn_id: MxTxnId, events: Sequence[MxStored], bodies: Sequence[str]) -> None:
         """Store a transaction and tell the leader of it."""
-        now = self._clock.now()
-
-        async def write(tx: Tx) -> None:
-            new = await self._inbox.add(tx, events, received_at=now)
-            rows: list[Row] = [{"inbox_seq": event.seq, "body": None} for event in new]
-            rows += [{"inbox_seq": None, "body": body} for body in bodies]
-            if rows:
-                await tx.execute(forwarded.insert(), rows)
-                await tx.execute(_TELL)
-            await self._kv.put(tx, _LAST, txn_id)
-
-        await self._store.write(write)
+        await self._line.fetch(
+            _PUT,
+            int(self._clock.now().timestamp() * 1000),
+            [event.event_id for event in events],
+            [event.room_id for event in events],
+            [event.sender for event in events],
+            [event.kind for event in events],
+            [event.body for event in events],
+            list(bodies),
+            txn_id,
+        )
 
     async def take(self) -> Forwarded:
         """What was forwarded since the last time; the events of it stay in the inbox until they are handled."""
-
-        async def write(tx: Tx) -> Forwarded:
-            gone = await tx.execute(delete(forwarded).returning(*forwarded.c))
-            rows = sorted(gone, key=lambda row: row.seq)
-            seqs = [InboxSeq(row.inbox_seq) for row in rows if row.inbox_seq is not None]
-            events = await self._inbox.get_pending_of(tx, seqs) if seqs else []
-            return Forwarded(events=tuple(events), bodies=tuple(row.body for row in rows if row.body is not None))
-
-        if not await self._store.read(_has_any):
-            return Forwarded(events=(), bodies=())
-        return await self._store.write(write)
-
-    async def get_last(self) -> MxTxnId | None:
-        """The newest transaction any worker has taken."""
-        found = await self._store.read(lambda tx: self._kv.get(tx, _LAST))
-        return None if found is None else MxTxnId(found)
+        rows = await self._line.fetch(_TAKE, *self._lead)
+        # What has no body any more is handled.
+        events = sorted(map(_decode, (row for row in rows if row["body"] is not None)), key=lambda one: one.seq)
+        return Forwarded(
+            events=tuple(events), bodies=tuple(row["said"] for row in rows if row["said"] is not None)
+        )
 
     async def set_last(self, txn_id: MxTxnId) -> None:
         """The leader has taken a transaction itself."""
-        await self._store.write(lambda tx: self._kv.put(tx, _LAST, txn_id))
+        await self._line.fetch(_SET_LAST, *self._lead, txn_id)
 
 
-async def _has_any(tx: Tx) -> bool:
-    return bool((await tx.execute(select(func.count()).select_from(forwarded))).scalar())
-
-
-class Listener:
-    """Hears at once that there is something new; looking from time to time is the safety net."""
-
-    def __init__(
-        self,
-        address: PostgresAddress,
-        *,
-        application: str,
-        clock: Clock,
-        channel: str = CHANNEL,
-        recipient: str = "",
-    ) -> None:
-        """With a recipient, what is told to others on the same channel is not heard."""
-        self._channel = channel
-        self._recipient = recipient
-        self._address = address
-        self._application = application
-        self._clock = clock
-        self.news = asyncio.Event()
-
-    async def listen(self) -> None:
-        """Listen for ever, over lost connections."""
-        # A bridge that is alone need not hold it.
-        import asyncpg
-
-        while True:
-            try:
-                connection = await asyncpg.connect(
-                    self._address.dsn, timeout=10, server_settings={"application_name": self._application}
-                )
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._clock.sleep(1.0)
-                continue
-            ended = asyncio.Event()
-            connection.add_termination_listener(lambda _connection, ended=ended: ended.set())
-            try:
-                await connection.add_listener(self._channel, self._hear)
-                self.news.set()
-                await ended.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                log.info("the connection that listens was lost")
-            finally:
-                connection.terminate()
-            await self._clock.sleep(1.0)
-
-    def _hear(self, _connection: object, _pid: int, _channel: str, recipient: str) -> None:
-        if recipient == self._recipient:
-            self.news.set()
-
-    async def wait(self, seconds: float) -> bool:
-        """Wait for news, at most so long; whether there are any."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self.news.wait()
-        # They may come in the very moment in which the time is up.
-        has_news = self.news.is_set()
-        self.news.clear()
-        return has_news
+def _decode(row: Any) -> MxStored:
+    return MxStored(
+        seq=InboxSeq(row["seq"]),
+        event_id=MxEventId(row["event_id"]),
+        room_id=MxRoomId(row["room_id"]),
+        sender=MxUserId(row["sender"]),
+        kind=row["kind"],
+        body=row["body"],
+    )

@@ -22,6 +22,7 @@ from tests.simulator.kinds.actions import MessageRef
 
 EMOJI = ("👍", "🎉", "😂", "😮", "🙏", "🔥")
 RETRY_SECONDS = 0.2
+NOT_YET = "could not be decrypted yet"
 T = TypeVar("T")
 
 
@@ -206,12 +207,7 @@ class Conversation:
 
     def read_in_room(self, timeline: list[Event]) -> list[Token]:
         """What the room shows of the others' doings, reactions left out."""
-        bodies = {event.event_id: event.body for event in timeline if event.is_message}
-        return [
-            _token_of_event(event, bodies)
-            for event in timeline
-            if event.is_message and event.sender.startswith("@whatsapp_")
-        ]
+        return read_messages(timeline)
 
     def reactions_in_room(self, timeline: list[Event]) -> dict[tuple[str, str], list[str]]:
         """Who reacts with what to which message; what was redacted is empty and left out."""
@@ -245,6 +241,37 @@ def _token_of(received: Received, bodies: dict[str, str]) -> Token:
     if quoted:
         return ("reply", received.text, bodies.get(quoted, "?"))
     return ("text", received.text)
+
+
+def read_messages(timeline: list[Event]) -> list[Token]:
+    """What ghosts said; what could not be read at first counts as what it turned out to be, where it stands."""
+    said = [event for event in timeline if event.is_message]
+    made_up = _made_up(said)
+    bodies = {event.event_id: event.body for event in said}
+    bodies |= {event_id: token[1] for event_id, (token, _) in made_up.items()}
+    late = {edit.event_id for _, edit in made_up.values()}
+    return [
+        made_up[event.event_id][0] if event.event_id in made_up else _token_of_event(event, bodies)
+        for event in said
+        if event.sender.startswith("@whatsapp_") and event.event_id not in late
+    ]
+
+
+def _made_up(said: list[Event]) -> dict[str, tuple[Token, Event]]:
+    """What stood for messages that could not be read: what they turned out to be, and the edit that says it."""
+    blank = {event.event_id for event in said if NOT_YET in event.body and not _is_edit(event)}
+    found: dict[str, tuple[Token, Event]] = {}
+    for event in said:
+        place = event.content.get("m.relates_to", {}).get("event_id")
+        if _is_edit(event) and place in blank and place not in found:
+            quote, _, rest = event.content["m.new_content"]["body"].rpartition("\n\n")
+            token = ("reply", rest, quote.partition(": ")[2]) if quote.startswith("> ") else ("text", rest)
+            found[place] = token, event
+    return found
+
+
+def _is_edit(event: Event) -> bool:
+    return event.content.get("m.relates_to", {}).get("rel_type") == "m.replace"
 
 
 def _token_of_event(event: Event, bodies: dict[str, str]) -> Token:

@@ -24,7 +24,6 @@ from tests.workers.play import SECRET, Play, Size, playing
 
 pytestmark = [pytest.mark.synapse, pytest.mark.neonize]
 
-NOT_YET = "could not be decrypted yet"
 UNCERTAIN = "may not have been bridged"
 TAKEOVER_SECONDS = 15.0
 MOVE_SECONDS = 30.0
@@ -105,8 +104,7 @@ async def test_nothing_is_lost_when_workers_go(
 def assert_all_came(outcome: Outcome) -> None:
     """No host was killed, so nothing may be missing but what the library sent in vain or nobody knows of."""
     outgoing, incoming = outcome.outgoing, outcome.incoming
-    doubled = [token for token in incoming.doubled if NOT_YET not in token[1]]
-    assert not outgoing.doubled + doubled, outgoing.details + incoming.details
+    assert not outgoing.doubled + incoming.doubled, outgoing.details + incoming.details
     assert not incoming.lost, incoming.details
     told = sum(UNCERTAIN in notice for notice in outcome.notices)
     assert len(outgoing.lost) <= outcome.dropped + told, outgoing.details

@@ -30,6 +30,13 @@ class Taken:
     bodies: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    last: MxTxnId | None
+    is_due: bool
+    has_any: bool
+
+
 @dataclass(slots=True)
 class Database:
     """The inbox and what is forwarded, for one worker and the next."""
@@ -77,14 +84,15 @@ class Database:
             raise StoreUnavailable
         return taken
 
-    async def get_last(self) -> MxTxnId | None:
-        return self.last
+    async def look(self) -> Standing:
+        return Standing(
+            last=self.last,
+            is_due=self.mark is not None and self.mark.is_due,
+            has_any=bool(self.forwarded or self.bodies),
+        )
 
     async def set_last(self, txn_id: MxTxnId) -> None:
         self.last = txn_id
-
-    async def get_mark(self) -> MxMark | None:
-        return self.mark
 
 
 @dataclass(slots=True)
@@ -129,7 +137,7 @@ def stored(*names: str) -> list[MxStored]:
 
 
 def forwarder(database: Database) -> Forwarder:
-    return Forwarder(database, is_wanted=lambda user: user != OURS, get_mark=database.get_mark)
+    return Forwarder(database, is_wanted=lambda user: user != OURS)
 
 
 def leader(database: Database, sink: Sink) -> LeadingIntake:
