@@ -189,7 +189,7 @@ class LeadingIntake:
 
     async def gather(self) -> None:
         """Handle what others took."""
-        if (await self._forwarding.look()).has_any or self._is_unsure:
+        if self._is_unsure or (await self._forwarding.look()).has_any:
             await self._gather()
 
     async def _gather(self) -> None:
@@ -206,11 +206,11 @@ class LeadingIntake:
         yield
         self._is_unsure = False
 
-    async def watch(self, wait: Callable[[], Awaitable[object]]) -> None:
-        """Gather whenever somebody calls; runs for ever."""
+    async def watch(self, wait: Callable[[], Awaitable[bool]]) -> None:
+        """Gather whenever somebody calls, and look from time to time besides; runs for ever."""
         while True:
-            await wait()
+            is_called = await wait()
             try:
-                await self.gather()
+                await (self._gather() if is_called else self.gather())
             except StoreError as error:
                 log.warning("what other workers took waits: %s", type(error).__name__)
