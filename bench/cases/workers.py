@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from bench.figures import IS_SMALL, Figure
@@ -37,17 +38,28 @@ IDLE_SECONDS = 10.0
 _WAYS = (("in", "WhatsApp to rooms"), ("out", "rooms to WhatsApp"))
 
 
+class Order(Enum):
+    """How many workers there are, and where the balancer sends transactions."""
+
+    PREFERRED = f"{WORKERS} workers, the leader preferred"
+    TURNS = f"{WORKERS} workers by turns"
+    ALONE = "1 worker"
+
+
+MANY = (Order.PREFERRED, Order.TURNS)
+
+
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """Everything that was measured, by the number of workers and the way."""
+    """Everything that was measured, by the order of things and the way."""
 
-    rates: dict[tuple[int, str], list[float]] = field(default_factory=dict)
+    rates: dict[tuple[Order, str], list[float]] = field(default_factory=dict)
     """Messages per second of each round."""
-    latencies: dict[tuple[int, str], list[float]] = field(default_factory=dict)
+    latencies: dict[tuple[Order, str], list[float]] = field(default_factory=dict)
     """Milliseconds of messages that come one by one."""
-    costs: dict[tuple[int, str], list[float]] = field(default_factory=dict)
+    costs: dict[tuple[Order, str], list[float]] = field(default_factory=dict)
     """Milliseconds of processor that all workers and hosts take for a message together."""
-    idle: dict[int, list[float]] = field(default_factory=dict)
+    idle: dict[Order, list[float]] = field(default_factory=dict)
     """How much of a processor all take together without messages."""
     loads: list[float] = field(default_factory=list)
 
@@ -208,28 +220,31 @@ async def measure() -> Sequence[Figure]:
             await traffic.to_matrix()
             await traffic.to_whatsapp()
             for _ in range(ROUNDS):
-                for workers, arrange in ((WORKERS, together), (1, alone)):
-                    await arrange(play.crew)
-                    await _measure_round(play.crew, traffic, workers, found)
+                for order in Order:
+                    await (alone if order is Order.ALONE else together)(play.crew)
+                    leader = (await play.crew.leader()).bridge.url
+                    play.crew.balancer.preferred = None if order is Order.TURNS else leader
+                    await _measure_round(play.crew, traffic, order, found)
+                    play.crew.balancer.preferred = None
             await together(play.crew)
     return [
-        *(_throughput(found, way, words) for way, words in _WAYS),
+        *(_throughput(found, order, way, words) for order in MANY for way, words in _WAYS),
         *(_latency(found, way, words) for way, words in _WAYS),
         _idle(found),
     ]
 
 
-async def _measure_round(crew: Crew, traffic: Traffic, workers: int, found: Found) -> None:
+async def _measure_round(crew: Crew, traffic: Traffic, order: Order, found: Found) -> None:
     found.loads.append(os.getloadavg()[0])
     before = cpu_seconds(crew)
     await asyncio.sleep(IDLE_SECONDS)  # What happens in a time without messages is what is asked for.
-    found.idle.setdefault(workers, []).append((cpu_seconds(crew) - before) / IDLE_SECONDS)
-    found.latencies.setdefault((workers, "in"), []).extend(await traffic.late_to_matrix())
-    found.latencies.setdefault((workers, "out"), []).extend(await traffic.late_to_whatsapp())
+    found.idle.setdefault(order, []).append((cpu_seconds(crew) - before) / IDLE_SECONDS)
+    found.latencies.setdefault((order, "in"), []).extend(await traffic.late_to_matrix())
+    found.latencies.setdefault((order, "out"), []).extend(await traffic.late_to_whatsapp())
     for way, flow in (("in", traffic.to_matrix), ("out", traffic.to_whatsapp)):
         before = cpu_seconds(crew)
-        found.rates.setdefault((workers, way), []).append(await flow())
-        found.costs.setdefault((workers, way), []).append((cpu_seconds(crew) - before) / MESSAGES * 1000)
+        found.rates.setdefault((order, way), []).append(await flow())
+        found.costs.setdefault((order, way), []).append((cpu_seconds(crew) - before) / MESSAGES * 1000)
 
 
 def cpu_seconds(crew: Crew) -> float:
@@ -238,11 +253,11 @@ def cpu_seconds(crew: Crew) -> float:
     return sum(look(bridge.process.pid, host_pids(bridge.folder)).cpu_seconds for bridge in running)
 
 
-def _throughput(found: Found, way: str, words: str) -> Figure:
-    many, one = (statistics.median(found.rates[workers, way]) for workers in (WORKERS, 1))
-    many_ms, one_ms = (statistics.median(found.costs[workers, way]) for workers in (WORKERS, 1))
+def _throughput(found: Found, order: Order, way: str, words: str) -> Figure:
+    many, one = (statistics.median(found.rates[each, way]) for each in (order, Order.ALONE))
+    many_ms, one_ms = (statistics.median(found.costs[each, way]) for each in (order, Order.ALONE))
     return Figure(
-        what=f"{WORKERS} workers and 1 on {cores()} cores with Synapse, Postgres and phones, {words}",
+        what=f"{order.value}, and 1 on {cores()} cores with Synapse, Postgres and phones, {words}",
         value=f"{many:.1f} and {one:.1f} messages per second, {many / one:.2f} times"
         f" ({many_ms:.1f} and {one_ms:.1f} ms of processor each, hosts included; median of {ROUNDS} rounds;"
         f" load {min(found.loads):.1f} to {max(found.loads):.1f})",
@@ -252,16 +267,16 @@ def _throughput(found: Found, way: str, words: str) -> Figure:
 
 def _latency(found: Found, way: str, words: str) -> Figure:
     values = []
-    for workers in (WORKERS, 1):
-        each = sorted(found.latencies[workers, way])
-        values.append(f"{statistics.median(each):.0f} ms, 95 %: {each[int(0.95 * (len(each) - 1))]:.0f} ms")
-    return Figure(
-        what=f"one message at a time with {WORKERS} workers and with 1, {words}", value="; ".join(values)
-    )
+    for order in Order:
+        each = sorted(found.latencies[order, way])
+        worst = each[int(0.95 * (len(each) - 1))]
+        values.append(f"{order.value}: {statistics.median(each):.0f} ms, 95 %: {worst:.0f} ms")
+    return Figure(what=f"one message at a time, {words}", value="; ".join(values))
 
 
 def _idle(found: Found) -> Figure:
-    many, one = (statistics.median(found.idle[workers]) * 100 for workers in (WORKERS, 1))
+    many = statistics.median(found.idle[Order.PREFERRED] + found.idle[Order.TURNS]) * 100
+    one = statistics.median(found.idle[Order.ALONE]) * 100
     return Figure(
         what=f"{WORKERS} workers and 1 with their hosts and {CHATS + 1} links, without messages",
         value=f"{many:.1f} and {one:.1f} % of a processor",

@@ -23,13 +23,17 @@ CHUNK_BYTES = 1 << 16
 
 
 class Balancer:
-    """Gives each request to the next worker, and to the one after that when there is no answer."""
+    """Gives each request to the next worker, and to the one after that when there is no answer.
+
+    Where it prefers one, it is the first that is asked.
+    """
 
     def __init__(self, port: int, folder: Path) -> None:
         self._port = port
         self.folder = folder
         self._urls: tuple[str, ...] = ()
         self._next = itertools.count()
+        self.preferred: str | None = None
         self._runner: web.AppRunner | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -51,6 +55,8 @@ class Balancer:
     async def _pass_on(self, request: web.Request) -> web.Response:
         assert self._http is not None
         body, first = await request.read(), next(self._next)
+        if self.preferred is not None:
+            first = self._urls.index(self.preferred)
         headers = {
             name: value for name, value in request.headers.items() if name in ("Authorization", "Content-Type")
         }
