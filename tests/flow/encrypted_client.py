@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import zxingcpp
 from nio import (
     Api,
     AsyncClient,
@@ -21,8 +22,10 @@ from nio import (
     ToDeviceMessage,
 )
 from nio.crypto.attachments import decrypt_attachment, encrypt_attachment
+from PIL import Image
 
 from tests.data.media.sample import Sample
+from tests.simulator.api import Account
 
 DEADLINE_SECONDS = 60
 
@@ -218,3 +221,13 @@ class EncryptedClient:
     async def _on_invite(self, room: Any, event: InviteMemberEvent) -> None:
         if event.state_key == self.client.user_id and event.membership == "invite":
             await self.client.join(room.room_id)
+
+
+async def link(alice: EncryptedClient, phone: Account, dm: str) -> None:
+    """Link an account by a QR code that is shown in secret."""
+    await alice.say(dm, "login")
+    picture = await alice.heard("", room=dm, msgtype="m.image")
+    with Image.open(io.BytesIO(await alice.fetch_file(picture))) as image:
+        (found,) = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
+    await phone.phone.scan(found.text)
+    await alice.heard(f"Successfully logged in as +{phone.pn.user}", room=dm)

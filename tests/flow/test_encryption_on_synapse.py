@@ -8,19 +8,16 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import zxingcpp
 from nio import Api
-from PIL import Image
 from ruamel.yaml import YAML
 
 from mautrix_whatsapp_py.config.document import parse_yaml
 from tests.conftest import MakeBridge, MakeSynapse
-from tests.flow.encrypted_client import EncryptedClient
+from tests.flow.encrypted_client import EncryptedClient, link
 from tests.flow.encrypted_kinds import Talk, cross_from_whatsapp, cross_to_whatsapp
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse
 from tests.homeserver.runner import run_program
@@ -94,7 +91,7 @@ async def test_everything_is_said_in_secret(
     alice, ben = stage.alice, stage.ben.phone
     dm = await alice.open_dm(BOT)
     await alice.heard("management room")
-    await _link(stage, dm)
+    await link(alice, stage.phone, dm)
 
     await ben.text(stage.phone.pn, "hello")
     hello = await alice.heard("hello")
@@ -331,16 +328,6 @@ async def _add_device(stage: Stage, room: str, name: str) -> None:
         await stage.alice.heard(f"to both {name}", room=room)
     finally:
         await second.aclose()
-
-
-async def _link(stage: Stage, dm: str) -> None:
-    alice = stage.alice
-    await alice.say(dm, "login")
-    picture = await alice.heard("", room=dm, msgtype="m.image")
-    with Image.open(BytesIO(await alice.fetch_file(picture))) as image:
-        (found,) = zxingcpp.read_barcodes(image.convert("L"), formats=zxingcpp.BarcodeFormat.QRCode)
-    await stage.phone.phone.scan(found.text)
-    await alice.heard("Successfully logged in as +15550001111", room=dm)
 
 
 async def _until_there_is_a_new_device(stage: Stage) -> None:
