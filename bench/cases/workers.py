@@ -21,6 +21,7 @@ from bench.figures import IS_SMALL, Figure
 from bench.talk.homeserver import Ledger, rate
 from bench.talk.processes import look
 from bench.talk.stage import cores
+from mautrix_whatsapp_py.config.tree import ClusterSection
 from tests.chaos.conversation import Conversation
 from tests.chaos.storm import Plan
 from tests.homeserver import BridgeProcess, PortPool, Registration, Synapse, SynapseDatabase
@@ -183,6 +184,7 @@ async def opened(folder: Path) -> AsyncIterator[Play]:
                 ports=ports,
                 database=database,
                 can_be_cut=False,
+                lease_seconds=ClusterSection().lease_ttl,
             ) as play:
                 yield play
     finally:
@@ -216,9 +218,6 @@ async def measure() -> Sequence[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         async with opened(Path(name)) as play:
             traffic = Traffic(play)
-            # Whatever is slow only the first time is nobody's figure.
-            await traffic.to_matrix()
-            await traffic.to_whatsapp()
             for _ in range(ROUNDS):
                 for order in Order:
                     await (alone if order is Order.ALONE else together)(play.crew)
@@ -235,6 +234,9 @@ async def measure() -> Sequence[Figure]:
 
 
 async def _measure_round(crew: Crew, traffic: Traffic, order: Order, found: Found) -> None:
+    # Whatever is slow only the first time is nobody's figure, and some have just been started.
+    await traffic.to_matrix()
+    await traffic.to_whatsapp()
     found.loads.append(os.getloadavg()[0])
     before = cpu_seconds(crew)
     await asyncio.sleep(IDLE_SECONDS)  # What happens in a time without messages is what is asked for.

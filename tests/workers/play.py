@@ -63,6 +63,7 @@ async def playing(
     ports: PortPool,
     database: OwnPostgres,
     can_be_cut: bool = True,
+    lease_seconds: int = LEASE_SECONDS,
 ) -> AsyncIterator[Play]:
     """Alice with accounts on all workers behind a balancer, in all her chats.
 
@@ -84,7 +85,7 @@ async def playing(
                 database_uri=f"postgresql://postgres@/bridge?host={link.folder if can_be_cut else socket_folder}",
                 sections={
                     "whatsapp": {"host_command": list(host_command(wa))},
-                    "cluster": {"enabled": True, "worker": f"w{number}", "lease_ttl": LEASE_SECONDS},
+                    "cluster": {"enabled": True, "worker": f"w{number}", "lease_ttl": lease_seconds},
                     "provisioning": {"shared_secret": SECRET},
                 },
             )
