@@ -37,7 +37,7 @@ def driver_errors() -> tuple[type[Exception], ...]:
     driver = sys.modules.get("asyncpg")
     if driver is None:
         return _DRIVER_ERRORS
-    return (*_DRIVER_ERRORS, driver.PostgresError, driver.InterfaceError)
+    return (*_DRIVER_ERRORS, driver.PostgresError, driver.InterfaceError, driver.InternalClientError)
 
 
 def is_passing(error: BaseException) -> bool:
@@ -51,6 +51,9 @@ def _is_passing_alone(error: BaseException) -> bool:
     driver = sys.modules.get("asyncpg")
     if driver is not None and isinstance(error, driver.PostgresError):
         return str(getattr(error, "sqlstate", None) or "").startswith(_PASSING_SQLSTATES)
+    if driver is not None and isinstance(error, driver.InternalClientError):
+        # The server has ended the connection while nothing was asked.
+        return True
     if driver is not None and isinstance(error, driver.InterfaceError):
         # Those that are ValueErrors speak of an argument, the others of the connection.
         return not isinstance(error, ValueError)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
@@ -214,6 +216,22 @@ async def test_an_undecryptable_message_is_completed_in_place(chat: Chat) -> Non
         chat.world.chats.said[0].event_id,
     )
     assert not chat.unacknowledged()
+
+
+async def test_what_is_sent_again_later_completes_its_placeholder(chat: Chat) -> None:
+    before, message = chat.message(WaText(body="before")), chat.message(WaText(body="now readable"))
+    blind = WaUndecryptable(source=message.source, message_id=message.message_id, timestamp=message.timestamp)
+    still_blind = msgspec.structs.replace(blind, timestamp=blind.timestamp + timedelta(seconds=3))
+    again = msgspec.structs.replace(message, timestamp=message.timestamp + timedelta(seconds=5), retry_count=1)
+    await chat.receive(before, blind, still_blind)
+    assert chat.texts == ["before", notices.UNDECRYPTABLE]
+    await chat.receive(again)
+    assert len(chat.world.chats.said) == 3
+    said = chat.world.chats.said[2].content
+    assert isinstance(said, MxMessageContent)
+    assert said.body == "now readable"
+    assert isinstance(said.relation, MxEdit)
+    assert said.relation.event_id == chat.world.chats.said[1].event_id
 
 
 async def test_what_cannot_be_shown_is_named(chat: Chat) -> None:

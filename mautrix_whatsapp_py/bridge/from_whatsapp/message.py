@@ -174,7 +174,7 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
     """The events that stand for this message already."""
     rows, portal_id = talk.rows.messages, scene.portal.id
     # What we sent ourselves comes back only where somebody else has a hand in it.
-    if not event.source.is_from_me and rows.newest.is_new(portal_id, event.timestamp, event.message_id):
+    if _comes_once(event) and rows.newest.is_new(portal_id, event.timestamp, event.message_id):
         return ()
     parts = await talk.store.read(lambda tx: rows.look_for(tx, portal_id, event.message_id))
     own = [part for part in parts if part.person_id == scene.sender.id]
@@ -183,6 +183,11 @@ async def _fetch_known(event: WaMessage | WaUndecryptable, scene: Scene, talk: T
     return own or [
         part for part in parts if part.login_id != scene.login.id and int(part.sent_at.timestamp()) == at
     ]
+
+
+def _comes_once(event: WaMessage | WaUndecryptable) -> bool:
+    """Whether it has the same time whenever it comes: what is sent again has a time of its own."""
+    return isinstance(event, WaMessage) and not (event.source.is_from_me or event.retry_count)
 
 
 async def _send(
