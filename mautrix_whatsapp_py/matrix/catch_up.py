@@ -2,6 +2,7 @@
 
 Synapse counts an event as sent to us when it stands in line for us, and keeps that line in memory: what is in it
 when Synapse stops never comes. Whatever comes afterwards must wait, or it would overtake what is asked for.
+What is said in the moment in which it has made up for what we refused stays behind, until somebody says more.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ IDLE_LOOK_SECONDS = 10.0
 BUSY_SECONDS = 60.0
 """For how long after a transaction there may be more in line."""
 RETURN_LOOK_SECONDS = 0.3
+CALM_SECONDS = 3.0
 MARK_SECONDS = 30.0
 SAFE_SECONDS = 120.0
 """An event is in line no longer than the homeserver waits for our answer to what is before it."""
@@ -51,11 +53,24 @@ class Gate:
         self.is_open = True
         self.last_traffic = -BUSY_SECONDS
         self.traffic = asyncio.Event()
+        self._doubted_at: float | None = None
 
     def note_traffic(self) -> None:
         """A transaction came."""
         self.last_traffic = self._clock.monotonic()
         self.traffic.set()
+
+    def note_refusal(self) -> None:
+        """A transaction was refused so that one before it comes: what is said while they come may stay behind."""
+        self._doubted_at = self._clock.monotonic()
+
+    def settle_doubt(self) -> bool:
+        """Whether to look for what stayed behind: once, when what was refused has come and no more does."""
+        now, doubted_at = self._clock.monotonic(), self._doubted_at
+        if doubted_at is None or self.last_traffic <= doubted_at or now - self.last_traffic < CALM_SECONDS:
+            return False
+        self._doubted_at = None
+        return True
 
     @property
     def is_busy(self) -> bool:
@@ -101,7 +116,10 @@ class CatchUp:
             await self._pause()
             try:
                 await self._homeserver.fetch_reachable()
-                if self._is_mark_wanted():
+                if self._marks and self._gate.settle_doubt():
+                    self._drop_marks()
+                    await self._fetch(self._marks[0][1])
+                elif self._is_mark_wanted():
                     await self._set_mark()
             except MatrixRefused:
                 continue

@@ -156,6 +156,8 @@ class Intake:
         async with self._turn:
             is_closed = self._gate is not None and not self._gate.is_open
             if is_closed or self._gaps.must_refuse(txn_id):
+                if self._gate is not None:
+                    self._gate.note_refusal()
                 raise OutOfTurn
             await self._take(txn_id, transaction, (txn_id, hash(raw)))
             self._gaps.accept(txn_id)

@@ -284,3 +284,30 @@ async def test_a_bridge_killed_again_and_again_leaves_nothing_between_two_looks(
     scene.restart()
     await scene.catch_up.start()
     assert scene.seen == [f"${number}" for number in range(1, 9)]
+
+
+async def test_what_stays_behind_when_a_refusal_was_made_up_for_is_asked_for(scene: Scene) -> None:
+    await scene.catch_up.start()
+    watching = asyncio.create_task(scene.catch_up.watch())
+    for number in (1, 2, 3):
+        scene.say(number)
+    await scene.send("1", 1)
+    await scene.after(LOOK_SECONDS)
+    with pytest.raises(OutOfTurn):
+        await scene.send("3", 3)
+    for _ in range(5):
+        # Nothing has come since: what is to come is still on its way.
+        await scene.after(LOOK_SECONDS)
+    assert scene.homeserver.asked == []
+    await scene.send("2", 2)
+    await scene.send("3", 3)
+    # Said while the homeserver thinks that we are away, in the moment in which it finds out that we are not.
+    scene.say(4)
+    for _ in range(5):
+        await scene.after(LOOK_SECONDS)
+    assert scene.seen == ["$1", "$2", "$3", "$4"]
+    assert len(scene.homeserver.asked) == 1
+    for _ in range(5):
+        await scene.after(LOOK_SECONDS)
+    assert len(scene.homeserver.asked) == 1
+    watching.cancel()
