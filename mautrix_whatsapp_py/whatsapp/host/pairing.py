@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_CODE_SECONDS = 60.0
 _NEXT_CODE_SECONDS = 20.0
-_CONNECTED_SECONDS = 60.0
+_CONNECTED_SECONDS = 15.0
+"""The library may miss its own reconnect; the session that is started next connects in any case."""
 _PHONE_CODE_SECONDS = 30.0
 _CHROME = 1
 _DISPLAY_NAME = "Chrome (Linux)"
