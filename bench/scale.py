@@ -51,7 +51,7 @@ class Constants:
     message_transactions: float = 3.0
     """A host's journal is written and cleared, the bridge records what became of it; counted, not measured."""
     connections_per_link: int = 2
-    connections_per_worker: int = 20
+    connections_per_worker: int = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from mautrix_whatsapp_py.provisioning.page_html import closed_page
 from mautrix_whatsapp_py.store import http_post
 from mautrix_whatsapp_py.store.http_post import HttpPost, leader_name
 from mautrix_whatsapp_py.store.leases import Lease
-from mautrix_whatsapp_py.store.listening import Listener
+from mautrix_whatsapp_py.store.notify import Listener
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import PostgresAddress
 

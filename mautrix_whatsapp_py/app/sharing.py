@@ -29,7 +29,7 @@ from mautrix_whatsapp_py.store.claim import Claim
 from mautrix_whatsapp_py.store.forwarding import CHANNEL, Forwarding
 from mautrix_whatsapp_py.store.holdings import WORKER_LEASE
 from mautrix_whatsapp_py.store.leases import Leases, is_held
-from mautrix_whatsapp_py.store.listening import Listener
+from mautrix_whatsapp_py.store.notify import Listener
 from mautrix_whatsapp_py.store.store import OnTime, Store
 from mautrix_whatsapp_py.store.url import PostgresAddress, decode_database_url
 from mautrix_whatsapp_py.whatsapp.berths import Berths

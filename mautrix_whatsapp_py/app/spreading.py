@@ -18,7 +18,7 @@ from mautrix_whatsapp_py.ports import Clock
 from mautrix_whatsapp_py.store import holdings
 from mautrix_whatsapp_py.store.holdings import HoldingBook
 from mautrix_whatsapp_py.store.leases import Lease
-from mautrix_whatsapp_py.store.listening import Listener
+from mautrix_whatsapp_py.store.notify import Listener
 from mautrix_whatsapp_py.store.post import Post, channel_of
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.straight import Straight

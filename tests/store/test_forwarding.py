@@ -14,8 +14,8 @@ from mautrix_whatsapp_py.model.mx import MxMark, MxStored
 from mautrix_whatsapp_py.store.forwarding import CHANNEL, Forwarding, Look
 from mautrix_whatsapp_py.store.inbox import Inbox
 from mautrix_whatsapp_py.store.leases import Lease, Leases
-from mautrix_whatsapp_py.store.listening import Listener
 from mautrix_whatsapp_py.store.marks import Marks
+from mautrix_whatsapp_py.store.notify import Listener
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.straight import Straight
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress

@@ -13,7 +13,7 @@ from mautrix_whatsapp_py.bridge.clock import SystemClock
 from mautrix_whatsapp_py.store.cluster_tables import http_post
 from mautrix_whatsapp_py.store.http_post import CHANNEL, HttpPost, leader_name
 from mautrix_whatsapp_py.store.leases import Lease, Leases
-from mautrix_whatsapp_py.store.listening import Listener
+from mautrix_whatsapp_py.store.notify import Listener
 from mautrix_whatsapp_py.store.store import Store
 from mautrix_whatsapp_py.store.url import DatabaseAddress, PostgresAddress
 from tests.store.conftest import migrated_copy

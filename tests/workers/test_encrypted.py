@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from tests.conftest import MakeBridge, MakeSynapse
 from tests.flow.encrypted_client import EncryptedClient, link
 from tests.homeserver import PortPool, Registration
 from tests.homeserver.synapse import PASSWORD
-from tests.postgres import OwnPostgres, own_postgres
+from tests.postgres import OwnPostgres
 from tests.simulator.api import host_command, simulator
 from tests.workers.roads import Balancer
 
@@ -32,12 +31,6 @@ ENCRYPTION: dict[str, object] = {
     "self_sign": True,
     "pickle_key": "a long random text of the test",
 }
-
-
-@pytest.fixture
-def database() -> Iterator[OwnPostgres]:
-    with own_postgres() as server:
-        yield server
 
 
 async def test_rooms_stay_readable_when_a_worker_dies(

@@ -6,7 +6,6 @@ import asyncio
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ from tests.chaos.stage import Outcome
 from tests.chaos.storm import Force, Plan, Storm, is_long, new_seed
 from tests.conftest import MakeBridge, MakeSynapse
 from tests.homeserver import PortPool
-from tests.postgres import OwnPostgres, own_postgres
+from tests.postgres import OwnPostgres
 from tests.workers.crew import Crew
 from tests.workers.drip import NOTHING
 from tests.workers.play import SECRET, Play, Size, playing
@@ -53,12 +52,6 @@ LONG = (
     Blows(kills=10, freezes=10, cuts=1, restarts=1, drains=2),
     Size(links=59, direct=12, groups=4, drips=3),
 )
-
-
-@pytest.fixture
-def database() -> Iterator[OwnPostgres]:
-    with own_postgres() as server:
-        yield server
 
 
 async def test_nothing_is_lost_when_workers_go(

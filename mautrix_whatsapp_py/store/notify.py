@@ -1,4 +1,4 @@
-"""Hears what other processes tell over the database."""
+"""Hears what other processes tell over the database, by its LISTEN and NOTIFY."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 
 from mautrix_whatsapp_py.ports import Clock
+from mautrix_whatsapp_py.store.errors import driver_errors
 from mautrix_whatsapp_py.store.url import PostgresAddress
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,7 @@ class Listener:
                 connection = await asyncpg.connect(
                     self._address.dsn, timeout=10, server_settings={"application_name": self._application}
                 )
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except driver_errors():
                 await self._clock.sleep(1.0)
                 continue
             ended = asyncio.Event()
@@ -51,7 +52,7 @@ class Listener:
                 await connection.add_listener(self._channel, self._hear)
                 self.news.set()
                 await ended.wait()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except driver_errors():
                 log.info("the connection that listens was lost")
             finally:
                 connection.terminate()
